@@ -1,0 +1,80 @@
+// A connected, non-blocking byte socket on one event loop: plain (TCP, Unix) or TLS.
+//
+// Reading never waits for writing. Nothing is buffered while idle: Read() goes to the kernel (and
+// through TLS) straight into the caller's memory; Write() keeps only ciphertext that the kernel
+// did not take, at most one call's worth, and refuses more until that is out.
+//
+// Threads: the loop's. Callbacks run as turns of the loop, at most once per request, and never
+// after Close() or destruction; a callback may destroy the socket.
+#pragma once
+
+#include <sys/uio.h>
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "lib/base/scheduler.h"
+#include "lib/net/event_loop.h"
+
+namespace hawser::net {
+
+class Socket {
+ public:
+  struct Result {
+    enum Kind {
+      kOk,          // `bytes` > 0 were moved
+      kWouldBlock,  // nothing now: WaitReadable() / WaitWritable()
+      kEnd,         // Read only: the peer finished sending (FIN; for TLS: close_notify or FIN)
+      kError,       // the connection is dead; error() says why
+    } kind;
+    size_t bytes = 0;
+  };
+
+  virtual ~Socket() = default;
+
+  // Reads at most space.size() bytes.
+  virtual Result Read(std::span<uint8_t> space) = 0;
+  // Takes bytes in order; may take fewer than offered. For TLS all that is taken is encrypted and
+  // sent in one system call.
+  virtual Result Write(std::span<const iovec> bytes) = 0;
+  // False while accepted bytes still wait for the kernel.
+  virtual bool written() const = 0;
+
+  // Call back once when Read() / Write() would make progress (or report an end or error).
+  virtual void WaitReadable(base::Closure callback) = 0;
+  virtual void WaitWritable(base::Closure callback) = 0;
+
+  // Sends FIN (TLS: close_notify, then FIN) after everything accepted. Reading goes on.
+  virtual void ShutdownWrite() = 0;
+  // Closes now; bytes the kernel did not take are lost. Idempotent.
+  virtual void Close() = 0;
+  // Closes so that the peer sees a reset (SO_LINGER 0).
+  virtual void Abort() = 0;
+  virtual bool open() const = 0;
+
+  // The peer is gone altogether (hang-up or error), found out without reading.
+  virtual bool HungUp() const = 0;
+  virtual absl::Status error() const = 0;
+  // The descriptor, for socket options only.
+  virtual int fd() const = 0;
+  virtual EventLoop& loop() = 0;
+
+  // Detaches the socket from its loop and hands it to `target`, where `done` runs as a turn. No
+  // wait may be pending. For TLS its state and everything read ahead move along.
+  static void MoveTo(std::unique_ptr<Socket> socket, EventLoop& target,
+                     absl::AnyInvocable<void(std::unique_ptr<Socket>)> done);
+
+ protected:
+  // Called on the old loop, then on the new one.
+  virtual void Detach() = 0;
+  virtual void Attach(EventLoop& loop) = 0;
+};
+
+// Takes ownership of `fd` (connected, made non-blocking here).
+std::unique_ptr<Socket> MakePlainSocket(EventLoop& loop, int fd);
+
+}  // namespace hawser::net

@@ -1,0 +1,44 @@
+// Why a dial or a connection failed: one stable reason with one HTTP status, one gRPC wording and
+// one metric label each (docs/design/003-failures.md).
+#pragma once
+
+#include <string>
+
+namespace hawser::tunnel {
+
+// Values are those of hawser.wire.Reason (proto/hawser.proto).
+enum class Reason {
+  kUnknown = 0,        // the peer gave only text
+  kNoAgent = 1,        // no session serves that name
+  kAgentLost = 2,      // the session ended while it was needed
+  kPolicyDenied = 3,   // hub policy or the spoke's allow-list said no
+  kNameNotFound = 4,   // the spoke could not resolve the name
+  kRefused = 5,        // the target refused
+  kUnreachable = 6,    // no route to the target
+  kTimedOut = 7,       // the target, or the agent, did not answer in time
+  kReset = 8,          // the target or the client reset an open connection
+  kOverloaded = 9,     // a limit was reached
+  kProtocolError = 10, // a peer broke the protocol
+  kCancelled = 11,     // the dialler gave up
+};
+
+// Which part of the path failed. Values are those of hawser.wire.Hop.
+enum class Hop { kUnknown = 0, kClient = 1, kHub = 2, kAgent = 3, kTarget = 4 };
+
+struct Failure {
+  Reason reason = Reason::kUnknown;
+  Hop hop = Hop::kUnknown;
+  std::string text;  // for people; never parsed by our own code
+
+  bool operator==(const Failure&) const = default;
+};
+
+// The metric label and JSON value: "no_agent", "refused", ...
+const char* ReasonName(Reason reason);
+const char* HopName(Hop hop);
+// The status of a CONNECT answer: 502, 503, 504, 403.
+int HttpStatus(Reason reason);
+// A best guess for peers that send only text (reference agents), from its well-known phrases.
+Reason ReasonFromText(const std::string& text);
+
+}  // namespace hawser::tunnel
