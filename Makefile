@@ -1,0 +1,38 @@
+# Every target is one line to a script or to Bazel; `make help` lists them.
+.DEFAULT_GOAL := help
+BINARIES := //hub:proxy-server //spoke:proxy-agent //cli:hawser //examples/...
+
+.PHONY: help demo build test asan tsan fuzz lint tidy fmt bench
+
+help:  ## this list
+	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 14
+
+demo:  ## the main job, shown in seven steps (STAY=1 leaves it running)
+	@tools/setup.sh demo && tools/bazel.sh build --config=release $(BINARIES) //bench/... && e2e/demo/run.sh
+
+build:  ## optimised binaries: bazel-bin/{hub/proxy-server,spoke/proxy-agent,cli/hawser}
+	@tools/setup.sh && tools/bazel.sh build --config=release $(BINARIES)
+
+test:  ## everything that must pass: build, tests, sanitizers, interoperability, lint, demo
+	@tools/setup.sh test && tools/test.sh
+
+asan:  ## all tests with AddressSanitizer and UndefinedBehaviorSanitizer
+	@tools/setup.sh test && tools/bazel.sh test --config=asan //...
+
+tsan:  ## the tests of the event loops and the tunnel with ThreadSanitizer
+	@tools/setup.sh test && tools/bazel.sh test --config=tsan //lib/net/... //lib/tunnel/...
+
+fuzz:  ## every fuzz target for FUZZ_SECONDS (60) with libFuzzer
+	@tools/setup.sh test fuzz && tools/fuzz.sh
+
+lint:  ## format, shell scripts, file lengths, forbidden words
+	@tools/setup.sh test && tools/lint.sh
+
+tidy:  ## clang-tidy over all C++ files, or FILES="a.cc b.cc"
+	@tools/setup.sh test tidy && tools/tidy.sh $(FILES)
+
+fmt:  ## formats C++ and Go sources in place
+	@tools/setup.sh test && tools/fmt.sh
+
+bench:  ## ours against haproxy and stunnel, with the floors that must hold
+	@tools/setup.sh bench && tools/bazel.sh build --config=release $(BINARIES) //bench/... && bench/run.py

@@ -1,0 +1,65 @@
+#!/bin/bash
+# Everything that must pass, in stages; each one is timed and its log kept in out/test/. The last
+# line counts the tests of all stages and the stages: `N passed, N failed`.
+# usage: tools/test.sh [stage...]
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit
+exec </dev/null
+
+logs=out/test
+passed=0
+failed=0
+
+# Runs one stage's function with its output in a log, which is shown when it fails.
+stage() {
+  local name=$1 started=$SECONDS outcome=ok
+  if "stage_$name" >"$logs/$name.log" 2>&1; then
+    passed=$((passed + 1))
+  else
+    failed=$((failed + 1))
+    outcome=FAILED
+    tail -n 60 "$logs/$name.log"
+  fi
+  printf '%-8s %-6s %4d s   %s\n' "$name" "$outcome" $((SECONDS - started)) "$logs/$name.log"
+  count_tests "$logs/$name.json"
+}
+
+# Adds the verdicts in a Bazel event log, if the stage wrote one.
+count_tests() {
+  [[ -f $1 ]] || return 0
+  local good all
+  good=$(grep -cE '"overallStatus":"(PASSED|FLAKY)"' "$1")
+  all=$(grep -c '"overallStatus":' "$1")
+  passed=$((passed + good))
+  failed=$((failed + all - good))
+}
+
+bazel_tests() {
+  local config=$1
+  shift
+  tools/bazel.sh test --keep_going --config="$config" \
+    --build_event_json_file="$logs/${FUNCNAME[1]#stage_}.json" "$@"
+}
+
+stage_build() {
+  tools/bazel.sh build --config=release \
+    //hub:proxy-server //spoke:proxy-agent //cli:hawser //examples/... //bench/...
+}
+stage_unit() { bazel_tests release //...; }
+stage_asan() { bazel_tests asan //...; }
+stage_tsan() { bazel_tests tsan //lib/net/... //lib/tunnel/...; }
+# An HTTP/2 and gRPC stack that shares no code with ours.
+stage_grpcgo() {
+  local peer=$PWD/$logs/grpcgo-peer
+  (cd e2e/grpcgo && go build -o "$peer" .) &&
+    bazel_tests release --test_env=HAWSER_GRPCGO_PEER="$peer" //lib/h2:grpc_go_test
+}
+stage_lint() { tools/lint.sh; }
+stage_demo() { e2e/demo/run.sh; }
+
+rm -rf "$logs"
+mkdir -p "$logs"
+(($#)) || set -- build lint unit grpcgo demo asan tsan
+for name in "$@"; do stage "$name"; done
+echo "$passed passed, $failed failed"
+((failed == 0))
