@@ -1,0 +1,18 @@
+// Hosts as dials and identifiers spell them, brought into the one form in which they are compared.
+#pragma once
+
+#include <optional>
+#include <string>
+
+namespace hawser::tunnel {
+
+// An IPv4 or IPv6 address (no brackets, no zone) as RFC 5952 writes it; an IPv4-mapped IPv6 address
+// becomes the IPv4 one. Nothing when `text` is no address.
+std::optional<std::string> CanonicalAddress(const std::string& text);
+
+// A host name in lower case without its trailing dot, or a canonical address. Nothing when `host`
+// is neither: labels of 1 to 63 letters, digits, '-' and '_' that neither begin nor end with '-',
+// 253 characters in all.
+std::optional<std::string> CanonicalHost(const std::string& host);
+
+}  // namespace hawser::tunnel

@@ -1,0 +1,44 @@
+#include "lib/tunnel/host_name.h"
+
+#include <gtest/gtest.h>
+
+namespace hawser::tunnel {
+namespace {
+
+TEST(CanonicalAddress, WritesOneFormOfEachAddress) {
+  EXPECT_EQ(CanonicalAddress("10.96.0.7"), "10.96.0.7");
+  EXPECT_EQ(CanonicalAddress("2001:DB8:0:0::1"), "2001:db8::1");
+  EXPECT_EQ(CanonicalAddress("::ffff:10.0.0.1"), "10.0.0.1");
+}
+
+TEST(CanonicalAddress, RefusesEverythingElse) {
+  for (const char* text : {"", "10.0.0", "10.0.0.256", "010.0.0.1", "[::1]", "fe80::1%eth0", "paris"})
+    EXPECT_EQ(CanonicalAddress(text), std::nullopt) << text;
+  EXPECT_EQ(CanonicalAddress(std::string("10.0.0.1\0x", 10)), std::nullopt);
+}
+
+TEST(CanonicalHost, LowersCaseAndDropsTheTrailingDot) {
+  EXPECT_EQ(CanonicalHost("Web.Default.SVC.Paris."), "web.default.svc.paris");
+  EXPECT_EQ(CanonicalHost("_grpc._tcp.web"), "_grpc._tcp.web");
+  EXPECT_EQ(CanonicalHost("::FFFF:10.0.0.1"), "10.0.0.1");
+}
+
+TEST(CanonicalHost, RefusesWhatIsNoName) {
+  for (const char* host : {"", ".", "..", "a..b", ".a", "-a", "a-", "a b", "a/b", "*.paris", "a:80",
+                           "caf\xc3\xa9", "a.."})
+    EXPECT_EQ(CanonicalHost(host), std::nullopt) << host;
+  EXPECT_EQ(CanonicalHost(std::string("a\0b", 3)), std::nullopt);
+}
+
+TEST(CanonicalHost, KeepsTheLimitsOfDns) {
+  const std::string label(63, 'a');
+  const std::string longest = label + "." + label + "." + label + "." + std::string(61, 'b');
+  ASSERT_EQ(longest.size(), 253);
+  EXPECT_EQ(CanonicalHost(longest), longest);
+  EXPECT_EQ(CanonicalHost(longest + "."), longest);
+  EXPECT_EQ(CanonicalHost(longest + "b"), std::nullopt);
+  EXPECT_EQ(CanonicalHost(label + "a"), std::nullopt);
+}
+
+}  // namespace
+}  // namespace hawser::tunnel
