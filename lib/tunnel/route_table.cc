@@ -1,0 +1,191 @@
+#include "lib/tunnel/route_table.h"
+
+#include <glog/logging.h>
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+#include "lib/tunnel/host_name.h"
+
+namespace hawser::tunnel {
+
+const char* StrategyName(Strategy strategy) {
+  switch (strategy) {
+    case Strategy::kDestHost: return "destHost";
+    case Strategy::kDefaultRoute: return "defaultRoute";
+    case Strategy::kDefault: return "default";
+  }
+  return "unknown";
+}
+
+std::optional<Strategy> ParseStrategy(const std::string& name) {
+  for (const Strategy strategy : {Strategy::kDestHost, Strategy::kDefaultRoute, Strategy::kDefault})
+    if (name == StrategyName(strategy)) return strategy;
+  return std::nullopt;
+}
+
+struct RouteTable::Entry {
+  Handle handle;
+  bool certified;
+  bool draining = false;
+  size_t pending_dials = 0;
+  uint64_t picked_at = 0;
+  std::vector<Pools::iterator> pools;
+};
+
+struct RouteTable::Search {
+  std::string host;  // canonical
+  std::optional<Target> target;
+  std::optional<Handle> excluded;
+
+  const Entry* Best(const Pool* pool) const {
+    if (pool == nullptr) return nullptr;
+    for (const Entry* entry : *pool)
+      if (entry->handle != excluded) return entry;
+    return nullptr;
+  }
+};
+
+bool RouteTable::Better::operator()(const Entry* a, const Entry* b) const {
+  return std::tie(a->draining, a->pending_dials, a->picked_at, a->handle) <
+         std::tie(b->draining, b->pending_dials, b->picked_at, b->handle);
+}
+
+RouteTable::RouteTable(std::vector<Strategy> strategies, std::string cluster_domain)
+    : strategies_(std::move(strategies)), cluster_domain_(std::move(cluster_domain)) {
+  CHECK(!strategies_.empty());
+}
+
+RouteTable::~RouteTable() = default;
+
+void RouteTable::Add(Handle handle, const std::string& cluster, const Identifiers& identifiers) {
+  const bool certified = !cluster.empty();
+  auto& slot = entries_[handle];
+  CHECK(slot == nullptr) << "session handle " << handle << " is in use";
+  slot = std::make_unique<Entry>(Entry{.handle = handle, .certified = certified});
+  for (const auto* names : {&identifiers.hosts, &identifiers.ipv4, &identifiers.ipv6}) {
+    for (const std::string& name : *names) {
+      Join(*slot, certified ? Kind::kCertifiedName : Kind::kAssertedName, name);
+      // Names under the cluster are claimed with it.
+      const auto target = ParseTarget(name, cluster_domain_);
+      if (certified && (!target || target->cluster != cluster)) claimed_.insert(name);
+    }
+  }
+  if (identifiers.default_route) Join(*slot, Kind::kDefaultRoute, "");
+  if (certified) {
+    claimed_.insert(cluster);
+    Join(*slot, Kind::kCertifiedCluster, cluster);
+  } else {
+    Join(*slot, Kind::kAsserted, "");
+  }
+}
+
+void RouteTable::Join(Entry& entry, Kind kind, const std::string& name) {
+  const auto pool = pools_.try_emplace({kind, name}).first;
+  if (pool->second.insert(&entry).second) entry.pools.push_back(pool);
+}
+
+void RouteTable::Remove(Handle handle) {
+  const auto found = entries_.find(handle);
+  if (found == entries_.end()) return;
+  Entry& entry = *found->second;
+  for (const auto pool : entry.pools) {
+    pool->second.erase(&entry);
+    if (pool->second.empty()) pools_.erase(pool);
+  }
+  entries_.erase(found);
+}
+
+template <typename Change>
+void RouteTable::Update(Handle handle, Change&& change) {
+  const auto found = entries_.find(handle);
+  if (found == entries_.end()) return;
+  Entry& entry = *found->second;
+  for (const auto pool : entry.pools) pool->second.erase(&entry);
+  change(entry);
+  for (const auto pool : entry.pools) pool->second.insert(&entry);
+}
+
+void RouteTable::SetDraining(Handle handle) {
+  Update(handle, [](Entry& entry) { entry.draining = true; });
+}
+
+void RouteTable::DialStarted(Handle handle) {
+  Update(handle, [this](Entry& entry) {
+    ++entry.pending_dials;
+    entry.picked_at = ++picks_;
+  });
+}
+
+void RouteTable::DialEnded(Handle handle) {
+  Update(handle, [](Entry& entry) {
+    if (entry.pending_dials > 0) --entry.pending_dials;
+  });
+}
+
+std::optional<RouteTable::Choice> RouteTable::Pick(const std::string& host,
+                                                   std::optional<Handle> excluded) const {
+  const auto canonical = CanonicalHost(host);
+  if (!canonical) return std::nullopt;
+  const Search search{*canonical, ParseTarget(*canonical, cluster_domain_), excluded};
+  const Entry* entry = nullptr;
+  if (IsClaimed(search)) {
+    entry = PickByName(search, Kind::kCertifiedName, Kind::kCertifiedCluster);
+  } else {
+    for (size_t i = 0; i < strategies_.size() && entry == nullptr; ++i)
+      entry = PickAsserted(search, strategies_[i]);
+  }
+  if (entry == nullptr) return std::nullopt;
+  return Choice{entry->handle, entry->pending_dials};
+}
+
+const RouteTable::Pool* RouteTable::Find(Kind kind, const std::string& name) const {
+  const auto found = pools_.find({kind, name});
+  return found == pools_.end() ? nullptr : &found->second;
+}
+
+bool RouteTable::IsClaimed(const Search& search) const {
+  if (search.target && claimed_.contains(search.target->cluster)) return true;
+  // The host and every name above it.
+  for (size_t label = 0;; ++label) {
+    if (claimed_.contains(search.host.substr(label))) return true;
+    label = search.host.find('.', label);
+    if (label == std::string::npos) return false;
+  }
+}
+
+const RouteTable::Entry* RouteTable::PickByName(const Search& search, Kind exact,
+                                                Kind cluster) const {
+  const Entry* const first = search.Best(Find(exact, search.host));
+  if ((first != nullptr && !first->draining) || !search.target) return first;
+  const Entry* const second = search.Best(Find(cluster, search.target->cluster));
+  return first == nullptr || (second != nullptr && !second->draining) ? second : first;
+}
+
+const RouteTable::Entry* RouteTable::PickAsserted(const Search& search, Strategy strategy) const {
+  if (strategy == Strategy::kDefaultRoute) return search.Best(Find(Kind::kDefaultRoute, ""));
+  const Entry* const named = PickByName(search, Kind::kAssertedName, Kind::kAssertedName);
+  if (strategy == Strategy::kDestHost || (named != nullptr && !named->draining)) return named;
+  const Entry* const any = search.Best(Find(Kind::kAsserted, ""));
+  return named == nullptr || (any != nullptr && !any->draining) ? any : named;
+}
+
+size_t RouteTable::CountFor(Strategy strategy) const {
+  size_t count = 0;
+  for (const auto& [handle, entry] : entries_) {
+    const auto joined = [&entry](Kind kind) {
+      return std::any_of(entry->pools.begin(), entry->pools.end(),
+                         [kind](Pools::iterator pool) { return pool->first.first == kind; });
+    };
+    const bool chosen = strategy == Strategy::kDestHost       ? joined(Kind::kAssertedName)
+                        : strategy == Strategy::kDefaultRoute ? joined(Kind::kDefaultRoute)
+                                                              : true;
+    if (entry->certified || chosen) ++count;
+  }
+  return count;
+}
+
+bool RouteTable::ready() const { return CountFor(strategies_.front()) > 0; }
+
+}  // namespace hawser::tunnel

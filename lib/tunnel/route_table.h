@@ -1,0 +1,104 @@
+// Which session serves a dial: pure bookkeeping over opaque handles.
+//
+// Two kinds of sessions, kept apart. Certified ones own the name in their certificate: they are
+// candidates for their own names only, under every strategy, and a name that a certificate has
+// once claimed (with all names under it) stays closed to the others. Asserted ones, whose names
+// are only their own word, are found by the strategies in their order:
+//
+//   kDestHost      an identifier equals the host, else `host=<cluster>` equals its cluster
+//   kDefaultRoute  any that announced default-route=true
+//   kDefault       as kDestHost, else any
+//
+// Among those that fit, one that does not drain comes first, then the least pending dials, then
+// the one that was picked least recently.
+//
+// Threads: none of its own; the owner serialises all calls.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "lib/tunnel/cluster_name.h"
+#include "lib/tunnel/identifiers.h"
+
+namespace hawser::tunnel {
+
+enum class Strategy { kDestHost, kDefaultRoute, kDefault };
+// "destHost", "defaultRoute", "default", as in --proxy-strategies.
+const char* StrategyName(Strategy strategy);
+std::optional<Strategy> ParseStrategy(const std::string& name);
+
+class RouteTable {
+ public:
+  using Handle = uint64_t;
+
+  // `strategies` must not be empty; `cluster_domain` as in ParseTarget().
+  RouteTable(std::vector<Strategy> strategies, std::string cluster_domain);
+  RouteTable(const RouteTable&) = delete;
+  RouteTable& operator=(const RouteTable&) = delete;
+  ~RouteTable();
+
+  // `cluster` is the name in the agent's certificate, empty for an asserted session. What a
+  // certified session may announce was decided before. The handle must be new.
+  void Add(Handle handle, const std::string& cluster, const Identifiers& identifiers);
+  // These four ignore handles that are gone.
+  void Remove(Handle handle);
+  void SetDraining(Handle handle);
+  void DialStarted(Handle handle);
+  void DialEnded(Handle handle);
+
+  struct Choice {
+    Handle handle;
+    size_t pending_dials;
+  };
+  // The session for a dial to `host` (no port), other than `excluded`.
+  std::optional<Choice> Pick(const std::string& host, std::optional<Handle> excluded = {}) const;
+
+  // Whether the first strategy has a session to offer.
+  bool ready() const;
+  size_t size() const { return entries_.size(); }
+  // Sessions that `strategy` can choose from; certified ones count for each.
+  size_t CountFor(Strategy strategy) const;
+
+ private:
+  struct Entry;
+  struct Search;
+  // What the sessions of one pool are ordered by: the first is the best choice.
+  struct Better {
+    bool operator()(const Entry* a, const Entry* b) const;
+  };
+  using Pool = std::set<Entry*, Better>;
+  enum class Kind { kCertifiedName, kCertifiedCluster, kAssertedName, kDefaultRoute, kAsserted };
+  // By kind and canonical name; the last two kinds have one pool, without a name. Never empty ones.
+  using Pools = std::map<std::pair<Kind, std::string>, Pool>;
+
+  void Join(Entry& entry, Kind kind, const std::string& name);
+  // Takes the entry out of its pools, lets `change` touch what they are ordered by, puts it back.
+  template <typename Change>
+  void Update(Handle handle, Change&& change);
+  const Pool* Find(Kind kind, const std::string& name) const;
+  bool IsClaimed(const Search& search) const;
+  // The best session of the exact name or, when that has none or only draining ones, of the
+  // cluster.
+  const Entry* PickByName(const Search& search, Kind exact, Kind cluster) const;
+  const Entry* PickAsserted(const Search& search, Strategy strategy) const;
+
+  const std::vector<Strategy> strategies_;
+  const std::string cluster_domain_;
+  std::unordered_map<Handle, std::unique_ptr<Entry>> entries_;
+  Pools pools_;
+  // Names that certificates have claimed since the start. Bounded: certificates are issued by the
+  // operator's CA, and what they may announce beside their own names by its configuration.
+  std::unordered_set<std::string> claimed_;
+  uint64_t picks_ = 0;
+};
+
+}  // namespace hawser::tunnel
