@@ -4,33 +4,52 @@
 
 #include <memory>
 #include <string>
+#include <unordered_map>
 
 #include "lib/tunnel/session.h"
 
 namespace hawser::tunnel {
 
-// One dial being worked on. Dropping it without an answer rejects it as cancelled by us.
 class DialedSession : public Session {
  public:
   struct Request {
-    int64_t dial_id;       // DialRequest.random
-    std::string address;
-    std::string protocol;
-    std::string early;     // already received first bytes; the session delivers them to the endpoint after Accept()
+    int64_t dial_id;       // chosen by the dialler
+    std::string protocol;  // "tcp"
+    std::string address;   // "host:port", not checked
   };
-  explicit DialedSession(const SessionOptions& options);
 
-  // Answers a request: exactly one of them, in a call of the scheduler's thread, now or later. Unknown dial ids
-  // (cancelled meanwhile) are ignored: Accept() then closes the endpoint with kCancelled.
+  explicit DialedSession(const SessionOptions& options) : Session(options) {}
+
+  // Answers a request, now or later. First bytes that came with the dial are delivered to the
+  // endpoint. When the dial was cancelled meanwhile, the endpoint is closed with kCancelled.
   void AcceptDial(int64_t dial_id, std::shared_ptr<Endpoint> endpoint);
+  // A no-op when the dial was cancelled meanwhile.
   void RejectDial(int64_t dial_id, const Failure& failure);
-  // Tells the peer to dial elsewhere.
+  // Asks the peer to dial elsewhere from now on.
   void SendDrain();
 
+  size_t pending_dials() const { return pending_.size(); }
+
+  void OnClosed(const absl::Status& status) override;
+
  protected:
+  // Owes an AcceptDial() or RejectDial(), which may be called from within.
   virtual void OnDial(Request request) = 0;
-  // The peer gave up, or the session is closing: stop working on it; no answer is owed.
+  // Nobody waits for this dial any more (the peer gave up, or the session ended): no answer is
+  // owed, work on it should stop.
   virtual void OnDialCancelled(int64_t dial_id) = 0;
+
+  Failure LostFailure(const absl::Status& status) const override;
+  wire::PacketType close_type() const override { return wire::CLOSE_RSP; }
+  absl::Status OnDialPacket(const wire::Packet& packet) override;
+  void OnConnectionEnded(Connection&) override {}
+
+ private:
+  absl::Status OnRequest(const wire::DialRequest& request);
+  void Answer(int64_t dial_id, int64_t connection_id, const Failure* failure);
+
+  std::unordered_map<int64_t, std::string> pending_;  // first bytes by dial id
+  int64_t last_id_ = 0;
 };
 
 }  // namespace hawser::tunnel

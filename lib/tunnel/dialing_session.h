@@ -2,7 +2,6 @@
 // towards a hub's gRPC front end.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -13,28 +12,58 @@ namespace hawser::tunnel {
 
 class DialingSession : public Session {
  public:
-  struct Dial {
-    std::string address;          // "host:port", as the other side is to see it
-    std::string early;            // first bytes (<= 16 KiB); only sent when the peer accepted `early`, else the endpoint's Pull() is asked for them later
-    base::Duration timeout;       // a failure kTimedOut after that
-  };
-  // failure == nullptr: open, the endpoint's OnOpen() was called just before.
-  using DialDone = absl::AnyInvocable<void(const Failure* failure)>;
   using DialId = int64_t;
+  // failure == nullptr: the connection is open; the endpoint's OnOpen() was called just before.
+  using DialDone = absl::AnyInvocable<void(const Failure* failure)>;
 
-  explicit DialingSession(const SessionOptions& options);
+  struct Dial {
+    std::string address;    // "host:port", as the other side is to see it
+    std::string early;      // first bytes for the target, at most early_limit()
+    base::Duration timeout;  // kTimedOut after that
+  };
 
-  // Starts a dial. `done` is called exactly once, never from within StartDial(), unless CancelDial() comes first.
-  // With early bytes: takes as many as the window allows (all, in practice) when early_accepted().
+  explicit DialingSession(const SessionOptions& options) : Session(options) {}
+
+  // How many first bytes a dial may carry now; 0 when the peer did not accept the feature `early`.
+  size_t early_limit() const { return features().early ? kMaxEarlySent : 0; }
+
+  // Starts a dial. `done` runs exactly once and in a later turn, unless CancelDial() comes first.
+  // Fails with kOverloaded when too many dials are pending, with kAgentLost when the session ends.
   DialId StartDial(Dial dial, std::shared_ptr<Endpoint> endpoint, DialDone done);
-  // Forgets the dial: `done` is not called, a late answer leaves no connection behind.
+  // Forgets the dial: `done` does not run, and a late answer leaves no connection behind.
   void CancelDial(DialId id);
-  size_t pending_dials() const;
-  bool draining() const;   // the peer sent DRAIN
+
+  size_t pending_dials() const { return pending_.size(); }
+  // The peer asked for no new dials.
+  bool draining() const { return draining_; }
+
+  void OnClosed(const absl::Status& status) override;
 
  protected:
-  // The peer sent DRAIN.
+  // The peer sent DRAIN for the first time.
   virtual void OnDrain() {}
+
+  Failure LostFailure(const absl::Status& status) const override;
+  wire::PacketType close_type() const override { return wire::CLOSE_REQ; }
+  absl::Status OnDialPacket(const wire::Packet& packet) override;
+  void OnConnectionEnded(Connection&) override {}
+
+ private:
+  struct Pending {
+    std::shared_ptr<Endpoint> endpoint;
+    DialDone done;
+    size_t early;
+    std::unique_ptr<base::Timer> deadline;
+  };
+
+  absl::Status OnAnswer(const wire::DialResponse& answer);
+  // Takes a pending dial off the list and tells it why it failed; a no-op for unknown ids.
+  void Fail(DialId id, const Failure& failure);
+  void FailLater(DialId id, const Failure& failure);
+
+  std::unordered_map<DialId, Pending> pending_;
+  DialId last_dial_ = 0;
+  bool draining_ = false;
 };
 
 }  // namespace hawser::tunnel

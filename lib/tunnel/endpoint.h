@@ -17,9 +17,8 @@ class Connection;
 struct Pulled {
   enum State {
     kBytes,    // `bytes` > 0 were written into the space; there may be more
-    kDrained,  // as kBytes (bytes may be 0), and there is nothing more now: Connection::Ready() will come
-    kEnd,      // the local side finished sending; no bytes
-    kFailed,   // the local side is gone (reset): the connection is to be closed at once
+    kDrained,  // as kBytes (bytes may be 0), and nothing more now: Connection::Ready() will come
+    kEnd,      // the local side finished sending; no bytes, and Pull() is not called again
   } state;
   size_t bytes = 0;
 };
@@ -31,7 +30,8 @@ class Endpoint {
   // The connection exists. `connection` is valid until OnClosed(). Call connection.Ready() when
   // there is something to pull.
   virtual void OnOpen(Connection& connection) = 0;
-  // Writes up to space.size() bytes for the tunnel into `space`.
+  // Writes up to space.size() bytes for the tunnel into `space`. When the local side has failed
+  // (reset): calls connection.Close(failure) and returns kDrained.
   virtual Pulled Pull(std::span<uint8_t> space) = 0;
   // Bytes from the tunnel, valid until the scheduler's sinks() have run. The endpoint calls
   // connection.Delivered(n) as they leave its hands (at once, or later when it had to queue them).

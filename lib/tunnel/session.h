@@ -4,12 +4,13 @@
 //
 // Pull, not push: nothing is read from a connection before the transport has room. Ready
 // connections take turns, one message each; control packets go first. A connection without window
-// is parked and costs nothing. See docs/design/002-flow-of-bytes.md.
+// is parked and costs nothing. docs/design/002-flow-of-bytes.md follows one byte through it.
 //
 // Threads: the scheduler of the stream. Ownership: the transport owns the session as the stream's
 // handler; the session owns its connections.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -20,6 +21,7 @@
 #include "lib/base/scheduler.h"
 #include "lib/net/message_stream.h"
 #include "lib/tunnel/connection.h"
+#include "lib/tunnel/connection_list.h"
 #include "lib/tunnel/features.h"
 #include "lib/tunnel/memory.h"
 #include "lib/tunnel/packet_decoder.h"
@@ -27,28 +29,45 @@
 
 namespace hawser::tunnel {
 
+// First bytes that a dial carries: accepted at most, and sent at most (so that a DIAL_REQ fits the
+// smallest batch of a transport; a TLS ClientHello or an HTTP head is shorter).
+inline constexpr size_t kMaxEarly = 16 * 1024;
+inline constexpr size_t kMaxEarlySent = 3 * 1024;
+
 struct SessionOptions {
-  int64_t first_window = 256 * 1024;   // bytes we announce per connection
-  int64_t max_window = 1024 * 1024;    // bytes it may grow to
+  // Receive window per connection, bytes: announced first, and how far it may grow.
+  int64_t first_window = 256 * 1024;
+  int64_t max_window = 1024 * 1024;
   // For peers without windows: bytes queued per connection before the shared stream is held back,
-  // and how long it may be held without progress before the connection is reset.
+  // and how long it may be held without progress before that connection is reset.
   uint64_t plain_queue_cap = 1024 * 1024;
   base::Duration plain_stall_limit = std::chrono::seconds(1);
+  // For peers without `fin`: how long a connection whose local side finished sending may stay
+  // without a byte from the peer.
+  base::Duration half_closed_limit = std::chrono::seconds(60);
   size_t max_connections = 65536;
-  bool one_connection = false;         // front-end streams
-  bool offer_window = true;            // false on front-end streams: HTTP/2's window serves
-  MemoryBudget* memory = nullptr;      // of the process; may be null
+  size_t max_pending_dials = 1000;
+  // A front-end stream: one connection, held back by HTTP/2's stream window instead of ours.
+  bool one_connection = false;
+  // Of the process; may be null, outlives the session.
+  MemoryBudget* memory = nullptr;
 };
 
-// Counters of one session, for metrics and listings; plain values, read on the session's thread.
+// Packets by type: DIAL_REQ, DIAL_RSP, CLOSE_REQ, CLOSE_RSP, DATA, DIAL_CLS, DRAIN, WINDOW, FIN.
+inline constexpr size_t kPacketKinds = 9;
+// The index for a type of the wire; kPacketKinds for one that is unknown.
+size_t PacketKind(wire::PacketType type);
+const char* PacketKindName(size_t kind);
+
+// Counters of one session; read on the session's thread.
 struct SessionCounters {
-  uint64_t bytes_to_peer = 0;
+  uint64_t bytes_to_peer = 0;  // payload of connections
   uint64_t bytes_from_peer = 0;
-  uint64_t packets_to_peer = 0;
-  uint64_t packets_from_peer = 0;
-  uint64_t window_stalls = 0;     // times a connection was parked for want of window
-  uint64_t connections_total = 0;
-  uint64_t ignored_packets = 0;   // for ids that had ended
+  std::array<uint64_t, kPacketKinds> packets_to_peer{};
+  std::array<uint64_t, kPacketKinds> packets_from_peer{};
+  uint64_t connections = 0;      // opened so far
+  uint64_t window_stalls = 0;    // times a connection was parked for want of window
+  uint64_t ignored_packets = 0;  // for ids that had ended, or of unknown type
 };
 
 class Session : public net::StreamHandler, private PacketDecoder::Sink {
@@ -56,18 +75,18 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   explicit Session(const SessionOptions& options);
   ~Session() override;
 
+  const SessionOptions& options() const { return options_; }
   const Features& features() const { return features_; }
   const SessionCounters& counters() const { return counters_; }
   size_t connection_count() const { return connections_.size(); }
-  base::Scheduler& scheduler() { return stream_->scheduler(); }
+  // Null before OnOpen() and after OnClosed().
   net::MessageStream* stream() { return stream_; }
-  // Calls `visit(const Connection&)` for each.
   template <typename Visitor>
   void ForEachConnection(Visitor&& visit) const {
     for (const auto& [id, connection] : connections_) visit(*connection);
   }
 
-  // net::StreamHandler
+  // net::StreamHandler. Subclasses that are servers answer with SendHeaders() after OnOpen().
   void OnOpen(net::MessageStream& stream, const net::Metadata& headers) override;
   void OnHeaders(const net::Metadata& headers) override;
   void Produce(net::MessageBatch& batch) override;
@@ -75,6 +94,93 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   absl::Status OnMessageBytes(std::span<const uint8_t> bytes) override;
   void OnRemoteEnd(const absl::Status& status) override;
   void OnClosed(const absl::Status& status) override;
+
+  // Client side: puts our offer of features into the request headers.
+  void OfferFeatures(net::Metadata& headers) const;
+  // Server side: puts the accepted features into the response headers.
+  void AnswerFeatures(net::Metadata& headers) const;
+
+ protected:
+  // What connections and dials are told when the stream is lost.
+  virtual Failure LostFailure(const absl::Status& status) const = 0;
+  // How this role ends a connection: CLOSE_REQ or CLOSE_RSP.
+  virtual wire::PacketType close_type() const = 0;
+  // A packet that is about dials: DIAL_REQ, DIAL_RSP, DIAL_CLS, DRAIN. An error ends the session.
+  virtual absl::Status OnDialPacket(const wire::Packet& packet) = 0;
+  // A connection has ended, by whichever side.
+  virtual void OnConnectionEnded(Connection& connection) = 0;
+
+  bool knows(int64_t id) const { return connections_.contains(id); }
+  // Adds a connection under an id that is not in use and opens its endpoint; `early` bytes count
+  // as sent.
+  Connection& AddConnection(int64_t id, std::shared_ptr<Endpoint> endpoint, size_t early);
+  // Hands `early`, bytes that came with the dial, to the endpoint. Counts them as received.
+  void DeliverEarly(Connection& connection, const std::string& early);
+  // An id was used: from now on packets for it are late, not lies.
+  void NoteId(int64_t id) { highest_id_ = std::max(highest_id_, id); }
+  void SendPacket(const wire::Packet& packet);
+  // Ends the session because the peer broke the protocol.
+  absl::Status ProtocolError(const std::string& what) const;
+
+ private:
+  friend class Connection;
+
+  // PacketDecoder::Sink
+  absl::Status OnPacket(const wire::Packet& packet) override;
+  absl::Status OnData(int64_t id, std::span<const uint8_t> bytes, bool stable) override;
+
+  // Connection's methods.
+  void Ready(Connection& connection);
+  void Delivered(Connection& connection, size_t bytes);
+  void CloseByUs(Connection& connection, const Failure* failure);
+
+  // Sending (session_send.cc).
+  void ProduceControl(net::MessageBatch& batch);
+  void ProduceGrants(net::MessageBatch& batch);
+  bool ProduceData(Connection& connection, net::MessageBatch& batch);
+  void LocalEnd(Connection& connection);
+  int64_t SmallestSend() const;
+  int64_t Grant(Connection& connection);
+
+  // Receiving (session_receive.cc).
+  Connection* Find(int64_t id);
+  absl::Status OnLatePacket(int64_t id, size_t bytes);
+  absl::Status ChargeLate(size_t bytes);
+  absl::Status OnWindow(const wire::Window& window);
+  absl::Status OnFin(int64_t id);
+  absl::Status OnClose(const wire::Packet& packet);
+  void HandOver(Connection& connection, std::span<const uint8_t> bytes, bool stable);
+  void Hold(Connection& connection, size_t bytes);
+  void Unhold(Connection& connection, size_t bytes);
+
+  void End(Connection& connection, const Failure* failure);
+  void Watch(Connection& connection);
+  void Sweep();
+  // Whether the sweep still has to look at it; ends it when its time is up.
+  bool StillWatched(Connection& connection);
+
+  const SessionOptions options_;
+  Features features_;
+  SessionCounters counters_;
+  net::MessageStream* stream_ = nullptr;
+  PacketDecoder decoder_;
+
+  std::unordered_map<int64_t, std::unique_ptr<Connection>> connections_;
+  Connection* last_found_ = nullptr;  // spares the look-up while one connection sends
+  ConnectionList<&Connection::ready_hook_> ready_;
+  ConnectionList<&Connection::grant_hook_> grants_;
+  ConnectionList<&Connection::watch_hook_> watched_;
+  std::deque<std::string> control_;  // serialised packets that go ahead of data
+  size_t control_bytes_ = 0;
+
+  int64_t highest_id_ = 0;
+  int64_t late_budget_;  // bytes that packets for ended ids may still cost
+
+  // Destroyed once nobody on the stack can hold them: at the end of the turn.
+  std::vector<std::unique_ptr<Connection>> ended_;
+  std::deque<std::string> ended_bytes_;
+  std::unique_ptr<base::Deferred> bury_;
+  std::unique_ptr<base::Timer> sweep_;
 };
 
 }  // namespace hawser::tunnel

@@ -1,0 +1,23 @@
+#include "lib/tunnel/connection.h"
+
+#include <utility>
+
+#include "lib/tunnel/session.h"
+
+namespace hawser::tunnel {
+
+Connection::Connection(Session& session, int64_t id, std::shared_ptr<Endpoint> endpoint)
+    : session_(session),
+      id_(id),
+      endpoint_(std::move(endpoint)),
+      opened_at_(session.stream()->scheduler().Now()),
+      progress_at_(opened_at_),
+      returned_at_(opened_at_) {}
+
+void Connection::Ready() { session_.Ready(*this); }
+void Connection::Delivered(size_t bytes) { session_.Delivered(*this, bytes); }
+void Connection::Close(const Failure& failure) { session_.CloseByUs(*this, &failure); }
+void Connection::Close() { session_.CloseByUs(*this, nullptr); }
+MemoryBudget* Connection::memory() const { return session_.options().memory; }
+
+}  // namespace hawser::tunnel

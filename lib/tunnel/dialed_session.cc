@@ -1,0 +1,98 @@
+#include "lib/tunnel/dialed_session.h"
+
+#include <utility>
+
+namespace hawser::tunnel {
+
+absl::Status DialedSession::OnDialPacket(const wire::Packet& packet) {
+  switch (packet.type()) {
+    case wire::DIAL_REQ:
+      return OnRequest(packet.dial_request());
+    case wire::DIAL_CLS:
+      if (pending_.erase(packet.close_dial().random()) > 0)
+        OnDialCancelled(packet.close_dial().random());
+      return absl::OkStatus();
+    case wire::DRAIN:
+      return absl::OkStatus();  // only dialled sides drain; Konnectivity ignores it here
+    default:
+      return ProtocolError("DIAL_RSP from a side that dials");
+  }
+}
+
+absl::Status DialedSession::OnRequest(const wire::DialRequest& request) {
+  const int64_t dial_id = request.random();
+  if (pending_.contains(dial_id))
+    return ProtocolError("dial id " + std::to_string(dial_id) + " is in use");
+  if (request.early().size() > kMaxEarly) return ProtocolError("more than 16 KiB of first bytes");
+  const auto reject = [&](Reason reason, const std::string& text) {
+    const Failure failure{reason, Hop::kUnknown, text};
+    Answer(dial_id, 0, &failure);
+    return absl::OkStatus();
+  };
+  if (options().one_connection && (last_id_ > 0 || !pending_.empty()))
+    return reject(Reason::kProtocolError, "this stream carries a connection already");
+  if (pending_.size() >= options().max_pending_dials)
+    return reject(Reason::kOverloaded, "too many dials are pending");
+  if (connection_count() >= options().max_connections)
+    return reject(Reason::kOverloaded, "too many connections are open");
+  if (options().memory != nullptr &&
+      options().memory->pressure() >= MemoryBudget::Pressure::kRefuse)
+    return reject(Reason::kOverloaded, "memory for queued bytes is short");
+  pending_.emplace(dial_id, request.early());
+  OnDial({dial_id, request.protocol(), request.address()});
+  return absl::OkStatus();
+}
+
+void DialedSession::AcceptDial(int64_t dial_id, std::shared_ptr<Endpoint> endpoint) {
+  auto node = pending_.extract(dial_id);
+  if (node.empty()) {
+    const Failure cancelled{Reason::kCancelled, Hop::kUnknown, "nobody waits for it any more"};
+    endpoint->OnClosed(&cancelled);
+    return;
+  }
+  const int64_t id = ++last_id_;
+  Answer(dial_id, id, nullptr);
+  Connection& connection = AddConnection(id, std::move(endpoint), 0);
+  DeliverEarly(connection, node.mapped());
+}
+
+void DialedSession::RejectDial(int64_t dial_id, const Failure& failure) {
+  if (pending_.erase(dial_id) > 0) Answer(dial_id, 0, &failure);
+}
+
+void DialedSession::Answer(int64_t dial_id, int64_t connection_id, const Failure* failure) {
+  wire::Packet packet;
+  packet.set_type(wire::DIAL_RSP);
+  wire::DialResponse& answer = *packet.mutable_dial_response();
+  answer.set_random(dial_id);
+  answer.set_connect_id(connection_id);
+  if (failure != nullptr) {
+    answer.set_error(failure->text.empty() ? ReasonName(failure->reason)
+                                           : WireText(failure->text));
+    if (features().reason) {
+      answer.set_reason(static_cast<wire::Reason>(failure->reason));
+      answer.set_hop(static_cast<wire::Hop>(failure->hop));
+    }
+  }
+  SendPacket(packet);
+}
+
+void DialedSession::SendDrain() {
+  wire::Packet packet;
+  packet.set_type(wire::DRAIN);
+  packet.mutable_drain();
+  SendPacket(packet);
+}
+
+Failure DialedSession::LostFailure(const absl::Status& status) const {
+  return {Reason::kReset, Hop::kHub, "the session ended: " + std::string(status.message())};
+}
+
+void DialedSession::OnClosed(const absl::Status& status) {
+  Session::OnClosed(status);
+  auto pending = std::move(pending_);
+  pending_.clear();
+  for (const auto& [dial_id, early] : pending) OnDialCancelled(dial_id);
+}
+
+}  // namespace hawser::tunnel

@@ -1,0 +1,121 @@
+#include "lib/tunnel/dialing_session.h"
+
+#include <glog/logging.h>
+
+#include <utility>
+
+namespace hawser::tunnel {
+
+DialingSession::DialId DialingSession::StartDial(Dial dial, std::shared_ptr<Endpoint> endpoint,
+                                                 DialDone done) {
+  CHECK(stream() != nullptr) << "a dial on a session without a stream";
+  CHECK_LE(dial.early.size(), early_limit());
+  const DialId id = ++last_dial_;
+  const bool overloaded = pending_.size() >= options().max_pending_dials ||
+                          connection_count() >= options().max_connections;
+  Pending& pending = pending_[id];
+  pending.endpoint = std::move(endpoint);
+  pending.done = std::move(done);
+  pending.early = dial.early.size();
+  pending.deadline = std::make_unique<base::Timer>(stream()->scheduler());
+  if (overloaded) {
+    FailLater(id, {Reason::kOverloaded, Hop::kHub, "too many dials or connections of one agent"});
+    return id;
+  }
+  pending.deadline->Set(dial.timeout, [this, id] {
+    wire::Packet packet;
+    packet.set_type(wire::DIAL_CLS);
+    packet.mutable_close_dial()->set_random(id);
+    SendPacket(packet);
+    Fail(id, {Reason::kTimedOut, Hop::kAgent, "dial timed out: the agent did not answer in time"});
+  });
+  wire::Packet packet;
+  packet.set_type(wire::DIAL_REQ);
+  wire::DialRequest& request = *packet.mutable_dial_request();
+  request.set_protocol("tcp");
+  request.set_address(WireText(dial.address));
+  request.set_random(id);
+  request.set_early(std::move(dial.early));
+  SendPacket(packet);
+  return id;
+}
+
+void DialingSession::CancelDial(DialId id) {
+  if (pending_.erase(id) == 0) return;
+  wire::Packet packet;
+  packet.set_type(wire::DIAL_CLS);
+  packet.mutable_close_dial()->set_random(id);
+  SendPacket(packet);
+}
+
+void DialingSession::Fail(DialId id, const Failure& failure) {
+  auto node = pending_.extract(id);
+  if (!node.empty()) node.mapped().done(&failure);
+}
+
+void DialingSession::FailLater(DialId id, const Failure& failure) {
+  pending_[id].deadline->Set(base::Duration::zero(), [this, id, failure] { Fail(id, failure); });
+}
+
+absl::Status DialingSession::OnDialPacket(const wire::Packet& packet) {
+  switch (packet.type()) {
+    case wire::DIAL_RSP:
+      return OnAnswer(packet.dial_response());
+    case wire::DIAL_CLS:
+      // Konnectivity: the agent drops a dial.
+      Fail(packet.close_dial().random(),
+           {Reason::kUnknown, Hop::kAgent, "the agent closed the dial"});
+      return absl::OkStatus();
+    case wire::DRAIN:
+      if (!std::exchange(draining_, true)) OnDrain();
+      return absl::OkStatus();
+    default:
+      return ProtocolError("DIAL_REQ from a side that is dialled");
+  }
+}
+
+absl::Status DialingSession::OnAnswer(const wire::DialResponse& answer) {
+  const int64_t connection_id = answer.connect_id();
+  const bool opened = answer.error().empty();
+  if (opened && (connection_id <= 0 || knows(connection_id)))
+    return ProtocolError("DIAL_RSP with connection id " + std::to_string(connection_id));
+  auto node = pending_.extract(answer.random());
+  if (node.empty()) {
+    // The dial was cancelled or timed out meanwhile: what the answer opened is closed again.
+    if (!opened) return absl::OkStatus();
+    NoteId(connection_id);
+    wire::Packet packet;
+    packet.set_type(wire::CLOSE_REQ);
+    packet.mutable_close_request()->set_connect_id(connection_id);
+    if (features().reason) packet.mutable_close_request()->set_reason(wire::CANCELLED);
+    SendPacket(packet);
+    return absl::OkStatus();
+  }
+  Pending pending = std::move(node.mapped());
+  if (opened) {
+    AddConnection(connection_id, std::move(pending.endpoint), pending.early);
+    pending.done(nullptr);
+    return absl::OkStatus();
+  }
+  Failure failure{ReasonFromWire(answer.reason()), HopFromWire(answer.hop()), answer.error()};
+  if (failure.reason == Reason::kUnknown) failure.reason = ReasonFromText(failure.text);
+  if (failure.hop == Hop::kUnknown) failure.hop = Hop::kAgent;
+  pending.done(&failure);
+  return absl::OkStatus();
+}
+
+Failure DialingSession::LostFailure(const absl::Status& status) const {
+  return {Reason::kAgentLost, Hop::kAgent,
+          "the agent's session ended: " + std::string(status.message())};
+}
+
+void DialingSession::OnClosed(const absl::Status& status) {
+  const Failure lost = LostFailure(status);
+  Session::OnClosed(status);
+  // The callbacks may look at the session; none finds a dial half-removed.
+  auto pending = std::move(pending_);
+  pending_.clear();
+  for (auto& [id, dial] : pending) dial.done(&lost);
+}
+
+}  // namespace hawser::tunnel

@@ -1,0 +1,28 @@
+#include "lib/tunnel/memory.h"
+
+namespace hawser::tunnel {
+
+MemoryBudget::Pressure MemoryBudget::pressure() const {
+  const uint64_t now = used();
+  if (now >= cap_) return Pressure::kFull;
+  if (now > cap_ / 10 * 9) return Pressure::kRefuse;
+  if (now > cap_ / 4 * 3) return Pressure::kShrink;
+  if (now > cap_ / 2) return Pressure::kStopGrowing;
+  return Pressure::kNone;
+}
+
+void MemoryCharge::Attach(MemoryBudget* budget) {
+  const uint64_t bytes = bytes_;
+  Set(0);
+  budget_ = budget;
+  Set(bytes);
+}
+
+void MemoryCharge::Set(uint64_t bytes) {
+  if (bytes == bytes_) return;
+  // Unsigned wrap-around makes the addition of a negative difference right.
+  if (budget_ != nullptr) budget_->used_.fetch_add(bytes - bytes_, std::memory_order_relaxed);
+  bytes_ = bytes;
+}
+
+}  // namespace hawser::tunnel

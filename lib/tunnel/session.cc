@@ -1,0 +1,196 @@
+// Life of a session and of its connections; see session_send.cc and session_receive.cc for bytes.
+#include "lib/tunnel/session.h"
+
+#include <glog/logging.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace hawser::tunnel {
+namespace {
+
+constexpr base::Duration kSweepInterval = std::chrono::milliseconds(250);
+constexpr size_t kMaxControlBytes = 4 * 1024 * 1024;
+constexpr int64_t kFirstLateBudget = 1024 * 1024;
+
+}  // namespace
+
+size_t PacketKind(wire::PacketType type) {
+  if (type >= wire::DIAL_REQ && type <= wire::DRAIN) return static_cast<size_t>(type);
+  if (type == wire::WINDOW) return 7;
+  if (type == wire::FIN) return 8;
+  return kPacketKinds;
+}
+
+const char* PacketKindName(size_t kind) {
+  static constexpr const char* kNames[kPacketKinds] = {
+      "DIAL_REQ", "DIAL_RSP", "CLOSE_REQ", "CLOSE_RSP", "DATA", "DIAL_CLS", "DRAIN", "WINDOW",
+      "FIN"};
+  return kind < kPacketKinds ? kNames[kind] : "UNKNOWN";
+}
+
+Session::Session(const SessionOptions& options)
+    : options_(options), decoder_(*this), late_budget_(kFirstLateBudget) {}
+
+Session::~Session() { CHECK(connections_.empty()) << "a session outlived its stream's OnClosed()"; }
+
+void Session::OnOpen(net::MessageStream& stream, const net::Metadata& headers) {
+  stream_ = &stream;
+  features_ = Accept(headers, !options_.one_connection);
+  bury_ = std::make_unique<base::Deferred>([this] {
+    ended_.clear();
+    ended_bytes_.clear();
+  });
+  sweep_ = std::make_unique<base::Timer>(stream.scheduler());
+}
+
+void Session::OnHeaders(const net::Metadata& headers) {
+  features_ = Accept(headers, !options_.one_connection);
+}
+
+void Session::OfferFeatures(net::Metadata& headers) const {
+  Offer(headers, options_.first_window, !options_.one_connection);
+}
+
+void Session::AnswerFeatures(net::Metadata& headers) const {
+  Answer(headers, features_, options_.first_window);
+}
+
+void Session::OnRemoteEnd(const absl::Status& status) {
+  // A stream without the peer's half is of no use to a tunnel.
+  if (stream_ != nullptr) stream_->Finish(status);
+}
+
+void Session::OnClosed(const absl::Status& status) {
+  const Failure lost = LostFailure(status);
+  while (!connections_.empty()) End(*connections_.begin()->second, &lost);
+  control_.clear();
+  ended_.clear();
+  bury_.reset();
+  sweep_.reset();
+  stream_ = nullptr;
+}
+
+Connection& Session::AddConnection(int64_t id, std::shared_ptr<Endpoint> endpoint, size_t early) {
+  auto& slot = connections_[id];
+  CHECK(slot == nullptr) << "connection id " << id << " is in use";
+  slot = std::make_unique<Connection>(*this, id, std::move(endpoint));
+  Connection& connection = *slot;
+  NoteId(id);
+  ++counters_.connections;
+  if (features_.window) {
+    connection.send_window_ = features_.peer_window - static_cast<int64_t>(early);
+    connection.receive_window_ = connection.receive_allowance_ = options_.first_window;
+  } else {
+    connection.send_window_ = INT64_MAX;
+  }
+  counters_.bytes_to_peer += early;
+  connection.bytes_sent_ += early;
+  connection.endpoint_->OnOpen(connection);
+  return connection;
+}
+
+void Session::End(Connection& connection, const Failure* failure) {
+  if (connection.ended_) return;
+  connection.ended_ = true;
+  ready_.Remove(connection);
+  grants_.Remove(connection);
+  watched_.Remove(connection);
+  if (last_found_ == &connection) last_found_ = nullptr;
+  Unhold(connection, connection.withheld_);
+  // What may still be on its way: a window, or all that a stream of a plain peer can hold.
+  late_budget_ += features_.window ? connection.receive_window_ : 16 * 1024 * 1024;
+
+  auto node = connections_.extract(connection.id_);
+  ended_.push_back(std::move(node.mapped()));
+  bury_->RequestOn(stream_->scheduler().flushes());
+  connection.endpoint_->OnClosed(failure);
+  OnConnectionEnded(connection);
+}
+
+void Session::CloseByUs(Connection& connection, const Failure* failure) {
+  if (connection.ended_) return;
+  wire::Packet packet;
+  packet.set_type(close_type());
+  const auto fill = [&](auto& close) {
+    close.set_connect_id(connection.id_);
+    if (failure == nullptr || !features_.reason) return;
+    close.set_reason(static_cast<wire::Reason>(failure->reason));
+    close.set_hop(static_cast<wire::Hop>(failure->hop));
+  };
+  if (close_type() == wire::CLOSE_REQ) {
+    fill(*packet.mutable_close_request());
+  } else {
+    fill(*packet.mutable_close_response());
+    if (failure != nullptr) packet.mutable_close_response()->set_error(WireText(failure->text));
+  }
+  SendPacket(packet);
+  End(connection, failure);
+}
+
+void Session::SendPacket(const wire::Packet& packet) {
+  if (stream_ == nullptr) return;
+  ++counters_.packets_to_peer[PacketKind(packet.type())];
+  control_.push_back(packet.SerializeAsString());
+  control_bytes_ += control_.back().size();
+  if (control_bytes_ > kMaxControlBytes) {
+    stream_->Abort(absl::ResourceExhaustedError("tunnel: the peer asks but does not read"));
+    return;
+  }
+  stream_->Wake();
+}
+
+absl::Status Session::ProtocolError(const std::string& what) const {
+  return absl::InvalidArgumentError("tunnel protocol: " + what);
+}
+
+// Some connections must be looked at now and then: one that is parked is not read, so its end is
+// not seen; one that waits for a peer without FIN; one whose endpoint holds bytes.
+void Session::Watch(Connection& connection) {
+  watched_.PushBack(connection);
+  if (!sweep_->armed()) sweep_->Set(kSweepInterval, [this] { Sweep(); });
+}
+
+void Session::Sweep() {
+  std::vector<Connection*> watched;
+  while (Connection* connection = watched_.PopFront()) watched.push_back(connection);
+  const bool full = options_.memory != nullptr &&
+                    options_.memory->pressure() == MemoryBudget::Pressure::kFull;
+  const base::Time now = stream_->scheduler().Now();
+  Connection* largest = nullptr;
+  for (Connection* connection : watched) {
+    // An ended one is buried only after this turn.
+    if (connection->ended_ || !StillWatched(*connection)) continue;
+    Watch(*connection);
+    const bool stalled = now - connection->progress_at_ > options_.plain_stall_limit;
+    if (full && stalled && (largest == nullptr || connection->queued_ > largest->queued_))
+      largest = connection;
+  }
+  if (largest == nullptr || largest->ended_ || largest->queued_ == 0) return;
+  const Failure failure{Reason::kOverloaded, Hop::kUnknown, "stalled while memory is short"};
+  CloseByUs(*largest, &failure);
+}
+
+bool Session::StillWatched(Connection& connection) {
+  const base::Duration idle = stream_->scheduler().Now() - connection.progress_at_;
+  const bool waits_for_end = connection.local_end_ && !features_.fin;
+  if ((connection.parked_ || waits_for_end) && connection.endpoint_->Gone()) {
+    CloseByUs(connection, nullptr);
+    return false;
+  }
+  if (waits_for_end && idle > options_.half_closed_limit) {
+    CloseByUs(connection, nullptr);
+    return false;
+  }
+  const bool holds_stream = connection.withheld_ > 0 && !options_.one_connection;
+  if (holds_stream && idle > options_.plain_stall_limit) {
+    const Failure failure{Reason::kTimedOut, Hop::kUnknown, "stalled: nothing was read for " +
+                              std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(
+                                  idle).count()) + " ms"};
+    CloseByUs(connection, &failure);
+    return false;
+  }
+  return connection.parked_ || waits_for_end || connection.queued_ > 0;
+}
+
+}  // namespace hawser::tunnel

@@ -1,0 +1,196 @@
+// A session's way in: packets to connections, windows kept, lies and late packets told apart.
+#include <algorithm>
+#include <utility>
+
+#include "lib/base/status.h"
+#include "lib/tunnel/session.h"
+
+namespace hawser::tunnel {
+namespace {
+
+// What one packet for an ended id costs, beside its bytes.
+constexpr int64_t kLatePacketCost = 64;
+
+}  // namespace
+
+absl::Status Session::OnMessageStart(size_t size) { return decoder_.Start(size); }
+
+absl::Status Session::OnMessageBytes(std::span<const uint8_t> bytes) {
+  return decoder_.Feed(bytes);
+}
+
+Connection* Session::Find(int64_t id) {
+  if (last_found_ != nullptr && last_found_->id_ == id) return last_found_;
+  const auto found = connections_.find(id);
+  if (found == connections_.end()) return nullptr;
+  return last_found_ = found->second.get();
+}
+
+absl::Status Session::OnData(int64_t id, std::span<const uint8_t> bytes, bool stable) {
+  Connection* const found = Find(id);
+  if (found == nullptr) return OnLatePacket(id, bytes.size());
+  Connection& connection = *found;
+  ++counters_.packets_from_peer[PacketKind(wire::DATA)];
+  if (connection.remote_end_) {
+    const Failure failure{Reason::kProtocolError, Hop::kUnknown, "data after the end of data"};
+    CloseByUs(connection, &failure);
+    return absl::OkStatus();
+  }
+  if (features_.window) {
+    connection.receive_allowance_ -= static_cast<int64_t>(bytes.size());
+    if (connection.receive_allowance_ < 0) {
+      const Failure failure{Reason::kProtocolError, Hop::kUnknown, "window overrun"};
+      CloseByUs(connection, &failure);
+      return absl::OkStatus();
+    }
+  } else if (options_.one_connection || connection.queued_ > options_.plain_queue_cap) {
+    Hold(connection, bytes.size());
+  }
+  HandOver(connection, bytes, stable);
+  return absl::OkStatus();
+}
+
+void Session::HandOver(Connection& connection, std::span<const uint8_t> bytes, bool stable) {
+  counters_.bytes_from_peer += bytes.size();
+  connection.bytes_received_ += bytes.size();
+  if (connection.queued_ == 0) {
+    connection.progress_at_ = stream_->scheduler().Now();
+    Watch(connection);
+  }
+  connection.queued_ += bytes.size();
+  if (!stable) {
+    // Kept until the sinks have run, as the endpoint may rely on.
+    ended_bytes_.emplace_back(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    bury_->RequestOn(stream_->scheduler().flushes());
+    bytes = {reinterpret_cast<const uint8_t*>(ended_bytes_.back().data()), bytes.size()};
+  }
+  connection.endpoint_->Deliver(bytes);
+}
+
+void Session::DeliverEarly(Connection& connection, const std::string& early) {
+  if (early.empty() || connection.ended_) return;
+  connection.receive_allowance_ -= static_cast<int64_t>(early.size());
+  HandOver(connection, {reinterpret_cast<const uint8_t*>(early.data()), early.size()}, false);
+}
+
+void Session::Delivered(Connection& connection, size_t bytes) {
+  if (connection.ended_ || bytes == 0) return;
+  connection.queued_ -= std::min<uint64_t>(connection.queued_, bytes);
+  connection.progress_at_ = stream_->scheduler().Now();
+  if (!features_.window) {
+    Unhold(connection, bytes);
+    return;
+  }
+  connection.unreturned_ += static_cast<int64_t>(bytes);
+  if (connection.remote_end_ || connection.unreturned_ < connection.receive_window_ / 4) return;
+  grants_.PushBack(connection);
+  stream_->Wake();
+}
+
+// Holds the stream's own window back on account of `connection`.
+void Session::Hold(Connection& connection, size_t bytes) {
+  connection.withheld_ += bytes;
+  stream_->Withhold(bytes);
+}
+
+void Session::Unhold(Connection& connection, size_t bytes) {
+  const uint64_t released = std::min<uint64_t>(connection.withheld_, bytes);
+  if (released == 0) return;
+  connection.withheld_ -= released;
+  stream_->Release(released);
+}
+
+// A packet for an id that is not open: late when the id was in use, a lie otherwise.
+absl::Status Session::OnLatePacket(int64_t id, size_t bytes) {
+  if (id <= 0 || id > highest_id_)
+    return ProtocolError("a packet for connection " + std::to_string(id) + ", which never existed");
+  return ChargeLate(bytes);
+}
+
+absl::Status Session::ChargeLate(size_t bytes) {
+  ++counters_.ignored_packets;
+  late_budget_ -= static_cast<int64_t>(bytes) + kLatePacketCost;
+  if (late_budget_ < 0) return ProtocolError("too much data for connections that have ended");
+  return absl::OkStatus();
+}
+
+absl::Status Session::OnPacket(const wire::Packet& packet) {
+  const size_t kind = PacketKind(packet.type());
+  if (kind < kPacketKinds) ++counters_.packets_from_peer[kind];
+  switch (packet.type()) {
+    case wire::DIAL_REQ:
+    case wire::DIAL_RSP:
+    case wire::DIAL_CLS:
+    case wire::DRAIN:
+      return OnDialPacket(packet);
+    case wire::CLOSE_REQ:
+    case wire::CLOSE_RSP:
+      return OnClose(packet);
+    case wire::WINDOW:
+      return OnWindow(packet.window());
+    case wire::FIN:
+      return OnFin(packet.fin().connect_id());
+    default:
+      // Konnectivity's rule: what is not known is ignored.
+      ++counters_.ignored_packets;
+      return absl::OkStatus();
+  }
+}
+
+absl::Status Session::OnWindow(const wire::Window& window) {
+  if (!features_.window) return ProtocolError("WINDOW without the feature `window`");
+  Connection* connection = Find(window.connect_id());
+  if (connection == nullptr) return OnLatePacket(window.connect_id(), 0);
+  constexpr int64_t kMost = int64_t{1} << 40;
+  if (window.bytes() <= 0 || window.bytes() > kMost ||
+      connection->send_window_ > kMost - window.bytes())
+    return ProtocolError("WINDOW of " + std::to_string(window.bytes()) + " bytes");
+  connection->send_window_ += window.bytes();
+  if (connection->parked_ && connection->send_window_ >= SmallestSend()) {
+    connection->parked_ = false;
+    Ready(*connection);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Session::OnFin(int64_t id) {
+  if (!features_.fin) return ProtocolError("FIN without the feature `fin`");
+  Connection* connection = Find(id);
+  if (connection == nullptr) return OnLatePacket(id, 0);
+  if (connection->remote_end_) return ProtocolError("a second FIN for a connection");
+  connection->remote_end_ = true;
+  grants_.Remove(*connection);
+  if (connection->local_end_) {
+    End(*connection, nullptr);
+  } else {
+    connection->endpoint_->DeliverEnd();
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Session::OnClose(const wire::Packet& packet) {
+  const bool request = packet.type() == wire::CLOSE_REQ;
+  const int64_t id =
+      request ? packet.close_request().connect_id() : packet.close_response().connect_id();
+  Failure failure;
+  failure.reason = ReasonFromWire(request ? packet.close_request().reason()
+                                          : packet.close_response().reason());
+  failure.hop = HopFromWire(request ? packet.close_request().hop()
+                                    : packet.close_response().hop());
+  if (!request) failure.text = packet.close_response().error();
+  if (request && close_type() == wire::CLOSE_RSP) {
+    // Konnectivity's dialler waits for this answer, even when both sides close at once.
+    wire::Packet answer;
+    answer.set_type(wire::CLOSE_RSP);
+    answer.mutable_close_response()->set_connect_id(id);
+    SendPacket(answer);
+  }
+  Connection* connection = Find(id);
+  // Peers may close what never opened (a dial that failed); only its cost counts.
+  if (connection == nullptr) return ChargeLate(0);
+  const bool abort = failure.reason != Reason::kUnknown;
+  End(*connection, abort ? &failure : nullptr);
+  return absl::OkStatus();
+}
+
+}  // namespace hawser::tunnel
