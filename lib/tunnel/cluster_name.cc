@@ -7,6 +7,8 @@
 namespace hawser::tunnel {
 namespace {
 
+constexpr size_t kMaxClusterName = 63;
+
 bool EndsWith(const std::string& text, const std::string& end) {
   return text.size() > end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
 }
@@ -51,7 +53,8 @@ std::optional<Target> ParseTarget(const std::string& host, const std::string& do
   target.cluster = bare ? name : name.substr(dot + 1);
   if (!bare) target.address = DecodeAddress(name.substr(0, dot));
   // Names inside a cluster may have underscores (SRV records), DNS-1123 labels not.
-  if (target.cluster.find('_') != std::string::npos) return std::nullopt;
+  if (target.cluster.size() > kMaxClusterName || target.cluster.find('_') != std::string::npos)
+    return std::nullopt;
   return target;
 }
 

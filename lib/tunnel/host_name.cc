@@ -9,7 +9,6 @@ namespace hawser::tunnel {
 namespace {
 
 constexpr size_t kMaxName = 253;
-constexpr size_t kMaxLabel = 63;
 
 // Not <cctype>: its answers depend on the locale.
 char LowerCase(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
@@ -19,8 +18,7 @@ bool IsNameCharacter(char c) {
 }
 
 bool IsLabel(const char* begin, const char* end) {
-  const size_t size = end - begin;
-  return size >= 1 && size <= kMaxLabel && *begin != '-' && end[-1] != '-' &&
+  return begin != end && *begin != '-' && end[-1] != '-' &&
          std::all_of(begin, end, IsNameCharacter);
 }
 

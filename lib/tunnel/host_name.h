@@ -11,8 +11,9 @@ namespace hawser::tunnel {
 std::optional<std::string> CanonicalAddress(const std::string& text);
 
 // A host name in lower case without its trailing dot, or a canonical address. Nothing when `host`
-// is neither: labels of 1 to 63 letters, digits, '-' and '_' that neither begin nor end with '-',
-// 253 characters in all.
+// is neither: labels of letters, digits, '-' and '_' that neither begin nor end with '-', 253
+// characters in all. A label may be longer than the 63 of DNS: the service-proxy name of Open
+// Cluster Management's add-on has one of 64, and is never resolved.
 std::optional<std::string> CanonicalHost(const std::string& host);
 
 }  // namespace hawser::tunnel
