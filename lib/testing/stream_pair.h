@@ -5,7 +5,7 @@
 //   ManualScheduler scheduler;
 //   StreamPair pair(scheduler);
 //   pair.Connect(std::make_unique<Client>(), std::make_unique<Server>(), metadata);
-//   pair.Run();   // until nothing flows any more
+//   pair.Run();  // until nothing flows any more
 #pragma once
 
 #include <cstdint>

@@ -160,11 +160,8 @@ absl::Status Session::OnFin(int64_t id) {
   if (connection->remote_end_) return ProtocolError("a second FIN for a connection");
   connection->remote_end_ = true;
   grants_.Remove(*connection);
-  if (connection->local_end_) {
-    End(*connection, nullptr);
-  } else {
-    connection->endpoint_->DeliverEnd();
-  }
+  connection->endpoint_->DeliverEnd();
+  if (connection->local_end_) End(*connection, nullptr);
   return absl::OkStatus();
 }
 

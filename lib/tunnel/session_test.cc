@@ -1,0 +1,614 @@
+// Two sessions over an in-memory stream: dials, bytes, windows, ends, lies.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "lib/testing/manual_scheduler.h"
+#include "lib/testing/stream_pair.h"
+#include "lib/tunnel/dialed_session.h"
+#include "lib/tunnel/dialing_session.h"
+
+namespace hawser::tunnel {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using ::testing::HasSubstr;
+
+// A local side under the test's control: what it is to send, what it got, whether it takes bytes.
+class FakeEndpoint : public Endpoint {
+ public:
+  void OnOpen(Connection& c) override {
+    connection = &c;
+    if (!to_send.empty() || finish) c.Ready();
+  }
+  Pulled Pull(std::span<uint8_t> space) override {
+    ++pulls;
+    const size_t take = std::min(space.size(), to_send.size());
+    std::copy_n(to_send.begin(), take, space.begin());
+    to_send.erase(0, take);
+    largest_pull = std::max(largest_pull, take);
+    if (take == 0 && finish) return {Pulled::kEnd};
+    return {to_send.empty() && !finish ? Pulled::kDrained : Pulled::kBytes, take};
+  }
+  void Deliver(std::span<const uint8_t> bytes) override {
+    received.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    if (stalled) {
+      held += bytes.size();
+    } else {
+      connection->Delivered(bytes.size());
+    }
+  }
+  void DeliverEnd() override { got_end = true; }
+  void OnClosed(const Failure* f) override {
+    connection = nullptr;
+    closed = true;
+    if (f != nullptr) failure = *f;
+  }
+  bool Gone() override { return gone; }
+
+  void Send(const std::string& bytes) {
+    to_send += bytes;
+    if (connection != nullptr) connection->Ready();
+  }
+  void Finish() {
+    finish = true;
+    if (connection != nullptr) connection->Ready();
+  }
+  void Unstall() {
+    stalled = false;
+    if (connection != nullptr) connection->Delivered(std::exchange(held, 0));
+  }
+
+  Connection* connection = nullptr;
+  std::string to_send, received;
+  bool finish = false, stalled = false, gone = false, got_end = false, closed = false;
+  size_t held = 0, pulls = 0, largest_pull = 0;
+  std::optional<Failure> failure;
+};
+
+// The dialled side: answers each address as told, or keeps the request.
+class FakeAgent : public DialedSession {
+ public:
+  explicit FakeAgent(const SessionOptions& options) : DialedSession(options) {}
+  void OnDial(Request request) override {
+    requests.push_back(request);
+    if (hold) return;
+    if (request.address.starts_with("refused")) {
+      RejectDial(request.dial_id, {Reason::kRefused, Hop::kTarget,
+                                   "dial tcp " + request.address + ": connection refused"});
+      return;
+    }
+    Accept(request.dial_id);
+  }
+  void OnDialCancelled(int64_t dial_id) override { cancelled.push_back(dial_id); }
+  std::shared_ptr<FakeEndpoint> Accept(int64_t dial_id) {
+    auto endpoint = std::make_shared<FakeEndpoint>();
+    endpoint->stalled = stall_new;
+    endpoints.push_back(endpoint);
+    AcceptDial(dial_id, endpoint);
+    return endpoint;
+  }
+  bool hold = false, stall_new = false;
+  std::vector<Request> requests;
+  std::vector<int64_t> cancelled;
+  std::vector<std::shared_ptr<FakeEndpoint>> endpoints;
+};
+
+class FakeHub : public DialingSession {
+ public:
+  explicit FakeHub(const SessionOptions& options, bool plain)
+      : DialingSession(options), plain_(plain) {}
+  void OnOpen(net::MessageStream& stream, const net::Metadata& headers) override {
+    DialingSession::OnOpen(stream, headers);
+    net::Metadata answer;
+    if (!plain_) AnswerFeatures(answer);
+    stream.SendHeaders(answer);
+  }
+  void OnDrain() override { ++drains; }
+  int drains = 0;
+
+ private:
+  const bool plain_;
+};
+
+struct Dialled {
+  std::shared_ptr<FakeEndpoint> endpoint = std::make_shared<FakeEndpoint>();
+  bool done = false;
+  std::optional<Failure> failure;
+  DialingSession::DialId id = 0;
+};
+
+class SessionTest : public ::testing::TestWithParam<bool> {
+ protected:
+  bool plain() const { return GetParam(); }
+
+  void Start(const SessionOptions& options = {}) {
+    auto agent = std::make_unique<FakeAgent>(options);
+    auto hub = std::make_unique<FakeHub>(options, plain());
+    agent_ = agent.get();
+    hub_ = hub.get();
+    net::Metadata request;
+    if (!plain()) agent->OfferFeatures(request);
+    pair_.Connect(std::move(agent), std::move(hub), request);
+    pair_.Run();
+  }
+
+  std::shared_ptr<Dialled> Dial(const std::string& address, const std::string& early = "") {
+    auto dialled = std::make_shared<Dialled>();
+    dialled->id = hub_->StartDial({address, early, seconds(10)}, dialled->endpoint,
+                                  [dialled](const Failure* failure) {
+                                    dialled->done = true;
+                                    if (failure != nullptr) dialled->failure = *failure;
+                                  });
+    return dialled;
+  }
+  std::shared_ptr<Dialled> Open(const std::string& address) {
+    auto dialled = Dial(address);
+    pair_.Run();
+    EXPECT_TRUE(dialled->done && !dialled->failure) << address;
+    return dialled;
+  }
+  FakeEndpoint& target(size_t i = 0) { return *agent_->endpoints.at(i); }
+
+  testing::ManualScheduler scheduler_;
+  testing::StreamPair pair_{scheduler_};
+  FakeAgent* agent_ = nullptr;
+  FakeHub* hub_ = nullptr;
+};
+
+TEST_P(SessionTest, CarriesBytesBothWaysInSmallBatchesAndPieces) {
+  Start();
+  pair_.set_batch(4096);
+  pair_.set_piece(7);
+  auto dialled = Open("web:80");
+  EXPECT_EQ(agent_->requests[0].address, "web:80");
+  EXPECT_EQ(agent_->requests[0].protocol, "tcp");
+  std::string up(300'000, 'u'), down(200'000, 'd');
+  for (size_t i = 0; i < up.size(); i += 97) up[i] = static_cast<char>(i);
+  dialled->endpoint->Send(up);
+  target().Send(down);
+  pair_.Run();
+  EXPECT_EQ(target().received, up);
+  EXPECT_EQ(dialled->endpoint->received, down);
+  EXPECT_EQ(hub_->counters().bytes_to_peer, up.size());
+  EXPECT_EQ(hub_->counters().bytes_from_peer, down.size());
+}
+
+TEST_P(SessionTest, RefusalReachesTheDiallerWithReasonHopAndText) {
+  Start();
+  auto dialled = Dial("refused:1");
+  pair_.Run();
+  ASSERT_TRUE(dialled->failure.has_value());
+  EXPECT_EQ(dialled->failure->reason, Reason::kRefused);
+  EXPECT_EQ(dialled->failure->hop, plain() ? Hop::kAgent : Hop::kTarget);
+  EXPECT_THAT(dialled->failure->text, HasSubstr("refused:1: connection refused"));
+  EXPECT_EQ(hub_->connection_count(), 0u);
+}
+
+TEST_P(SessionTest, DialTimesOutAndALateAnswerLeavesNothingBehind) {
+  Start();
+  agent_->hold = true;
+  auto dialled = Dial("slow:1");
+  pair_.Run();
+  scheduler_.Advance(seconds(10));
+  pair_.Run();
+  ASSERT_TRUE(dialled->failure.has_value());
+  EXPECT_EQ(dialled->failure->reason, Reason::kTimedOut);
+  EXPECT_THAT(agent_->cancelled, ::testing::ElementsAre(dialled->id));
+  auto late = agent_->Accept(dialled->id);
+  EXPECT_TRUE(late->closed);
+  EXPECT_EQ(late->failure->reason, Reason::kCancelled);
+  EXPECT_EQ(agent_->connection_count(), 0u);
+}
+
+TEST_P(SessionTest, AnswerThatCrossesACancelIsClosedAgain) {
+  Start();
+  pair_.pause_client(true);
+  auto dialled = Dial("web:80");
+  pair_.Run();  // accepted, but the answer is held up
+  EXPECT_EQ(agent_->connection_count(), 1u);
+  hub_->CancelDial(dialled->id);
+  pair_.pause_client(false);
+  pair_.Run();
+  EXPECT_FALSE(dialled->done);
+  EXPECT_EQ(agent_->connection_count(), 0u);
+  EXPECT_TRUE(target().closed);
+  EXPECT_FALSE(pair_.closed()) << pair_.status();
+}
+
+TEST_P(SessionTest, TooManyPendingDialsAreOverload) {
+  SessionOptions options;
+  options.max_pending_dials = 3;
+  Start(options);
+  agent_->hold = true;
+  std::vector<std::shared_ptr<Dialled>> dials;
+  for (int i = 0; i < 4; ++i) dials.push_back(Dial("web:80"));
+  EXPECT_FALSE(dials[3]->done) << "done must not run from within StartDial()";
+  scheduler_.Advance(milliseconds(1));
+  pair_.Run();
+  ASSERT_TRUE(dials[3]->failure.has_value());
+  EXPECT_EQ(dials[3]->failure->reason, Reason::kOverloaded);
+  EXPECT_FALSE(dials[0]->done);
+}
+
+TEST_P(SessionTest, LossFailsPendingDialsAndOpenConnectionsAtOnce) {
+  Start();
+  auto open = Open("web:80");
+  agent_->hold = true;
+  auto pending = Dial("web:81");
+  pair_.Run();
+  auto at_target = agent_->endpoints[0];
+  pair_.Lose(absl::UnavailableError("cable cut"));
+  ASSERT_TRUE(pending->failure.has_value());
+  EXPECT_EQ(pending->failure->reason, Reason::kAgentLost);
+  EXPECT_THAT(pending->failure->text, HasSubstr("cable cut"));
+  EXPECT_EQ(open->endpoint->failure->reason, Reason::kAgentLost);
+  EXPECT_TRUE(at_target->closed);
+}
+
+TEST_P(SessionTest, OrderlyCloseOfTheTargetArrivesBehindItsLastByte) {
+  Start();
+  auto dialled = Open("web:80");
+  const std::string answer(150'000, 'x');
+  target().Send(answer);
+  target().Finish();
+  pair_.Run();
+  EXPECT_EQ(dialled->endpoint->received, answer);
+  if (plain()) {
+    EXPECT_TRUE(dialled->endpoint->closed);
+    EXPECT_FALSE(dialled->endpoint->failure.has_value());
+  } else {
+    EXPECT_TRUE(dialled->endpoint->got_end);
+    EXPECT_FALSE(dialled->endpoint->closed);
+    dialled->endpoint->Send("still going up");
+    pair_.Run();
+    EXPECT_EQ(target().received, "still going up");
+    dialled->endpoint->Finish();
+    pair_.Run();
+    EXPECT_TRUE(target().got_end);
+    EXPECT_TRUE(dialled->endpoint->closed);
+    EXPECT_TRUE(target().closed);
+  }
+  EXPECT_EQ(hub_->connection_count(), 0u);
+  EXPECT_EQ(agent_->connection_count(), 0u);
+}
+
+TEST_P(SessionTest, ClientsHalfCloseKeepsTheAnswerComing) {
+  Start();
+  auto dialled = Open("web:80");
+  dialled->endpoint->Send("question");
+  dialled->endpoint->Finish();
+  pair_.Run();
+  EXPECT_EQ(target().received, "question");
+  EXPECT_EQ(target().got_end, !plain()) << "a peer without FIN must not be told of a half-close";
+  target().Send("answer");
+  target().Finish();
+  pair_.Run();
+  EXPECT_EQ(dialled->endpoint->received, "answer");
+  EXPECT_TRUE(dialled->endpoint->closed);
+  EXPECT_TRUE(target().closed);
+}
+
+TEST_P(SessionTest, ClientThatIsGoneClosesTheTargetInOrder) {
+  Start();
+  auto dialled = Open("web:80");
+  dialled->endpoint->Send("last words");
+  dialled->endpoint->gone = true;
+  dialled->endpoint->Finish();
+  pair_.Run();
+  EXPECT_EQ(target().received, "last words");
+  EXPECT_TRUE(target().closed);
+  EXPECT_FALSE(target().failure.has_value());
+  EXPECT_EQ(hub_->connection_count(), 0u);
+}
+
+TEST_P(SessionTest, ResetTravelsAsFailure) {
+  Start();
+  auto dialled = Open("web:80");
+  target().connection->Close({Reason::kReset, Hop::kTarget, "connection reset by peer"});
+  pair_.Run();
+  EXPECT_TRUE(dialled->endpoint->closed);
+  EXPECT_EQ(dialled->endpoint->failure.has_value(), !plain());
+  if (!plain()) {
+    EXPECT_EQ(dialled->endpoint->failure->reason, Reason::kReset);
+    EXPECT_EQ(dialled->endpoint->failure->hop, Hop::kTarget);
+  }
+}
+
+TEST_P(SessionTest, DrainIsSeenOnce) {
+  Start();
+  agent_->SendDrain();
+  agent_->SendDrain();
+  pair_.Run();
+  EXPECT_TRUE(hub_->draining());
+  EXPECT_EQ(hub_->drains, 1);
+}
+
+TEST_P(SessionTest, DataForAConnectionThatNeverExistedEndsTheSession) {
+  Start();
+  wire::Packet packet;
+  packet.set_type(wire::DATA);
+  packet.mutable_data()->set_connect_id(7);
+  packet.mutable_data()->set_data("boo");
+  pair_.InjectToServer(packet.SerializeAsString());
+  EXPECT_TRUE(pair_.closed());
+  EXPECT_THAT(std::string(pair_.status().message()), HasSubstr("never existed"));
+}
+
+TEST_P(SessionTest, LatePacketsAreIgnoredWithinABudget) {
+  Start();
+  auto dialled = Open("web:80");
+  dialled->endpoint->connection->Close({Reason::kCancelled, Hop::kClient, "bye"});
+  pair_.Run();
+  wire::Packet packet;
+  packet.set_type(wire::DATA);
+  packet.mutable_data()->set_connect_id(1);
+  packet.mutable_data()->set_data(std::string(60'000, 'x'));
+  const std::string message = packet.SerializeAsString();
+  pair_.InjectToServer(message);
+  EXPECT_FALSE(pair_.closed());
+  for (int i = 0; i < 1000 && !pair_.closed(); ++i) pair_.InjectToServer(message);
+  EXPECT_TRUE(pair_.closed());
+  EXPECT_THAT(std::string(pair_.status().message()), HasSubstr("have ended"));
+}
+
+TEST_P(SessionTest, DuplicateConnectionIdEndsTheSession) {
+  Start();
+  Open("web:80");
+  agent_->hold = true;
+  auto second = Dial("web:81");
+  pair_.Run();
+  wire::Packet packet;
+  packet.set_type(wire::DIAL_RSP);
+  packet.mutable_dial_response()->set_random(second->id);
+  packet.mutable_dial_response()->set_connect_id(1);
+  pair_.InjectToServer(packet.SerializeAsString());
+  EXPECT_TRUE(pair_.closed());
+}
+
+TEST_P(SessionTest, UnknownPacketTypesAreIgnored) {
+  Start();
+  wire::Packet packet;
+  packet.set_type(static_cast<wire::PacketType>(99));
+  pair_.InjectToServer(packet.SerializeAsString());
+  pair_.InjectToClient(packet.SerializeAsString());
+  EXPECT_FALSE(pair_.closed());
+  Open("web:80");
+}
+
+TEST_P(SessionTest, GarbageEndsTheSession) {
+  Start();
+  pair_.InjectToServer("\xff\xff\xff\xff");
+  EXPECT_TRUE(pair_.closed());
+}
+
+TEST_P(SessionTest, ReadyConnectionsTakeTurns) {
+  Start();
+  std::vector<std::shared_ptr<Dialled>> dials;
+  for (int i = 0; i < 4; ++i) dials.push_back(Open("web:80"));
+  const std::string much(128 * 1024, 'x');
+  for (auto& dialled : dials) dialled->endpoint->Send(much);
+  for (int i = 0; i < 4; ++i) pair_.Step();
+  for (size_t i = 0; i < 4; ++i) EXPECT_GT(target(i).received.size(), 32u * 1024) << i;
+}
+
+INSTANTIATE_TEST_SUITE_P(Peers, SessionTest, ::testing::Bool(), [](const auto& info) {
+  return info.param ? "Plain" : "Hawser";
+});
+
+// What only holds with a peer of our own.
+class WindowTest : public SessionTest {};
+
+TEST_P(WindowTest, AStalledConnectionCostsItsWindowAndOthersGoOn) {
+  Start();
+  agent_->stall_new = true;
+  auto stalled = Open("stalled:1");
+  agent_->stall_new = false;
+  auto healthy = Open("healthy:1");
+  stalled->endpoint->Send(std::string(4'000'000, 's'));
+  healthy->endpoint->Send(std::string(4'000'000, 'h'));
+  pair_.Run();
+  EXPECT_LE(target(0).received.size(), 256u * 1024);
+  EXPECT_GT(target(0).received.size(), 240u * 1024);  // the last sliver is not worth a message
+  EXPECT_EQ(target(1).received.size(), 4'000'000u);
+  EXPECT_GE(hub_->counters().window_stalls, 1u);
+  const size_t pulls = stalled->endpoint->pulls;
+  healthy->endpoint->Send("more");
+  pair_.Run();
+  EXPECT_EQ(stalled->endpoint->pulls, pulls) << "a parked connection must not be read";
+  target(0).Unstall();
+  pair_.Run();
+  EXPECT_EQ(target(0).received.size(), 4'000'000u);
+}
+
+TEST_P(WindowTest, GrowsForAReaderThatKeepsUpAndStopsAtTheCap) {
+  SessionOptions options;
+  options.max_window = 512 * 1024;
+  Start(options);
+  auto dialled = Open("web:80");
+  dialled->endpoint->Send(std::string(8'000'000, 'x'));
+  pair_.Run();
+  // Full of window now: a stall shows how much there is.
+  target().stalled = true;
+  dialled->endpoint->Send(std::string(8'000'000, 'x'));
+  pair_.Run();
+  EXPECT_GT(target().held, 400u * 1024);
+  EXPECT_LE(target().held, 512u * 1024);
+}
+
+TEST_P(WindowTest, OverrunResetsThatConnectionOnly) {
+  Start();
+  auto victim = Open("web:80");
+  auto other = Open("web:81");
+  wire::Packet packet;
+  packet.set_type(wire::DATA);
+  packet.mutable_data()->set_connect_id(1);
+  packet.mutable_data()->set_data(std::string(200 * 1024, 'x'));
+  victim->endpoint->stalled = true;
+  pair_.InjectToServer(packet.SerializeAsString());
+  EXPECT_FALSE(victim->endpoint->closed);
+  pair_.InjectToServer(packet.SerializeAsString());
+  EXPECT_TRUE(victim->endpoint->closed);
+  EXPECT_EQ(victim->endpoint->failure->reason, Reason::kProtocolError);
+  pair_.Run();
+  EXPECT_FALSE(pair_.closed());
+  other->endpoint->Send("fine");
+  pair_.Run();
+  EXPECT_EQ(target(1).received, "fine");
+}
+
+TEST_P(WindowTest, AbsurdWindowsEndTheSession) {
+  Start();
+  Open("web:80");
+  wire::Packet packet;
+  packet.set_type(wire::WINDOW);
+  packet.mutable_window()->set_connect_id(1);
+  packet.mutable_window()->set_bytes(-5);
+  pair_.InjectToServer(packet.SerializeAsString());
+  EXPECT_TRUE(pair_.closed());
+}
+
+TEST_P(WindowTest, ParkedConnectionWhoseClientLeftIsClosed) {
+  Start();
+  agent_->stall_new = true;
+  auto dialled = Open("stalled:1");
+  dialled->endpoint->Send(std::string(1'000'000, 's'));
+  pair_.Run();
+  EXPECT_FALSE(dialled->endpoint->closed);
+  dialled->endpoint->gone = true;
+  scheduler_.Advance(seconds(1));
+  pair_.Run();
+  EXPECT_TRUE(dialled->endpoint->closed);
+  EXPECT_TRUE(target().closed);
+}
+
+TEST_P(WindowTest, MemoryPressureShrinksWindowsAndRefusesDials) {
+  MemoryBudget memory(1000);
+  MemoryCharge charge(&memory);
+  SessionOptions options;
+  options.memory = &memory;
+  Start(options);
+  auto dialled = Open("web:80");
+  charge.Set(800);
+  dialled->endpoint->Send(std::string(2'000'000, 'x'));
+  pair_.Run();
+  EXPECT_EQ(target().received.size(), 2'000'000u);
+  target().stalled = true;
+  dialled->endpoint->Send(std::string(2'000'000, 'x'));
+  pair_.Run();
+  EXPECT_LE(target().held, 64u * 1024);
+  charge.Set(950);
+  auto refused = Dial("web:81");
+  pair_.Run();
+  ASSERT_TRUE(refused->failure.has_value());
+  EXPECT_EQ(refused->failure->reason, Reason::kOverloaded);
+}
+
+TEST_P(WindowTest, EarlyBytesArriveWithTheDial) {
+  Start();
+  EXPECT_EQ(hub_->early_limit(), kMaxEarlySent);
+  auto dialled = Dial("web:80", "GET / HTTP/1.1\r\n\r\n");
+  pair_.Run();
+  EXPECT_EQ(target().received, "GET / HTTP/1.1\r\n\r\n");
+  EXPECT_EQ(dialled->endpoint->connection->bytes_sent(), 18u);
+  EXPECT_EQ(dialled->endpoint->connection->send_window(), 256 * 1024 - 18);
+}
+
+INSTANTIATE_TEST_SUITE_P(Peers, WindowTest, ::testing::Values(false));
+
+// What only holds with a plain Konnectivity peer.
+class PlainTest : public SessionTest {};
+
+TEST_P(PlainTest, SlowReaderHoldsTheStreamBackOnlyWhileItMakesProgress) {
+  Start();
+  auto slow = Open("slow:1");
+  auto other = Open("other:1");
+  slow->endpoint->stalled = true;
+  pair_.set_withhold_limit(64 * 1024);
+  target(0).Send(std::string(4'000'000, 's'));
+  pair_.Run();
+  EXPECT_GT(pair_.withheld_by_server(), 0u);
+  EXPECT_LT(slow->endpoint->received.size(), 1'500'000u);
+  // Progress keeps it alive.
+  for (int i = 0; i < 5; ++i) {
+    slow->endpoint->held -= 100'000;
+    slow->endpoint->connection->Delivered(100'000);
+    scheduler_.Advance(milliseconds(700));
+    pair_.Run();
+    ASSERT_FALSE(slow->endpoint->closed);
+  }
+  // None for a second does not.
+  scheduler_.Advance(milliseconds(1500));
+  pair_.Run();
+  ASSERT_TRUE(slow->endpoint->closed);
+  EXPECT_EQ(slow->endpoint->failure->reason, Reason::kTimedOut);
+  EXPECT_EQ(pair_.withheld_by_server(), 0u);
+  target(1).Send("free again");
+  pair_.Run();
+  EXPECT_EQ(other->endpoint->received, "free again");
+}
+
+TEST_P(PlainTest, HalfClosedConnectionWithoutTrafficEnds) {
+  Start();
+  auto dialled = Open("web:80");
+  dialled->endpoint->Finish();
+  pair_.Run();
+  EXPECT_FALSE(dialled->endpoint->closed);
+  scheduler_.Advance(seconds(61));
+  pair_.Run();
+  EXPECT_TRUE(dialled->endpoint->closed);
+  EXPECT_TRUE(target().closed);
+}
+
+TEST_P(PlainTest, ExtensionPacketsAreErrors) {
+  Start();
+  Open("web:80");
+  wire::Packet packet;
+  packet.set_type(wire::FIN);
+  packet.mutable_fin()->set_connect_id(1);
+  pair_.InjectToServer(packet.SerializeAsString());
+  EXPECT_TRUE(pair_.closed());
+}
+
+INSTANTIATE_TEST_SUITE_P(Peers, PlainTest, ::testing::Values(true));
+
+TEST(FrontEndStreamTest, CarriesOneConnectionAndWithholdsItsBytes) {
+  testing::ManualScheduler scheduler;
+  testing::StreamPair pair(scheduler);
+  SessionOptions options;
+  options.one_connection = true;
+  auto front = std::make_unique<FakeAgent>(options);
+  FakeAgent* const f = front.get();
+  f->stall_new = true;
+  auto dialler = std::make_unique<DialingSession>(options);
+  DialingSession* const d = dialler.get();
+  net::Metadata request;
+  dialler->OfferFeatures(request);
+  pair.Connect(std::move(dialler), std::move(front), request);
+  pair.Run();
+  auto endpoint = std::make_shared<FakeEndpoint>();
+  std::vector<std::string> outcomes;
+  const auto done = [&](const Failure* failure) {
+    outcomes.push_back(failure == nullptr ? "open" : failure->text);
+  };
+  d->StartDial({"web:80", "", seconds(1)}, endpoint, done);
+  pair.Run();
+  d->StartDial({"web:81", "", seconds(1)}, std::make_shared<FakeEndpoint>(), done);
+  pair.Run();
+  EXPECT_THAT(outcomes, ::testing::ElementsAre("open", HasSubstr("carries a connection already")));
+  endpoint->Send(std::string(100'000, 'x'));
+  pair.Run();
+  EXPECT_EQ(pair.withheld_by_server(), 100'000u);
+  f->endpoints[0]->Unstall();
+  EXPECT_EQ(pair.withheld_by_server(), 0u);
+}
+
+}  // namespace
+}  // namespace hawser::tunnel
