@@ -24,8 +24,8 @@ inline absl::Status Annotate(const absl::Status& status, const std::string& cont
 
 }  // namespace hawser::base
 
-#define HAWSER_RETURN_IF_ERROR(expr)                          \
-  do {                                                        \
+#define HAWSER_RETURN_IF_ERROR(expr)                                                       \
+  do {                                                                                     \
     if (absl::Status hawser_status_ = (expr); !hawser_status_.ok()) return hawser_status_; \
   } while (false)
 
