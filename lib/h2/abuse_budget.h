@@ -1,0 +1,33 @@
+// How many unproductive frames a peer may send: a token bucket.
+//
+// Resets, pings, settings, empty DATA, window updates, priorities and refused streams cost the
+// sender a few bytes and the receiver work. Honest peers send them too, mostly in answer to data
+// (grpc-go updates windows and pings for its bandwidth estimate while it receives), so tokens come
+// back with time and with every DATA frame that we sent.
+#pragma once
+
+#include "lib/base/scheduler.h"
+
+namespace hawser::h2 {
+
+class AbuseBudget {
+ public:
+  struct Limits {
+    double burst = 1000;             // tokens held at most, and at the start
+    double per_second = 100;         // tokens that come back with time
+    double per_sent_data_frame = 10; // and with productive work
+  };
+
+  AbuseBudget(const Limits& limits, base::Time now);
+
+  // Takes one token. False when there was none: the peer is over its budget.
+  [[nodiscard]] bool Charge(base::Time now);
+  void OnDataFrameSent();
+
+ private:
+  const Limits limits_;
+  double tokens_;
+  base::Time refilled_;
+};
+
+}  // namespace hawser::h2

@@ -1,0 +1,54 @@
+#include "lib/h2/keepalive.h"
+
+#include <algorithm>
+
+namespace hawser::h2 {
+
+Keepalive::Keepalive(base::Scheduler& scheduler, Link& link, base::Duration interval,
+                     base::Duration timeout)
+    : scheduler_(scheduler),
+      link_(link),
+      interval_(interval),
+      timeout_(timeout),
+      timer_(scheduler),
+      sent_(scheduler.Now()) {}
+
+void Keepalive::Start(bool ping_now) {
+  sent_ = scheduler_.Now();
+  if (ping_now) {
+    Ping();
+  } else {
+    ScheduleNext();
+  }
+}
+
+void Keepalive::SetInterval(base::Duration interval) {
+  interval_ = interval;
+  if (!outstanding_) ScheduleNext();
+}
+
+bool Keepalive::OnAck(uint64_t opaque) {
+  if (!outstanding_ || opaque != opaque_) return false;
+  outstanding_ = false;
+  // A round trip within one turn of the clock is still known: never zero.
+  round_trip_ = std::max(scheduler_.Now() - sent_, base::Duration(1));
+  ScheduleNext();
+  return true;
+}
+
+void Keepalive::Ping() {
+  outstanding_ = true;
+  sent_ = scheduler_.Now();
+  link_.SendPing(++opaque_);
+  timer_.Set(timeout_, [this] { link_.OnPingTimeout(timeout_); });
+}
+
+void Keepalive::ScheduleNext() {
+  if (interval_ == base::Duration::zero()) {
+    timer_.Cancel();
+    return;
+  }
+  timer_.Set(sent_ + interval_ - scheduler_.Now(), [this] { Ping(); });
+}
+
+}  // namespace hawser::h2

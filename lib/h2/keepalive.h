@@ -1,0 +1,57 @@
+// When to ping, when to give up, and the round-trip time that pings measure.
+//
+// Pings are sent whether the connection is idle or not: data that flows one way proves nothing
+// about the other way. At most one ping is outstanding.
+#pragma once
+
+#include <cstdint>
+
+#include "lib/base/scheduler.h"
+
+namespace hawser::h2 {
+
+class Keepalive {
+ public:
+  // Implemented by whoever owns the connection.
+  class Link {
+   public:
+    virtual ~Link() = default;
+    // Sends a PING with that opaque value.
+    virtual void SendPing(uint64_t opaque) = 0;
+    // The last ping stayed unanswered for `timeout`. Last call.
+    virtual void OnPingTimeout(base::Duration timeout) = 0;
+  };
+
+  // `link` outlives this object. A zero `interval` means no pings.
+  Keepalive(base::Scheduler& scheduler, Link& link, base::Duration interval,
+            base::Duration timeout);
+
+  // Begins; `ping_now` measures the round trip at once, whatever the interval.
+  void Start(bool ping_now);
+  void Stop() { timer_.Cancel(); }
+  // A shorter interval counts from the last ping, as a longer one does.
+  void SetInterval(base::Duration interval);
+  // An answer arrived. False when no ping with that value is outstanding.
+  bool OnAck(uint64_t opaque);
+
+  base::Duration interval() const { return interval_; }
+  base::Duration timeout() const { return timeout_; }
+  // Measured last, zero when unknown.
+  base::Duration round_trip() const { return round_trip_; }
+
+ private:
+  void Ping();
+  void ScheduleNext();
+
+  base::Scheduler& scheduler_;
+  Link& link_;
+  base::Duration interval_;
+  const base::Duration timeout_;
+  base::Timer timer_;  // until the next ping, or until the outstanding one counts as lost
+  bool outstanding_ = false;
+  uint64_t opaque_ = 0;
+  base::Time sent_;
+  base::Duration round_trip_ = base::Duration::zero();
+};
+
+}  // namespace hawser::h2

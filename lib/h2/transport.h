@@ -1,0 +1,202 @@
+// One HTTP/2 connection that carries gRPC calls, over one socket, as server or as client.
+//
+//   auto transport = h2::Transport::Client(std::move(socket), {}, [this](const absl::Status& why) {
+//     transport_.reset();
+//   });
+//   absl::Status opened = transport->OpenStream("/AgentService/Connect", "hub.example:8091",
+//                                               metadata, std::make_unique<MyHandler>());
+//
+// Pull, not push: handlers are asked for messages when the socket can take them, and what they
+// write is framed in place in one batch per loop. Incoming message bytes are handed over where
+// they were decrypted. An idle transport therefore holds no buffers of its own.
+//
+// A peer is believed nothing: every limit of Options and every budget of AbuseBudget costs the
+// peer its whole connection, and no one else anything.
+//
+// Threads: the loop's of the socket, within turns. Callbacks and handler calls may call anything
+// here; only the destructor must not run inside them, Closed excepted.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "lib/base/scheduler.h"
+#include "lib/h2/abuse_budget.h"
+#include "lib/h2/grpc_headers.h"
+#include "lib/h2/keepalive.h"
+#include "lib/net/message_stream.h"
+#include "lib/net/socket.h"
+
+struct nghttp2_session;
+struct nghttp2_session_callbacks;
+
+namespace hawser::h2 {
+
+class Stream;
+
+struct Options {
+  // A PING is sent this long after the last one, idle or not; zero: never. Without an answer
+  // within `keepalive_timeout` the connection is dead.
+  base::Duration keepalive = std::chrono::seconds(15);
+  base::Duration keepalive_timeout = std::chrono::seconds(10);
+  // Client: measure the round trip with a PING at once, as servers always do. Off because Go
+  // servers count pings: set it towards hubs of ours only.
+  bool ping_at_start = false;
+  // The peer's preface (its first SETTINGS) must have arrived this long after the start.
+  base::Duration preface_deadline = std::chrono::seconds(10);
+  // Flow-control windows that we give, bytes.
+  uint32_t stream_window = 8 * 1024 * 1024;
+  uint32_t connection_window = 32 * 1024 * 1024;
+  // Largest payload of a frame that we take, bytes. With its header it fills four TLS records.
+  uint32_t max_frame = 64 * 1024 - 9;
+  // Largest header list that we take, bytes as RFC 9113 section 6.5.2 counts them.
+  uint32_t max_header_list = 16 * 1024;
+  // Largest message that we take, bytes.
+  uint32_t max_message = 4 * 1024 * 1024;
+  // Server: streams open at the same time.
+  uint32_t max_streams = 256;
+  AbuseBudget::Limits abuse;
+};
+
+struct Counters {
+  uint64_t bytes_sent = 0;      // HTTP/2 bytes given to the socket
+  uint64_t bytes_received = 0;  // HTTP/2 bytes read from it
+  uint64_t streams = 0;         // opened so far, by either side
+  uint64_t frames_charged = 0;  // against the abuse budget
+};
+
+// Decides about a call: the handler for its stream, or null, which answers UNIMPLEMENTED.
+// `headers` are the request's, without pseudo headers.
+using Acceptor = absl::AnyInvocable<std::unique_ptr<net::StreamHandler>(
+    const std::string& path, const net::Metadata& headers)>;
+// The transport is closed, and why (OK: by Close(OK) or after our GoAway()). Called once, after the
+// OnClosed() of every stream, in a turn of its own; may destroy the transport.
+using Closed = absl::AnyInvocable<void(const absl::Status&)>;
+
+class Transport : private Keepalive::Link {
+ public:
+  // The socket is connected (for TLS: after the handshake). Never calls back from within.
+  static std::unique_ptr<Transport> Server(std::unique_ptr<net::Socket> socket,
+                                           const Options& options, Acceptor acceptor,
+                                           Closed closed);
+  static std::unique_ptr<Transport> Client(std::unique_ptr<net::Socket> socket,
+                                           const Options& options, Closed closed);
+  Transport(const Transport&) = delete;
+  Transport& operator=(const Transport&) = delete;
+  // Closes what is still open: handlers get OnClosed(), but Closed is not called.
+  ~Transport() override;
+
+  // Client: starts a call and hands it to `handler`, whose OnOpen() is called from within.
+  // kUnavailable when the connection is closing, kResourceExhausted when streams_available() is
+  // zero; the handler is then destroyed without a call.
+  absl::Status OpenStream(const std::string& path, const std::string& authority,
+                          const net::Metadata& headers,
+                          std::unique_ptr<net::StreamHandler> handler);
+  // Tells the peer to open no more streams; the transport closes, with OK, after the last one.
+  void GoAway();
+  // Ends the connection and all its streams with `status` in the next turns; unsent data is lost.
+  void Close(const absl::Status& status);
+
+  // Changes Options::keepalive; zero ends it.
+  void SetKeepalive(base::Duration interval);
+
+  size_t stream_count() const { return streams_.size(); }
+  // Client: streams that the peer would take now. 100 until its settings are known.
+  size_t streams_available() const;
+  // Round-trip time measured last, zero when unknown.
+  base::Duration RoundTrip() const { return keepalive_.round_trip(); }
+  net::Socket& socket() { return *socket_; }
+  const Counters& counters() const { return counters_; }
+
+ private:
+  friend class Stream;
+  struct ReceiveCallbacks;
+  struct SendCallbacks;
+
+  enum class State {
+    kOpen,
+    kClosing,  // the turn's end says GOAWAY and closes the socket
+    kClosed,   // the socket is closed; handlers and owner hear of it in the next turn
+  };
+
+  Transport(std::unique_ptr<net::Socket> socket, const Options& options, Acceptor acceptor,
+            Closed closed);
+  static nghttp2_session_callbacks* Callbacks();
+  static void AddReceiveCallbacks(nghttp2_session_callbacks* callbacks);
+  static void AddSendCallbacks(nghttp2_session_callbacks* callbacks);
+  void Start(bool server);
+
+  // Keepalive::Link
+  void SendPing(uint64_t opaque) override;
+  void OnPingTimeout(base::Duration timeout) override;
+
+  net::EventLoop& loop() { return socket_->loop(); }
+  bool server() const { return acceptor_ != nullptr; }
+  // Runs `work` in a later turn, unless the transport is gone by then.
+  void Post(base::Closure work);
+  Stream* Find(int32_t id);
+  Stream& AddStream(int32_t id, std::unique_ptr<net::StreamHandler> handler);
+  // Takes the stream out of use; its OnClosed(status) follows in a later turn.
+  void Retire(Stream& stream, const absl::Status& status);
+  void Bury();
+
+  // Receiving (transport_receive.cc).
+  void OnReadable();
+  void Receive(std::span<const uint8_t> bytes);
+  void OnRequest(int32_t id, bool end_stream);
+  void Refuse(int32_t id, const net::Metadata& fields);
+  void OnFirstSettings();
+  // Takes the price of an unproductive frame from the peer's budget.
+  void Charge(const char* frame);
+
+  // Sending (transport_send.cc).
+  void RequestFlush() { flush_.RequestOn(loop().flushes()); }
+  void Flush();
+  bool FillBatch();
+  void SendBatch(std::span<const uint8_t> bytes);
+  void AwaitWritable();
+  void WakeStream(Stream& stream);
+
+  // Ends the connection: the peer is told `code` (of RFC 9113 section 7) in a GOAWAY, everybody
+  // here `status`. The first reason counts. Safe in any call stack.
+  void Fail(const absl::Status& status, uint32_t code);
+  void SayGoAway();
+  void Shut();
+  void EndStreams();
+
+  const Options options_;
+  std::unique_ptr<net::Socket> socket_;
+  Acceptor acceptor_;
+  Closed closed_;
+  nghttp2_session* session_ = nullptr;
+  State state_ = State::kOpen;
+  absl::Status failure_;
+  uint32_t goaway_code_ = 0;
+  bool goaway_received_ = false;
+  Counters counters_;
+  AbuseBudget budget_;
+  Keepalive keepalive_;
+  base::Timer preface_timer_;
+
+  std::unordered_map<int32_t, std::unique_ptr<Stream>> streams_;
+  std::vector<std::unique_ptr<Stream>> retired_;
+  HeaderBlock block_;  // the header block being received
+
+  base::Deferred flush_;
+  std::vector<int32_t> woken_;
+  uint8_t* batch_ = nullptr;  // the loop's, while it is being filled
+  size_t batch_size_ = 0;
+  bool batch_full_ = false;
+  std::vector<uint8_t> unsent_;  // of a batch that the socket took in part
+  bool blocked_ = false;         // waiting for the socket to become writable
+
+  std::shared_ptr<Transport*> self_;  // for Post(): expires with the transport
+};
+
+}  // namespace hawser::h2
