@@ -92,7 +92,8 @@ class MessageStream {
   // back to the peer's flow-control window until Release() says so.
   virtual void Withhold(size_t bytes) = 0;
   virtual void Release(size_t bytes) = 0;
-  // Server: ends the stream with a gRPC status once everything produced is out. Client: half-closes.
+  // Server: ends the stream with a gRPC status once everything produced is out. Client:
+  // half-closes.
   virtual void Finish(const absl::Status& status) = 0;
   // Ends the stream at once (RST_STREAM). OnClosed() follows in a later turn.
   virtual void Reset() = 0;
@@ -112,11 +113,12 @@ class StreamHandler {
   virtual void OnOpen(MessageStream& stream, const Metadata& headers) = 0;
   // Client side: the response headers.
   virtual void OnHeaders(const Metadata& headers) = 0;
-  // Appends whole messages to `batch` (capacity >= kMinBatch), or nothing, in which case Wake() asks for the next call.
-  // Called again at once while it fills batches, as long as the peer takes them.
+  // Appends whole messages to `batch` (capacity >= kMinBatch), or nothing, in which case Wake()
+  // asks for the next call. Called again at once while it fills batches, as long as the peer takes
+  // them.
   virtual void Produce(MessageBatch& batch) = 0;
-  // A message of `size` bytes begins (size may be 0); its bytes follow in OnMessageBytes() in pieces as they arrive.
-  // An error aborts the transport connection with it.
+  // A message of `size` bytes begins (size may be 0); its bytes follow in OnMessageBytes() in
+  // pieces as they arrive. An error aborts the transport connection with it.
   virtual absl::Status OnMessageStart(size_t size) = 0;
   // `bytes` stay valid until the scheduler's sinks() have run.
   virtual absl::Status OnMessageBytes(std::span<const uint8_t> bytes) = 0;

@@ -10,8 +10,7 @@ StreamPair::StreamPair(ManualScheduler& scheduler) : scheduler_(scheduler) {}
 StreamPair::~StreamPair() { Lose(absl::CancelledError("test ended")); }
 
 void StreamPair::Connect(std::unique_ptr<net::StreamHandler> client,
-                         std::unique_ptr<net::StreamHandler> server,
-                         const net::Metadata& request) {
+                         std::unique_ptr<net::StreamHandler> server, const net::Metadata& request) {
   client_.handler = std::move(client);
   server_.handler = std::move(server);
   client_.handler->OnOpen(client_, {});
@@ -30,7 +29,8 @@ void StreamPair::End::Finish(const absl::Status& status) {
   End& other = client ? pair.server_ : pair.client_;
   pair.scheduler_.Post([this, &other, status] {
     if (pair.closed_) return;
-    while (pair.Move(*this, other)) {}
+    while (pair.Move(*this, other)) {
+    }
     other.handler->OnRemoteEnd(status);
     if (!client) pair.LoseLater(status);
   });
@@ -71,8 +71,8 @@ void StreamPair::Hand(End& to, const std::string& message) {
   absl::Status status = to.handler->OnMessageStart(message.size());
   for (size_t at = 0; status.ok() && at < message.size();) {
     const size_t take = std::min(piece_, message.size() - at);
-    status = to.handler->OnMessageBytes(
-        {reinterpret_cast<const uint8_t*>(message.data()) + at, take});
+    status =
+        to.handler->OnMessageBytes({reinterpret_cast<const uint8_t*>(message.data()) + at, take});
     at += take;
   }
   scheduler_.sinks().Run();

@@ -54,8 +54,8 @@ TEST(ParseTarget, AddressesAreNoNames) {
 }
 
 TEST(ParseTarget, RefusesWhatIsNoName) {
-  for (const char* host : {"", ".", "web..paris", "web.-paris", "web.pa_ris", "pa_ris", "we b.paris",
-                           "*.paris", "web.paris:80"})
+  for (const char* host : {"", ".", "web..paris", "web.-paris", "web.pa_ris", "pa_ris",
+                           "we b.paris", "*.paris", "web.paris:80"})
     EXPECT_EQ(ParseTarget(host, ""), nullopt) << host;
   EXPECT_EQ(ParseTarget("web." + std::string(64, 'p'), ""), nullopt);
   EXPECT_EQ(ParseTarget(std::string(300, 'p'), ""), nullopt);

@@ -68,9 +68,9 @@ class Connection {
   int64_t unreturned_ = 0;         // disposed of, not yet given back
   uint64_t bytes_received_ = 0;
   uint64_t queued_ = 0;
-  uint64_t withheld_ = 0;    // bytes of the stream's own window held back on this one's account
-  base::Time progress_at_;   // when the endpoint last took bytes, or last had none
-  base::Time returned_at_;   // when the window was last given back
+  uint64_t withheld_ = 0;   // bytes of the stream's own window held back on this one's account
+  base::Time progress_at_;  // when the endpoint last took bytes, or last had none
+  base::Time returned_at_;  // when the window was last given back
 
   ConnectionHook ready_hook_;  // waits for its turn to be pulled
   ConnectionHook grant_hook_;  // owes the peer a WINDOW

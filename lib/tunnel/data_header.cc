@@ -82,12 +82,10 @@ ParsedDataHeader ParseDataHeader(std::span<const uint8_t> bytes, size_t message_
   const auto ends_message = [&](uint64_t length) {
     return reader.at() <= message_size && length == message_size - reader.at();
   };
-  if (!reader.Expect(0x08) || !reader.Expect(0x04) || !reader.Expect(0x22) ||
-      !reader.Varint(inner))
+  if (!reader.Expect(0x08) || !reader.Expect(0x04) || !reader.Expect(0x22) || !reader.Varint(inner))
     return {reader.failure()};
   if (!ends_message(inner)) return {ParsedDataHeader::kOther};
-  if (!reader.Expect(0x08) || !reader.Varint(id) || !reader.Expect(0x1a) ||
-      !reader.Varint(payload))
+  if (!reader.Expect(0x08) || !reader.Varint(id) || !reader.Expect(0x1a) || !reader.Varint(payload))
     return {reader.failure()};
   if (!ends_message(payload)) return {ParsedDataHeader::kOther};
   return {ParsedDataHeader::kComplete, reader.at(), static_cast<size_t>(payload),

@@ -6,16 +6,14 @@ namespace hawser::tunnel {
 
 absl::Status DialedSession::OnDialPacket(const wire::Packet& packet) {
   switch (packet.type()) {
-    case wire::DIAL_REQ:
-      return OnRequest(packet.dial_request());
+    case wire::DIAL_REQ: return OnRequest(packet.dial_request());
     case wire::DIAL_CLS:
       if (pending_.erase(packet.close_dial().random()) > 0)
         OnDialCancelled(packet.close_dial().random());
       return absl::OkStatus();
     case wire::DRAIN:
       return absl::OkStatus();  // only dialled sides drain; Konnectivity ignores it here
-    default:
-      return ProtocolError("DIAL_RSP from a side that dials");
+    default: return ProtocolError("DIAL_RSP from a side that dials");
   }
 }
 
@@ -67,8 +65,7 @@ void DialedSession::Answer(int64_t dial_id, int64_t connection_id, const Failure
   answer.set_random(dial_id);
   answer.set_connect_id(connection_id);
   if (failure != nullptr) {
-    answer.set_error(failure->text.empty() ? ReasonName(failure->reason)
-                                           : WireText(failure->text));
+    answer.set_error(failure->text.empty() ? ReasonName(failure->reason) : WireText(failure->text));
     if (features().reason) {
       answer.set_reason(static_cast<wire::Reason>(failure->reason));
       answer.set_hop(static_cast<wire::Hop>(failure->hop));

@@ -59,8 +59,7 @@ void DialingSession::FailLater(DialId id, const Failure& failure) {
 
 absl::Status DialingSession::OnDialPacket(const wire::Packet& packet) {
   switch (packet.type()) {
-    case wire::DIAL_RSP:
-      return OnAnswer(packet.dial_response());
+    case wire::DIAL_RSP: return OnAnswer(packet.dial_response());
     case wire::DIAL_CLS:
       // Konnectivity: the agent drops a dial.
       Fail(packet.close_dial().random(),
@@ -69,8 +68,7 @@ absl::Status DialingSession::OnDialPacket(const wire::Packet& packet) {
     case wire::DRAIN:
       if (!std::exchange(draining_, true)) OnDrain();
       return absl::OkStatus();
-    default:
-      return ProtocolError("DIAL_REQ from a side that is dialled");
+    default: return ProtocolError("DIAL_REQ from a side that is dialled");
   }
 }
 

@@ -17,8 +17,8 @@ class DialingSession : public Session {
   using DialDone = absl::AnyInvocable<void(const Failure* failure)>;
 
   struct Dial {
-    std::string address;    // "host:port", as the other side is to see it
-    std::string early;      // first bytes for the target, at most early_limit()
+    std::string address;     // "host:port", as the other side is to see it
+    std::string early;       // first bytes for the target, at most early_limit()
     base::Duration timeout;  // kTimedOut after that
   };
 

@@ -45,14 +45,10 @@ int HttpStatus(Reason reason) {
 
 Reason ReasonFromText(const std::string& text) {
   static constexpr std::pair<const char*, Reason> kPhrases[] = {
-      {"connection refused", Reason::kRefused},
-      {"no such host", Reason::kNameNotFound},
-      {"i/o timeout", Reason::kTimedOut},
-      {"deadline exceeded", Reason::kTimedOut},
-      {"no route to host", Reason::kUnreachable},
-      {"network is unreachable", Reason::kUnreachable},
-      {"connection reset", Reason::kReset},
-      {"No agent available", Reason::kNoAgent},
+      {"connection refused", Reason::kRefused},   {"no such host", Reason::kNameNotFound},
+      {"i/o timeout", Reason::kTimedOut},         {"deadline exceeded", Reason::kTimedOut},
+      {"no route to host", Reason::kUnreachable}, {"network is unreachable", Reason::kUnreachable},
+      {"connection reset", Reason::kReset},       {"No agent available", Reason::kNoAgent},
       {"no agent available", Reason::kNoAgent},
   };
   for (const auto& [phrase, reason] : kPhrases)

@@ -23,7 +23,8 @@ struct Features {
 };
 
 // What we can do: everything, with `window` bytes as our first receive window.
-// `with_window` is false on front-end streams, which HTTP/2 flow control serves (one connection each).
+// `with_window` is false on front-end streams, which HTTP/2 flow control serves (one connection
+// each).
 void Offer(net::Metadata& headers, int64_t window, bool with_window);
 // What is left of `peer`'s offer or answer; a malformed window counts as absent. Windows are
 // clamped to [16 KiB, 64 MiB].

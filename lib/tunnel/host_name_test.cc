@@ -12,7 +12,8 @@ TEST(CanonicalAddress, WritesOneFormOfEachAddress) {
 }
 
 TEST(CanonicalAddress, RefusesEverythingElse) {
-  for (const char* text : {"", "10.0.0", "10.0.0.256", "010.0.0.1", "[::1]", "fe80::1%eth0", "paris"})
+  for (const char* text :
+       {"", "10.0.0", "10.0.0.256", "010.0.0.1", "[::1]", "fe80::1%eth0", "paris"})
     EXPECT_EQ(CanonicalAddress(text), std::nullopt) << text;
   EXPECT_EQ(CanonicalAddress(std::string("10.0.0.1\0x", 10)), std::nullopt);
 }

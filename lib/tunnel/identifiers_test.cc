@@ -66,8 +66,8 @@ TEST(ParseIdentifiers, RefusesMalformedValues) {
   ExpectRefused("ipv4=10.0.0", "ipv4: not an address");
   ExpectRefused("ipv4=::1", "ipv4: not an address of that family");
   ExpectRefused("ipv6=10.0.0.1", "ipv6: not an address of that family");
-  for (const char* cidr : {"10.0.0.0", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "fd00::/129",
-                           "10.0.0.0/8x", "/8"})
+  for (const char* cidr :
+       {"10.0.0.0", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "fd00::/129", "10.0.0.0/8x", "/8"})
     ExpectRefused(std::string("cidr=") + cidr, "cidr: not address/bits");
   ExpectRefused("default-route=yes", "neither true nor false");
   ExpectRefused("uid=a%0Ab", "uid: not a printable word");

@@ -21,12 +21,8 @@ absl::Status PacketDecoder::Feed(std::span<const uint8_t> bytes) {
     switch (state_) {
       case State::kIdle:
         return absl::InvalidArgumentError("packet: more bytes than its message announced");
-      case State::kHead:
-        HAWSER_RETURN_IF_ERROR(FeedHead(bytes));
-        break;
-      case State::kWhole:
-        HAWSER_RETURN_IF_ERROR(FeedWhole(bytes));
-        break;
+      case State::kHead: HAWSER_RETURN_IF_ERROR(FeedHead(bytes)); break;
+      case State::kWhole: HAWSER_RETURN_IF_ERROR(FeedWhole(bytes)); break;
       case State::kPayload: {
         const auto piece = bytes.first(std::min(bytes.size(), payload_left_));
         payload_left_ -= piece.size();

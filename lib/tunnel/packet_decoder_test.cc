@@ -14,9 +14,9 @@
 namespace hawser::tunnel {
 namespace {
 
+using ::testing::HasSubstr;
 using testing::IsOk;
 using testing::StatusIs;
-using ::testing::HasSubstr;
 
 class Recorder : public PacketDecoder::Sink {
  public:
@@ -93,9 +93,10 @@ TEST(PacketDecoder, ByteByByte) {
 
 TEST(PacketDecoder, OtherEncodingsOfDataAreUnderstood) {
   // data before connect_id, as a legal if unusual encoder may write it.
-  const std::string message("\x08\x04\x22\x07\x1a\x03"
-                            "abc\x08\x09",
-                            11);
+  const std::string message(
+      "\x08\x04\x22\x07\x1a\x03"
+      "abc\x08\x09",
+      11);
   Recorder recorder;
   PacketDecoder decoder(recorder);
   ASSERT_THAT(decoder.Start(message.size()), IsOk());

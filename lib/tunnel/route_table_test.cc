@@ -20,7 +20,8 @@ std::optional<Handle> Picked(const RouteTable& table, const std::string& host,
 RouteTable Table(std::vector<Strategy> strategies) { return {std::move(strategies), ""}; }
 
 TEST(RouteTable, RoutesByTheCertificatesClusterUnderEveryStrategy) {
-  for (const Strategy strategy : {Strategy::kDestHost, Strategy::kDefaultRoute, Strategy::kDefault}) {
+  for (const Strategy strategy :
+       {Strategy::kDestHost, Strategy::kDefaultRoute, Strategy::kDefault}) {
     RouteTable table = Table({strategy});
     table.Add(1, "paris", {});
     table.Add(2, "tokyo", {});

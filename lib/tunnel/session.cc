@@ -23,9 +23,9 @@ size_t PacketKind(wire::PacketType type) {
 }
 
 const char* PacketKindName(size_t kind) {
-  static constexpr const char* kNames[kPacketKinds] = {
-      "DIAL_REQ", "DIAL_RSP", "CLOSE_REQ", "CLOSE_RSP", "DATA", "DIAL_CLS", "DRAIN", "WINDOW",
-      "FIN"};
+  static constexpr const char* kNames[kPacketKinds] = {"DIAL_REQ",  "DIAL_RSP", "CLOSE_REQ",
+                                                       "CLOSE_RSP", "DATA",     "DIAL_CLS",
+                                                       "DRAIN",     "WINDOW",   "FIN"};
   return kind < kPacketKinds ? kNames[kind] : "UNKNOWN";
 }
 
@@ -154,8 +154,8 @@ void Session::Watch(Connection& connection) {
 void Session::Sweep() {
   std::vector<Connection*> watched;
   while (Connection* connection = watched_.PopFront()) watched.push_back(connection);
-  const bool full = options_.memory != nullptr &&
-                    options_.memory->pressure() == MemoryBudget::Pressure::kFull;
+  const bool full =
+      options_.memory != nullptr && options_.memory->pressure() == MemoryBudget::Pressure::kFull;
   const base::Time now = stream_->scheduler().Now();
   Connection* largest = nullptr;
   for (Connection* connection : watched) {
@@ -184,9 +184,11 @@ bool Session::StillWatched(Connection& connection) {
   }
   const bool holds_stream = connection.withheld_ > 0 && !options_.one_connection;
   if (holds_stream && idle > options_.plain_stall_limit) {
-    const Failure failure{Reason::kTimedOut, Hop::kUnknown, "stalled: nothing was read for " +
-                              std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(
-                                  idle).count()) + " ms"};
+    const Failure failure{
+        Reason::kTimedOut, Hop::kUnknown,
+        "stalled: nothing was read for " +
+            std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(idle).count()) +
+            " ms"};
     CloseByUs(connection, &failure);
     return false;
   }

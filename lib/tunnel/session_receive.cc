@@ -121,15 +121,11 @@ absl::Status Session::OnPacket(const wire::Packet& packet) {
     case wire::DIAL_REQ:
     case wire::DIAL_RSP:
     case wire::DIAL_CLS:
-    case wire::DRAIN:
-      return OnDialPacket(packet);
+    case wire::DRAIN: return OnDialPacket(packet);
     case wire::CLOSE_REQ:
-    case wire::CLOSE_RSP:
-      return OnClose(packet);
-    case wire::WINDOW:
-      return OnWindow(packet.window());
-    case wire::FIN:
-      return OnFin(packet.fin().connect_id());
+    case wire::CLOSE_RSP: return OnClose(packet);
+    case wire::WINDOW: return OnWindow(packet.window());
+    case wire::FIN: return OnFin(packet.fin().connect_id());
     default:
       // Konnectivity's rule: what is not known is ignored.
       ++counters_.ignored_packets;
@@ -170,10 +166,9 @@ absl::Status Session::OnClose(const wire::Packet& packet) {
   const int64_t id =
       request ? packet.close_request().connect_id() : packet.close_response().connect_id();
   Failure failure;
-  failure.reason = ReasonFromWire(request ? packet.close_request().reason()
-                                          : packet.close_response().reason());
-  failure.hop = HopFromWire(request ? packet.close_request().hop()
-                                    : packet.close_response().hop());
+  failure.reason =
+      ReasonFromWire(request ? packet.close_request().reason() : packet.close_response().reason());
+  failure.hop = HopFromWire(request ? packet.close_request().hop() : packet.close_response().hop());
   if (!request) failure.text = packet.close_response().error();
   if (request && close_type() == wire::CLOSE_RSP) {
     // Konnectivity's dialler waits for this answer, even when both sides close at once.

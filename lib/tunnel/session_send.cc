@@ -56,8 +56,8 @@ void Session::ProduceGrants(net::MessageBatch& batch) {
 // path, less when memory is short.
 int64_t Session::Grant(Connection& connection) {
   const base::Time now = stream_->scheduler().Now();
-  const auto pressure = options_.memory != nullptr ? options_.memory->pressure()
-                                                   : MemoryBudget::Pressure::kNone;
+  const auto pressure =
+      options_.memory != nullptr ? options_.memory->pressure() : MemoryBudget::Pressure::kNone;
   int64_t bytes = connection.unreturned_;
   if (pressure >= MemoryBudget::Pressure::kShrink) {
     const int64_t excess = std::max(connection.receive_window_ - kSmallestWindow, int64_t{0});
@@ -69,8 +69,8 @@ int64_t Session::Grant(Connection& connection) {
              now - connection.returned_at_ < stream_->RoundTrip()) {
     // The reader keeps up, and a quarter of the window lasted less than a round trip: the window
     // is what limits the sender.
-    const int64_t growth = std::min(connection.receive_window_,
-                                    options_.max_window - connection.receive_window_);
+    const int64_t growth =
+        std::min(connection.receive_window_, options_.max_window - connection.receive_window_);
     connection.receive_window_ += growth;
     bytes += growth;
   }
@@ -111,8 +111,7 @@ bool Session::ProduceData(Connection& connection, net::MessageBatch& batch) {
     case Pulled::kBytes:
       ready_.PushBack(connection);  // behind the others
       return true;
-    case Pulled::kDrained:
-      return true;
+    case Pulled::kDrained: return true;
     case Pulled::kEnd:
       LocalEnd(connection);
       ProduceControl(batch);

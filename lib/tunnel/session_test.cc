@@ -399,9 +399,8 @@ TEST_P(SessionTest, ReadyConnectionsTakeTurns) {
   for (size_t i = 0; i < 4; ++i) EXPECT_GT(target(i).received.size(), 32u * 1024) << i;
 }
 
-INSTANTIATE_TEST_SUITE_P(Peers, SessionTest, ::testing::Bool(), [](const auto& info) {
-  return info.param ? "Plain" : "Hawser";
-});
+INSTANTIATE_TEST_SUITE_P(Peers, SessionTest, ::testing::Bool(),
+                         [](const auto& info) { return info.param ? "Plain" : "Hawser"; });
 
 // What only holds with a peer of our own.
 class WindowTest : public SessionTest {};

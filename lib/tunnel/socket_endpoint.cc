@@ -81,16 +81,12 @@ Pulled SocketEndpoint::Pull(std::span<uint8_t> space) {
       // A short read: most likely all there is.
       WaitReadable();
       return {Pulled::kDrained, result.bytes};
-    case net::Socket::Result::kWouldBlock:
-      WaitReadable();
-      return {Pulled::kDrained};
+    case net::Socket::Result::kWouldBlock: WaitReadable(); return {Pulled::kDrained};
     case net::Socket::Result::kEnd:
       if (!write_failed_) return {Pulled::kEnd};
       SocketFailed();
       return {Pulled::kDrained};
-    case net::Socket::Result::kError:
-      SocketFailed();
-      return {Pulled::kDrained};
+    case net::Socket::Result::kError: SocketFailed(); return {Pulled::kDrained};
   }
   return {Pulled::kDrained};
 }

@@ -89,7 +89,7 @@ class SocketEndpoint final : public Endpoint, public std::enable_shared_from_thi
   bool writing_ = false;   // a wait for writability is pending
   bool write_failed_ = false;
   bool end_delivered_ = false;
-  bool closing_ = false;   // the connection ended in order
+  bool closing_ = false;  // the connection ended in order
 };
 
 }  // namespace hawser::tunnel
