@@ -7,7 +7,11 @@
 namespace hawser::net {
 
 EventLoop::EventLoop()
-    : io_(1), timer_(io_), now_(base::Clock::now()), read_batch_(new uint8_t[kReadBatch]) {}
+    : io_(1),
+      timer_(io_),
+      now_(base::Clock::now()),
+      read_batch_(new uint8_t[kReadBatch]),
+      write_batch_(new uint8_t[kWriteBatch]) {}
 
 EventLoop::~EventLoop() = default;
 

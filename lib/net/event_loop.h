@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "lib/base/scheduler.h"
+#include "lib/net/scratch_buffer.h"
 
 namespace hawser::net {
 
@@ -22,6 +23,8 @@ class EventLoop final : public base::Scheduler {
  public:
   // Size of the plaintext batch that one read turn decrypts, in bytes.
   static constexpr size_t kReadBatch = 256 * 1024;
+  // Size of the plaintext batch that one write encrypts, in bytes: sixteen full TLS records.
+  static constexpr size_t kWriteBatch = 256 * 1024;
 
   EventLoop();
   ~EventLoop() override;
@@ -48,6 +51,11 @@ class EventLoop final : public base::Scheduler {
   // Scratch for the batch being received: shared by everything on the loop, valid within a turn
   // until sinks() has run.
   uint8_t* read_batch() { return read_batch_.get(); }
+  // Scratch for the batch being written: valid until its user returns to the loop or lets others
+  // run.
+  uint8_t* write_batch() { return write_batch_.get(); }
+  // Scratch for what a TLS socket encrypts in one call.
+  ScratchBuffer& ciphertext() { return ciphertext_; }
 
  private:
   void BeginTurn();
@@ -60,6 +68,8 @@ class EventLoop final : public base::Scheduler {
   base::Time now_;
   int depth_ = 0;
   std::unique_ptr<uint8_t[]> read_batch_;
+  std::unique_ptr<uint8_t[]> write_batch_;
+  ScratchBuffer ciphertext_;
 };
 
 }  // namespace hawser::net

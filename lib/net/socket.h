@@ -8,10 +8,13 @@
 // after Close() or destruction; a callback may destroy the socket.
 #pragma once
 
+#include <openssl/x509.h>
+#include <sys/types.h>
 #include <sys/uio.h>
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -21,6 +24,15 @@
 #include "lib/net/event_loop.h"
 
 namespace hawser::net {
+
+// Who is at the other end, as far as the socket can prove it.
+struct PeerInfo {
+  std::string address;                // "10.0.0.1:4711", "[::1]:4711", or "unix"
+  std::optional<uid_t> uid;           // Unix sockets: the process that connected
+  std::shared_ptr<X509> certificate;  // TLS: verified; null when the peer showed none
+  std::string alpn;                   // TLS: the protocol agreed on
+  bool resumed = false;               // TLS: the session was resumed
+};
 
 class Socket {
  public:
@@ -62,6 +74,7 @@ class Socket {
   // The descriptor, for socket options only.
   virtual int fd() const = 0;
   virtual EventLoop& loop() = 0;
+  virtual const PeerInfo& peer() const = 0;
 
   // Detaches the socket from its loop and hands it to `target`, where `done` runs as a turn. No
   // wait may be pending. For TLS its state and everything read ahead move along.
@@ -74,7 +87,10 @@ class Socket {
   virtual void Attach(EventLoop& loop) = 0;
 };
 
-// Takes ownership of `fd` (connected, made non-blocking here).
+// Takes ownership of `fd`: a connected stream socket, made non-blocking here.
 std::unique_ptr<Socket> MakePlainSocket(EventLoop& loop, int fd);
+
+// "10.0.0.1:4711" of the peer of `fd`, "unix" for Unix sockets, "unknown" when it is gone.
+std::string PeerAddress(int fd);
 
 }  // namespace hawser::net

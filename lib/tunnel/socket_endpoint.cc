@@ -166,7 +166,7 @@ void SocketEndpoint::WriteQueued() {
   size_t written = 0;
   while (!queue_.empty() && written < kMaxWriteTurn) {
     iovec pieces[16];
-    const size_t count = queue_.Peek(pieces, std::size(pieces));
+    const size_t count = queue_.Peek(pieces);
     const net::Socket::Result result = socket_->Write({pieces, count});
     if (result.kind == net::Socket::Result::kError) {
       WriteFailed(written + queue_.size());

@@ -1,0 +1,146 @@
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "lib/base/status.h"
+#include "lib/net/descriptor_watch.h"
+#include "lib/net/socket.h"
+
+namespace hawser::net {
+namespace {
+
+class PlainSocket final : public Socket {
+ public:
+  PlainSocket(EventLoop& loop, int fd) : watch_(std::make_shared<DescriptorWatch>(loop, fd)) {}
+  ~PlainSocket() override {
+    Close();
+    if (detached_ >= 0) ::close(detached_);  // on its way to a loop that has stopped
+  }
+
+  Result Read(std::span<uint8_t> space) override {
+    for (;;) {
+      const ssize_t count = ::recv(fd(), space.data(), space.size(), 0);
+      if (count > 0) return {Result::kOk, static_cast<size_t>(count)};
+      if (count == 0) return {Result::kEnd};
+      if (errno == EINTR) continue;
+      if (errno == EAGAIN) return {Result::kWouldBlock};
+      return Failed("read from ");
+    }
+  }
+
+  Result Write(std::span<const iovec> bytes) override {
+    msghdr message{};
+    message.msg_iov = const_cast<iovec*>(bytes.data());
+    message.msg_iovlen = std::min<size_t>(bytes.size(), 1024);  // IOV_MAX
+    for (;;) {
+      const ssize_t count = ::sendmsg(fd(), &message, MSG_NOSIGNAL);
+      if (count > 0) return {Result::kOk, static_cast<size_t>(count)};
+      if (count < 0 && errno == EINTR) continue;
+      if (count == 0 || errno == EAGAIN) return {Result::kWouldBlock};
+      return Failed("write to ");
+    }
+  }
+
+  bool written() const override { return true; }
+  void WaitReadable(base::Closure callback) override { watch_->WaitReadable(std::move(callback)); }
+  void WaitWritable(base::Closure callback) override { watch_->WaitWritable(std::move(callback)); }
+  void ShutdownWrite() override { ::shutdown(fd(), SHUT_WR); }
+  void Close() override { watch_->Close(); }
+  void Abort() override {
+    if (!open()) return;
+    const linger reset{1, 0};
+    ::setsockopt(fd(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    Close();
+  }
+  bool open() const override { return watch_->open(); }
+  bool HungUp() const override {
+    if (!open()) return true;
+    pollfd descriptor{fd(), 0, 0};
+    return ::poll(&descriptor, 1, 0) == 1 && (descriptor.revents & (POLLHUP | POLLERR)) != 0;
+  }
+  absl::Status error() const override {
+    return error_ == 0 ? absl::OkStatus() : base::ErrnoStatus(error_, what_ + peer().address);
+  }
+  int fd() const override { return watch_->fd(); }
+  EventLoop& loop() override { return watch_->loop(); }
+
+  // Looked up only when asked for: most tunnelled sockets never are, and there are many.
+  const PeerInfo& peer() const override {
+    if (peer_ == nullptr) {
+      peer_ = std::make_unique<PeerInfo>();
+      peer_->address = PeerAddress(fd());
+      ucred credentials{};
+      socklen_t size = sizeof credentials;
+      if (peer_->address == "unix" &&
+          ::getsockopt(fd(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0)
+        peer_->uid = credentials.uid;
+    }
+    return *peer_;
+  }
+
+ protected:
+  void Detach() override { detached_ = watch_->Release(); }
+  void Attach(EventLoop& loop) override {
+    watch_ = std::make_shared<DescriptorWatch>(loop, std::exchange(detached_, -1));
+  }
+
+ private:
+  Result Failed(const char* what) {
+    if (error_ == 0) {
+      error_ = errno;
+      what_ = what;
+    }
+    return {Result::kError};
+  }
+
+  std::shared_ptr<DescriptorWatch> watch_;
+  mutable std::unique_ptr<PeerInfo> peer_;
+  int detached_ = -1;
+  int error_ = 0;
+  const char* what_ = "";
+};
+
+}  // namespace
+
+std::unique_ptr<Socket> MakePlainSocket(EventLoop& loop, int fd) {
+  ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
+  const int on = 1;
+  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // no effect on Unix sockets
+  return std::make_unique<PlainSocket>(loop, fd);
+}
+
+std::string PeerAddress(int fd) {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof storage;
+  if (::getpeername(fd, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return "unknown";
+  char text[INET6_ADDRSTRLEN] = "";
+  if (storage.ss_family == AF_INET) {
+    const auto& address = reinterpret_cast<const sockaddr_in&>(storage);
+    ::inet_ntop(AF_INET, &address.sin_addr, text, sizeof text);
+    return std::string(text) + ":" + std::to_string(ntohs(address.sin_port));
+  }
+  if (storage.ss_family == AF_INET6) {
+    const auto& address = reinterpret_cast<const sockaddr_in6&>(storage);
+    ::inet_ntop(AF_INET6, &address.sin6_addr, text, sizeof text);
+    return "[" + std::string(text) + "]:" + std::to_string(ntohs(address.sin6_port));
+  }
+  return storage.ss_family == AF_UNIX ? "unix" : "unknown";
+}
+
+void Socket::MoveTo(std::unique_ptr<Socket> socket, EventLoop& target,
+                    absl::AnyInvocable<void(std::unique_ptr<Socket>)> done) {
+  socket->Detach();
+  target.Post([socket = std::move(socket), &target, done = std::move(done)]() mutable {
+    socket->Attach(target);
+    done(std::move(socket));
+  });
+}
+
+}  // namespace hawser::net

@@ -1,0 +1,79 @@
+// What a side of TLS brings along: its certificate, the CA that it believes, its rules. Immutable;
+// a reload makes a new one for new handshakes.
+//
+// Threads: any (OpenSSL's SSL_CTX is shared by connections on all loops).
+#pragma once
+
+#include <openssl/ssl.h>
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace hawser::net {
+
+// Paths of PEM files.
+struct TlsFiles {
+  std::string certificate;  // leaf first, then intermediates
+  std::string key;          // refused when group or others may read it
+  std::string ca;           // may hold several
+};
+
+struct TlsOptions {
+  TlsFiles files;
+  // Protocols in the order of preference. A peer that offers some, but none of these, is refused.
+  std::vector<std::string> alpn = {"h2"};
+  // Peers that do not agree on a protocol at all are refused.
+  bool require_alpn = true;
+  int min_version = TLS1_2_VERSION;
+  // IANA names, TLS 1.2 only; empty: OpenSSL's choice.
+  std::vector<std::string> cipher_suites;
+  // Server: sessions are resumed only under the same context (one per port and CA).
+  std::string session_context = "hawser";
+};
+
+class TlsContext {
+ public:
+  // Both sides verify each other: a server refuses clients without a certificate of `files.ca`.
+  // A client without `files.certificate` shows none. Errors name the file and what is wrong.
+  static absl::StatusOr<std::shared_ptr<TlsContext>> Server(const TlsOptions& options);
+  static absl::StatusOr<std::shared_ptr<TlsContext>> Client(const TlsOptions& options);
+  TlsContext(const TlsContext&) = delete;
+  TlsContext& operator=(const TlsContext&) = delete;
+  ~TlsContext();
+
+  bool server() const { return server_; }
+  bool require_alpn() const { return require_alpn_; }
+  SSL_CTX* get() const { return context_; }
+
+  // Client: sessions that `ssl` is given are kept under `server_name`, which outlives it.
+  void NameSessions(SSL* ssl, const std::string& server_name) const;
+  // Client: the newest session with that server, to resume; null when there is none.
+  SSL_SESSION* TakeSession(const std::string& server_name);
+  // Client: `session` (owned from now on) was offered by that server.
+  void KeepSession(const std::string& server_name, SSL_SESSION* session);
+
+ private:
+  explicit TlsContext(bool server) : server_(server) {}
+  static absl::StatusOr<std::shared_ptr<TlsContext>> Make(bool server, const TlsOptions& options);
+  absl::Status Configure(const TlsOptions& options);
+  absl::Status LoadFiles(const TlsFiles& files);
+  absl::Status SetCipherSuites(const std::vector<std::string>& names);
+  void SetAlpn(const TlsOptions& options);
+
+  const bool server_;
+  SSL_CTX* context_ = nullptr;
+  std::string alpn_;  // in wire format
+  bool require_alpn_ = true;
+  std::mutex mutex_;
+  std::unordered_map<std::string, SSL_SESSION*> sessions_;  // guarded by mutex_
+};
+
+// "reason (detail)" of the oldest error in OpenSSL's queue, which is emptied.
+std::string TakeTlsError();
+
+}  // namespace hawser::net

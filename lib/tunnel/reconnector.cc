@@ -1,0 +1,127 @@
+#include "lib/tunnel/reconnector.h"
+
+#include <glog/logging.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace hawser::tunnel {
+
+const char* StateName(Reconnector::State state) {
+  switch (state) {
+    case Reconnector::State::kWaiting: return "waiting";
+    case Reconnector::State::kConnecting: return "connecting";
+    case Reconnector::State::kUp: return "up";
+    case Reconnector::State::kReplacing: return "replacing";
+    case Reconnector::State::kDraining: return "draining";
+  }
+  return "unknown";
+}
+
+Reconnector::Reconnector(base::Scheduler& scheduler, const Backoff::Policy& policy, Random random,
+                         Connect connect, Observer observer)
+    : scheduler_(scheduler),
+      random_(std::move(random)),
+      connect_(std::move(connect)),
+      observer_(std::move(observer)),
+      backoff_(policy, scheduler.Now()),
+      due_(scheduler) {}
+
+Reconnector::~Reconnector() = default;
+
+void Reconnector::Start() { On(Event::kDue); }
+void Reconnector::Replace() { On(Event::kReplace); }
+void Reconnector::Drain() { On(Event::kDrain); }
+
+bool Reconnector::drained() const { return state_ == State::kDraining && draining_.empty(); }
+
+void Reconnector::On(Event event) {
+  if (event == Event::kDrain) {
+    due_.Cancel();
+    attempt_.reset();
+    state_ = State::kDraining;
+    if (link_ != nullptr) Retire(std::move(link_));
+    return;
+  }
+  switch (state_) {
+    case State::kWaiting:
+      if (event != Event::kDue) return;
+      state_ = State::kConnecting;
+      Attempt();
+      return;
+    case State::kConnecting:
+      if (event == Event::kConnected) {
+        state_ = State::kUp;
+        link_ = std::move(attempt_);
+        up_since_ = scheduler_.Now();
+      } else if (event == Event::kFailed) {
+        state_ = State::kWaiting;
+        Wait();
+      }
+      return;
+    case State::kUp:
+      if (event == Event::kLost) {
+        state_ = State::kWaiting;
+        Wait();
+      } else if (event == Event::kReplace) {
+        state_ = State::kReplacing;
+        Attempt();
+      }
+      return;
+    case State::kReplacing:
+      if (event == Event::kDue) {
+        Attempt();
+      } else if (event == Event::kFailed) {
+        Wait();
+      } else if (event == Event::kLost) {
+        state_ = attempt_ != nullptr ? State::kConnecting : State::kWaiting;
+      } else if (event == Event::kConnected) {
+        state_ = State::kUp;
+        Retire(std::exchange(link_, std::move(attempt_)));
+        up_since_ = scheduler_.Now();
+      }
+      return;
+    case State::kDraining: return;
+  }
+}
+
+void Reconnector::Attempt() { attempt_ = connect_(*this); }
+
+void Reconnector::Wait() {
+  due_.Set(backoff_.Next(scheduler_.Now(), random_()), [this] {
+    On(Event::kDue);
+    observer_(absl::OkStatus());
+  });
+}
+
+void Reconnector::Retire(std::unique_ptr<Link> link) {
+  draining_.push_back(std::move(link));
+  draining_.back()->Drain();
+}
+
+void Reconnector::OnUp(Link& link) {
+  CHECK_EQ(attempt_.get(), &link);
+  On(Event::kConnected);
+  observer_(absl::OkStatus());
+}
+
+void Reconnector::OnDown(Link& link, const absl::Status& reason) {
+  std::unique_ptr<Link> ended;  // destroyed last: the caller's
+  if (&link == attempt_.get()) {
+    ended = std::move(attempt_);
+    On(Event::kFailed);
+  } else if (&link == link_.get()) {
+    ended = std::move(link_);
+    backoff_.OnLost(scheduler_.Now(), up_since_);
+    On(Event::kLost);
+  } else {
+    const auto at = std::find_if(draining_.begin(), draining_.end(),
+                                 [&link](const auto& other) { return other.get() == &link; });
+    CHECK(at != draining_.end()) << "a link of nobody";
+    ended = std::move(*at);
+    draining_.erase(at);
+  }
+  observer_(reason);
+}
+
+}  // namespace hawser::tunnel

@@ -1,0 +1,111 @@
+// Keeps one link to one server: decides when to connect, not how. Connecting, and what a link is,
+// are injected.
+//
+//             due              connected
+//   kWaiting -----> kConnecting ------> kUp <-------.
+//      ^  ^             |               |  \ Replace()  \ connected (the old link drains)
+//      |  '--- failed --'               |   '--------> kReplacing
+//      '------------- lost -------------'
+//
+// Drain() ends all that: no more attempts, and the links drain.
+//
+// Threads: the scheduler's. Connect, observers and Link's methods are called from here and may not
+// destroy the Reconnector.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "lib/base/scheduler.h"
+#include "lib/tunnel/backoff.h"
+
+namespace hawser::tunnel {
+
+class Link;
+
+// Told about the life of a link, by the link; never from within a call to it.
+class LinkOwner {
+ public:
+  // The link serves.
+  virtual void OnUp(Link& link) = 0;
+  // The attempt failed or the link is lost, and why. Last call: may destroy the link.
+  virtual void OnDown(Link& link, const absl::Status& reason) = 0;
+
+ protected:
+  ~LinkOwner() = default;
+};
+
+// A link to a server: first an attempt, up after OnUp(). Destroying it ends it silently.
+class Link {
+ public:
+  virtual ~Link() = default;
+  // Take no new work, finish what there is, then OnDown().
+  virtual void Drain() = 0;
+};
+
+class Reconnector final : private LinkOwner {
+ public:
+  enum class State {
+    kWaiting,     // no link; the next attempt is due at a set time
+    kConnecting,  // no link; an attempt is under way
+    kUp,          // the link serves
+    kReplacing,   // the link serves, and its successor is waited for or attempted
+    kDraining,    // no link is wanted any more; there may be some left
+  };
+
+  using Connect = absl::AnyInvocable<std::unique_ptr<Link>(LinkOwner& owner)>;
+  // Uniform in [0, 1).
+  using Random = std::function<double()>;
+  // The state, or what it is made of, has changed. `reason`: OK, or why a link or attempt ended.
+  using Observer = absl::AnyInvocable<void(const absl::Status& reason)>;
+
+  Reconnector(base::Scheduler& scheduler, const Backoff::Policy& policy, Random random,
+              Connect connect, Observer observer);
+  Reconnector(const Reconnector&) = delete;
+  Reconnector& operator=(const Reconnector&) = delete;
+  ~Reconnector();
+
+  // Makes the first attempt at once; call once.
+  void Start();
+  // Make before break: a successor is connected first, then the link drains.
+  void Replace();
+  void Drain();
+
+  State state() const { return state_; }
+  // The link that serves; null when there is none.
+  Link* link() const { return link_.get(); }
+  // Nothing is left of it after Drain().
+  bool drained() const;
+
+ private:
+  enum class Event { kDue, kConnected, kFailed, kLost, kReplace, kDrain };
+
+  // All transitions.
+  void On(Event event);
+  void Attempt();
+  void Wait();
+  void Retire(std::unique_ptr<Link> link);
+
+  // LinkOwner
+  void OnUp(Link& link) override;
+  void OnDown(Link& link, const absl::Status& reason) override;
+
+  base::Scheduler& scheduler_;
+  Random random_;
+  Connect connect_;
+  Observer observer_;
+  Backoff backoff_;
+  State state_ = State::kWaiting;
+  base::Timer due_;
+  std::unique_ptr<Link> link_;
+  base::Time up_since_;
+  std::unique_ptr<Link> attempt_;
+  std::vector<std::unique_ptr<Link>> draining_;
+};
+
+const char* StateName(Reconnector::State state);
+
+}  // namespace hawser::tunnel
