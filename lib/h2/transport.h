@@ -127,10 +127,11 @@ class Transport : private Keepalive::Link {
 
   Transport(std::unique_ptr<net::Socket> socket, const Options& options, Acceptor acceptor,
             Closed closed);
-  static nghttp2_session_callbacks* Callbacks();
+  static nghttp2_session_callbacks* MakeCallbacks();
   static void AddReceiveCallbacks(nghttp2_session_callbacks* callbacks);
   static void AddSendCallbacks(nghttp2_session_callbacks* callbacks);
-  void Start(bool server);
+  void SubmitSettings();
+  void LimitUnansweredTime();
 
   // Keepalive::Link
   void SendPing(uint64_t opaque) override;
@@ -140,35 +141,45 @@ class Transport : private Keepalive::Link {
   bool server() const { return acceptor_ != nullptr; }
   // Runs `work` in a later turn, unless the transport is gone by then.
   void Post(base::Closure work);
+  // Ends the connection: everybody here is told `status`, the peer `code` (RFC 9113 section 7) in
+  // a GOAWAY. The first reason counts. Safe in any call stack.
+  void Fail(const absl::Status& status, uint32_t code);
+  // nghttp2 neither reads nor writes any more.
+  void OnSessionEnd();
+  void Shut();
+  void EndStreams();
+
+  // Streams (transport_streams.cc). Null when the stream is unknown or retired.
   Stream* Find(int32_t id);
   Stream& AddStream(int32_t id, std::unique_ptr<net::StreamHandler> handler);
   // Takes the stream out of use; its OnClosed(status) follows in a later turn.
   void Retire(Stream& stream, const absl::Status& status);
   void Bury();
+  void OnRequest(int32_t id, bool end_stream);
+  void Refuse(int32_t id, const net::Metadata& fields);
+  // What streams ask for.
+  void ResetStream(Stream& stream, uint32_t code, const absl::Status& status);
+  void ResumeData(int32_t id);
+  void ReturnWindow(int32_t id, size_t bytes);
+  bool HasSendWindow(int32_t id) const;
+  void WakeStream(Stream& stream);
 
   // Receiving (transport_receive.cc).
   void OnReadable();
   void Receive(std::span<const uint8_t> bytes);
-  void OnRequest(int32_t id, bool end_stream);
-  void Refuse(int32_t id, const net::Metadata& fields);
-  void OnFirstSettings();
   // Takes the price of an unproductive frame from the peer's budget.
   void Charge(const char* frame);
 
   // Sending (transport_send.cc).
+  int32_t SubmitRequest(const net::Metadata& fields);
+  void SubmitResponse(int32_t id, const net::Metadata& fields, bool has_data);
+  void SubmitTrailers(const Stream& stream);
   void RequestFlush() { flush_.RequestOn(loop().flushes()); }
   void Flush();
-  bool FillBatch();
-  void SendBatch(std::span<const uint8_t> bytes);
-  void AwaitWritable();
-  void WakeStream(Stream& stream);
-
-  // Ends the connection: the peer is told `code` (of RFC 9113 section 7) in a GOAWAY, everybody
-  // here `status`. The first reason counts. Safe in any call stack.
-  void Fail(const absl::Status& status, uint32_t code);
+  bool SendBatch();
+  void Write(std::span<const uint8_t> bytes);
+  void OnWritable();
   void SayGoAway();
-  void Shut();
-  void EndStreams();
 
   const Options options_;
   std::unique_ptr<net::Socket> socket_;
@@ -176,9 +187,9 @@ class Transport : private Keepalive::Link {
   Closed closed_;
   nghttp2_session* session_ = nullptr;
   State state_ = State::kOpen;
-  absl::Status failure_;
-  uint32_t goaway_code_ = 0;
-  bool goaway_received_ = false;
+  absl::Status failure_;      // why it is no longer open
+  uint32_t goaway_code_ = 0;  // what the peer is told then
+  std::string going_away_;    // the peer's GOAWAY, in words
   Counters counters_;
   AbuseBudget budget_;
   Keepalive keepalive_;
@@ -186,17 +197,16 @@ class Transport : private Keepalive::Link {
 
   std::unordered_map<int32_t, std::unique_ptr<Stream>> streams_;
   std::vector<std::unique_ptr<Stream>> retired_;
-  HeaderBlock block_;  // the header block being received
+  std::vector<int32_t> woken_;  // streams whose handlers have something to send
+  HeaderBlock block_;           // the header block being received
 
   base::Deferred flush_;
-  std::vector<int32_t> woken_;
-  uint8_t* batch_ = nullptr;  // the loop's, while it is being filled
-  size_t batch_size_ = 0;
+  std::span<uint8_t> batch_;     // free space of the loop's write batch, while it is filled
   bool batch_full_ = false;
-  std::vector<uint8_t> unsent_;  // of a batch that the socket took in part
-  bool blocked_ = false;         // waiting for the socket to become writable
+  std::vector<uint8_t> unsent_;  // what the socket did not take of the last batch
+  bool blocked_ = false;         // until the socket is writable again
 
-  std::shared_ptr<Transport*> self_;  // for Post(): expires with the transport
+  std::shared_ptr<void> alive_;  // what is posted looks here whether the transport still is
 };
 
 }  // namespace hawser::h2

@@ -1,0 +1,145 @@
+// The streams of a transport: opening, accepting, refusing, ending them.
+#include <glog/logging.h>
+#include <nghttp2/nghttp2.h>
+
+#include <optional>
+#include <utility>
+
+#include "lib/h2/stream.h"
+#include "lib/h2/transport.h"
+
+namespace hawser::h2 {
+namespace {
+
+net::Metadata HttpError(const std::string& status) {
+  net::Metadata fields;
+  fields.Add(":status", status);
+  return fields;
+}
+
+net::Metadata TrailersOnly(const absl::Status& status) {
+  net::Metadata fields;
+  fields.Add(":status", "200");
+  fields.Add("content-type", "application/grpc");
+  AddStatus(status, fields);
+  return fields;
+}
+
+}  // namespace
+
+absl::Status Transport::OpenStream(const std::string& path, const std::string& authority,
+                                   const net::Metadata& headers,
+                                   std::unique_ptr<net::StreamHandler> handler) {
+  if (state_ != State::kOpen || !going_away_.empty())
+    return absl::UnavailableError("open " + path + ": connection is closing");
+  if (streams_available() == 0)
+    return absl::ResourceExhaustedError("open " + path + ": peer takes no more streams");
+  net::Metadata fields;
+  fields.Add(":method", "POST");
+  fields.Add(":scheme", socket_->peer().certificate != nullptr ? "https" : "http");
+  fields.Add(":path", path);
+  fields.Add(":authority", authority);
+  fields.Add("content-type", "application/grpc");
+  fields.Add("te", "trailers");
+  fields.Add("user-agent", "hawser");
+  for (const auto& [name, value] : headers.entries()) fields.Add(name, value);
+  const int32_t id = SubmitRequest(fields);
+  if (id < 0) return absl::UnavailableError("open " + path + ": " + nghttp2_strerror(id));
+  AddStream(id, std::move(handler)).Open({}, std::nullopt);
+  return absl::OkStatus();
+}
+
+size_t Transport::streams_available() const {
+  if (state_ != State::kOpen || !going_away_.empty() || server()) return 0;
+  const size_t limit =
+      nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+  return limit > streams_.size() ? limit - streams_.size() : 0;
+}
+
+Stream* Transport::Find(int32_t id) {
+  const auto found = streams_.find(id);
+  return found == streams_.end() ? nullptr : found->second.get();
+}
+
+Stream& Transport::AddStream(int32_t id, std::unique_ptr<net::StreamHandler> handler) {
+  ++counters_.streams;
+  auto& stream = streams_[id];
+  stream = std::make_unique<Stream>(*this, id, std::move(handler));
+  return *stream;
+}
+
+void Transport::Retire(Stream& stream, const absl::Status& status) {
+  stream.Retire(status);
+  if (retired_.empty()) Post([this] { Bury(); });
+  const auto found = streams_.find(stream.id());
+  retired_.push_back(std::move(found->second));
+  streams_.erase(found);
+}
+
+void Transport::Bury() {
+  const auto retired = std::exchange(retired_, {});
+  for (const auto& stream : retired) stream->Close();
+}
+
+void Transport::OnRequest(int32_t id, bool end_stream) {
+  const HeaderBlock request = std::move(block_);
+  const net::Metadata& headers = request.metadata;
+  if (request.method != "POST") return Refuse(id, HttpError("405"));
+  if (!IsGrpcContentType(headers.Get("content-type"))) return Refuse(id, HttpError("415"));
+  const std::string encoding = headers.Get("grpc-encoding");
+  if (!encoding.empty() && encoding != "identity") {
+    net::Metadata fields =
+        TrailersOnly(absl::UnimplementedError("messages must not be compressed"));
+    fields.Add("grpc-accept-encoding", "identity");
+    return Refuse(id, fields);
+  }
+  std::optional<base::Duration> timeout;
+  if (headers.Has("grpc-timeout")) {
+    timeout = ParseTimeout(headers.Get("grpc-timeout"));
+    if (!timeout.has_value())
+      return Refuse(id, TrailersOnly(absl::InternalError("malformed grpc-timeout")));
+  }
+  std::unique_ptr<net::StreamHandler> handler = acceptor_(request.path, headers);
+  if (handler == nullptr) {
+    return Refuse(id, TrailersOnly(absl::UnimplementedError("unknown method " + request.path)));
+  }
+  // By turns with the other streams, one frame each, whatever the client asked for.
+  const nghttp2_extpri by_turns = {NGHTTP2_EXTPRI_DEFAULT_URGENCY, /*inc=*/1};
+  nghttp2_session_change_extpri_stream_priority(session_, id, &by_turns,
+                                                /*ignore_client_signal=*/1);
+  Stream& stream = AddStream(id, std::move(handler));
+  stream.Open(headers, timeout);
+  if (end_stream) stream.OnEndOfData();
+}
+
+void Transport::Refuse(int32_t id, const net::Metadata& fields) {
+  Charge("refused request");
+  SubmitResponse(id, fields, /*has_data=*/false);
+}
+
+void Transport::ResetStream(Stream& stream, uint32_t code, const absl::Status& status) {
+  nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, stream.id(), code);
+  RequestFlush();
+  Retire(stream, status);
+}
+
+void Transport::ResumeData(int32_t id) { nghttp2_session_resume_data(session_, id); }
+
+void Transport::ReturnWindow(int32_t id, size_t bytes) {
+  nghttp2_session_consume_stream(session_, id, bytes);
+  RequestFlush();
+}
+
+bool Transport::HasSendWindow(int32_t id) const {
+  return nghttp2_session_get_remote_window_size(session_) > 0 &&
+         nghttp2_session_get_stream_remote_window_size(session_, id) > 0;
+}
+
+void Transport::WakeStream(Stream& stream) {
+  if (stream.woken) return;
+  stream.woken = true;
+  woken_.push_back(stream.id());
+  RequestFlush();
+}
+
+}  // namespace hawser::h2
