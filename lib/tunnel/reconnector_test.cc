@@ -30,6 +30,7 @@ class ReconnectorTest : public ::testing::Test {
   int attempts_ = 0;
   int alive_ = 0;
   std::vector<std::string> reasons_;
+
   // Delays are the limit of the back-off less one part in a million.
   Reconnector reconnector_{scheduler_,
                            {},
