@@ -8,12 +8,24 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/cord.h"
 
 namespace hawser::base {
 
+inline constexpr char kErrnoPayload[] = "hawser/errno";
+
 // "what: <system text>" for an errno value, with the matching canonical code.
 inline absl::Status ErrnoStatus(int error, const std::string& what) {
-  return absl::ErrnoToStatus(error, what);
+  absl::Status status = absl::ErrnoToStatus(error, what);
+  status.SetPayload(kErrnoPayload, absl::Cord(std::to_string(error)));
+  return status;
+}
+
+// The errno value that ErrnoStatus() was given, for callers that tell refusals from time-outs; 0
+// for any other status.
+inline int ErrnoOf(const absl::Status& status) {
+  const auto payload = status.GetPayload(kErrnoPayload);
+  return payload.has_value() ? std::stoi(std::string(*payload)) : 0;
 }
 
 // The status with "context: " put in front of its message; OK stays OK.

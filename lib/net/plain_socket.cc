@@ -1,4 +1,3 @@
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -12,6 +11,7 @@
 #include "lib/base/status.h"
 #include "lib/net/descriptor_watch.h"
 #include "lib/net/socket.h"
+#include "lib/net/socket_address.h"
 
 namespace hawser::net {
 namespace {
@@ -114,24 +114,6 @@ std::unique_ptr<Socket> MakePlainSocket(EventLoop& loop, int fd) {
   const int on = 1;
   ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // no effect on Unix sockets
   return std::make_unique<PlainSocket>(loop, fd);
-}
-
-std::string PeerAddress(int fd) {
-  sockaddr_storage storage{};
-  socklen_t size = sizeof storage;
-  if (::getpeername(fd, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return "unknown";
-  char text[INET6_ADDRSTRLEN] = "";
-  if (storage.ss_family == AF_INET) {
-    const auto& address = reinterpret_cast<const sockaddr_in&>(storage);
-    ::inet_ntop(AF_INET, &address.sin_addr, text, sizeof text);
-    return std::string(text) + ":" + std::to_string(ntohs(address.sin_port));
-  }
-  if (storage.ss_family == AF_INET6) {
-    const auto& address = reinterpret_cast<const sockaddr_in6&>(storage);
-    ::inet_ntop(AF_INET6, &address.sin6_addr, text, sizeof text);
-    return "[" + std::string(text) + "]:" + std::to_string(ntohs(address.sin6_port));
-  }
-  return storage.ss_family == AF_UNIX ? "unix" : "unknown";
 }
 
 void Socket::MoveTo(std::unique_ptr<Socket> socket, EventLoop& target,

@@ -90,7 +90,4 @@ class Socket {
 // Takes ownership of `fd`: a connected stream socket, made non-blocking here.
 std::unique_ptr<Socket> MakePlainSocket(EventLoop& loop, int fd);
 
-// "10.0.0.1:4711" of the peer of `fd`, "unix" for Unix sockets, "unknown" when it is gone.
-std::string PeerAddress(int fd);
-
 }  // namespace hawser::net

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "lib/base/status.h"
+#include "lib/net/socket_address.h"
 
 namespace hawser::net {
 namespace {

@@ -1,0 +1,37 @@
+// Connects to a TCP address, or to the first of several that answers ("happy eyeballs", RFC 8305).
+//
+// Threads: the loop's. `done` runs exactly once, in a later turn, with a connected non-blocking
+// descriptor (owned by the callee) or with the error of the last address; never after the attempt
+// was destroyed, which cancels it.
+#pragma once
+
+#include <asio/ip/tcp.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/statusor.h"
+#include "lib/base/scheduler.h"
+#include "lib/net/event_loop.h"
+
+namespace hawser::net {
+
+using Connected = absl::AnyInvocable<void(absl::StatusOr<int> fd)>;
+
+class ConnectAttempt {
+ public:
+  virtual ~ConnectAttempt() = default;
+};
+
+// Tries `endpoints` in order, the next one when the last failed or after 250 ms. Errors:
+// kUnavailable with "connect to 10.0.0.1:80: Connection refused" and the like, kDeadlineExceeded.
+// kNotFound when `endpoints` is empty.
+std::unique_ptr<ConnectAttempt> Connect(EventLoop& loop,
+                                        std::vector<asio::ip::tcp::endpoint> endpoints,
+                                        base::Duration deadline, Connected done);
+
+// Connects to a Unix socket; does not wait.
+absl::StatusOr<int> ConnectUnix(const std::string& path);
+
+}  // namespace hawser::net

@@ -1,0 +1,61 @@
+#include "lib/net/socket_address.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstring>
+
+namespace hawser::net {
+
+std::string EndpointText(const asio::ip::tcp::endpoint& endpoint) {
+  const std::string host = endpoint.address().to_string();
+  const std::string port = std::to_string(endpoint.port());
+  return endpoint.address().is_v6() ? "[" + host + "]:" + port : host + ":" + port;
+}
+
+std::string PeerAddress(int fd) {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof storage;
+  if (::getpeername(fd, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return "unknown";
+  char text[INET6_ADDRSTRLEN] = "";
+  if (storage.ss_family == AF_INET) {
+    const auto& address = reinterpret_cast<const sockaddr_in&>(storage);
+    ::inet_ntop(AF_INET, &address.sin_addr, text, sizeof text);
+    return std::string(text) + ":" + std::to_string(ntohs(address.sin_port));
+  }
+  if (storage.ss_family == AF_INET6) {
+    const auto& address = reinterpret_cast<const sockaddr_in6&>(storage);
+    ::inet_ntop(AF_INET6, &address.sin6_addr, text, sizeof text);
+    return "[" + std::string(text) + "]:" + std::to_string(ntohs(address.sin6_port));
+  }
+  return storage.ss_family == AF_UNIX ? "unix" : "unknown";
+}
+
+absl::StatusOr<asio::ip::tcp::endpoint> BindEndpoint(const std::string& address, uint16_t port) {
+  if (address.empty()) {
+    // Without IPv6 in the kernel, all addresses are those of IPv4.
+    const int fd = ::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return asio::ip::tcp::endpoint(asio::ip::tcp::v4(), port);
+    ::close(fd);
+    return asio::ip::tcp::endpoint(asio::ip::tcp::v6(), port);
+  }
+  const bool bracketed = address.size() > 2 && address.front() == '[' && address.back() == ']';
+  asio::error_code error;
+  const auto ip =
+      asio::ip::make_address(bracketed ? address.substr(1, address.size() - 2) : address, error);
+  if (error) return absl::InvalidArgumentError("bind address '" + address + "': not an ip address");
+  return asio::ip::tcp::endpoint(ip, port);
+}
+
+absl::StatusOr<sockaddr_un> UnixAddress(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.empty() || path.size() >= sizeof address.sun_path)
+    return absl::InvalidArgumentError("unix socket path '" + path + "': empty or too long");
+  std::memcpy(address.sun_path, path.data(), path.size());
+  return address;
+}
+
+}  // namespace hawser::net
