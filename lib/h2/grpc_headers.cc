@@ -2,6 +2,7 @@
 
 #include <nghttp2/nghttp2.h>
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 
@@ -11,6 +12,8 @@ namespace {
 constexpr size_t kFieldOverhead = 32;
 // grpc-status values are 0 to 16, the same numbers as absl::StatusCode.
 constexpr int kHighestCode = 16;
+// More would not fit base::Duration's nanoseconds.
+constexpr uint32_t kLongestHours = 1'000'000;
 
 int HexDigit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -102,7 +105,7 @@ std::optional<base::Duration> ParseTimeout(std::string_view text) {
   const auto [end, error] = std::from_chars(text.data(), unit, value);
   if (error != std::errc() || end != unit) return std::nullopt;
   switch (*unit) {
-    case 'H': return std::chrono::hours(value);
+    case 'H': return std::chrono::hours(std::min(value, kLongestHours));
     case 'M': return std::chrono::minutes(value);
     case 'S': return std::chrono::seconds(value);
     case 'm': return std::chrono::milliseconds(value);
