@@ -1,0 +1,43 @@
+#include "spoke/resolve_table.h"
+
+#include <algorithm>
+
+#include "lib/base/status.h"
+#include "lib/tunnel/host_name.h"
+#include "spoke/target_address.h"
+
+namespace hawser::spoke {
+
+absl::Status ResolveTable::Add(const std::string& name, const std::string& address) {
+  const auto canonical = tunnel::CanonicalHost(name);
+  if (!canonical) return absl::InvalidArgumentError("resolve \"" + name + "\": not a name");
+  if (const auto host = tunnel::CanonicalHost(address)) {
+    entries_[*canonical] = {*host, 0};
+    return absl::OkStatus();
+  }
+  const auto target = ParseTargetAddress(address);
+  if (!target.ok()) return base::Annotate(target.status(), "resolve \"" + name + "\"");
+  entries_[*canonical] = *target;
+  return absl::OkStatus();
+}
+
+absl::Status ResolveTable::AddList(const std::string& text) {
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = std::min(text.find(',', begin), text.size());
+    const std::string entry = text.substr(begin, end - begin);
+    const size_t equals = entry.find('=');
+    if (equals == std::string::npos)
+      return absl::InvalidArgumentError("resolve \"" + entry + "\": not name=address");
+    HAWSER_RETURN_IF_ERROR(Add(entry.substr(0, equals), entry.substr(equals + 1)));
+    begin = end + 1;
+  }
+  return absl::OkStatus();
+}
+
+base::HostPort ResolveTable::Find(const base::HostPort& target) const {
+  const auto at = entries_.find(target.host);
+  if (at == entries_.end()) return target;
+  return {at->second.host, at->second.port != 0 ? at->second.port : target.port};
+}
+
+}  // namespace hawser::spoke

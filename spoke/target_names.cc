@@ -1,0 +1,22 @@
+#include "spoke/target_names.h"
+
+#include <optional>
+
+#include "lib/tunnel/cluster_name.h"
+
+namespace hawser::spoke {
+
+TargetNames::Target TargetNames::Find(const base::HostPort& dialled) const {
+  base::HostPort inside = dialled;
+  const auto target = tunnel::ParseTarget(dialled.host, options_.domain);
+  if (target && options_.own_names.contains(target->cluster)) {
+    if (target->address.empty()) {
+      inside = options_.kube_apiserver;
+    } else {
+      inside.host = target->address;
+    }
+  }
+  return {inside.host, options_.table.Find(inside)};
+}
+
+}  // namespace hawser::spoke

@@ -1,0 +1,42 @@
+// What a dialled name means inside this spoke.
+//
+//   web.default.svc.paris:80   own name stripped: web.default.svc:80
+//   10-96-0-7.ip.paris:80      10.96.0.7:80
+//   paris, any port            the kube-apiserver
+//   anything else              itself
+//
+// What that gives is then looked up in the table of names.
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <string>
+
+#include "lib/base/host_port.h"
+#include "spoke/resolve_table.h"
+
+namespace hawser::spoke {
+
+class TargetNames {
+ public:
+  struct Options {
+    std::set<std::string> own_names;  // cluster names, canonical
+    std::string domain;               // --cluster-domain of the hub, may be empty
+    base::HostPort kube_apiserver;    // canonical
+    ResolveTable table;
+  };
+  struct Target {
+    std::string name;        // canonical name or address inside the spoke: the allow-list's host
+    base::HostPort address;  // where it leads: a name to be resolved or an address
+  };
+
+  explicit TargetNames(Options options) : options_(std::move(options)) {}
+
+  // `dialled` is canonical (ParseTargetAddress).
+  Target Find(const base::HostPort& dialled) const;
+
+ private:
+  const Options options_;
+};
+
+}  // namespace hawser::spoke
