@@ -25,7 +25,7 @@ void MessageBatch::CommitPayload(size_t announced_header, std::span<const uint8_
   // A short read has a shorter length field: its few bytes move up, so messages stay adjacent.
   if (header.size() < announced_header)
     std::memmove(body + header.size(), body + announced_header, payload);
-  std::memcpy(body, header.data(), header.size());
+  if (!header.empty()) std::memcpy(body, header.data(), header.size());
   PutPrefix(header.size() + payload);
   size_ += kPrefix + header.size() + payload;
 }
