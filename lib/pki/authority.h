@@ -1,0 +1,49 @@
+// A certificate authority: one per trust domain (agents, hub clients, servers). It decides
+// everything in a leaf but the public key.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "lib/pki/certificate.h"
+#include "lib/pki/private_key.h"
+
+namespace hawser::pki {
+
+struct LeafSpec {
+  std::string common_name;
+  std::string uri;  // of the identity; may be empty
+  std::vector<std::string> dns_names;
+  std::vector<std::string> ip_addresses;
+  bool server = false;  // extended key usages
+  bool client = false;
+  // Clipped to the authority's own life.
+  std::chrono::seconds validity = std::chrono::hours(24 * 365);
+  // Five minutes before now when absent, for clocks that are behind.
+  std::optional<WallTime> not_before;
+};
+
+class Authority {
+ public:
+  static absl::StatusOr<Authority> Create(const std::string& common_name,
+                                          std::chrono::seconds validity);
+  // kInvalidArgument when the certificate is no CA or the key is not its own.
+  static absl::StatusOr<Authority> Load(const std::string& certificate_path,
+                                        const std::string& key_path);
+
+  const Certificate& certificate() const { return certificate_; }
+  const PrivateKey& key() const { return key_; }
+  // kInvalidArgument for names that do not fit in a certificate.
+  absl::StatusOr<Certificate> Issue(const LeafSpec& spec, EVP_PKEY* public_key) const;
+
+ private:
+  Authority(Certificate certificate, PrivateKey key)
+      : certificate_(std::move(certificate)), key_(std::move(key)) {}
+  Certificate certificate_;
+  PrivateKey key_;
+};
+
+}  // namespace hawser::pki

@@ -1,0 +1,47 @@
+// An X.509 certificate: read, written, looked at.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "lib/pki/openssl_ptr.h"
+
+namespace hawser::pki {
+
+using WallTime = std::chrono::system_clock::time_point;
+
+class Certificate {
+ public:
+  explicit Certificate(X509Ptr certificate) : certificate_(std::move(certificate)) {}
+  // The first certificate of the text.
+  static absl::StatusOr<Certificate> FromPem(const std::string& pem);
+  static absl::StatusOr<Certificate> Load(const std::string& path);
+  // Every certificate of the file, at least one.
+  static absl::StatusOr<std::vector<Certificate>> LoadAll(const std::string& path);
+
+  std::string ToPem() const;
+  X509* get() const { return certificate_.get(); }
+
+  std::string common_name() const;
+  std::string issuer_common_name() const;
+  std::string serial() const;  // hexadecimal
+  WallTime not_before() const;
+  WallTime not_after() const;
+  bool is_ca() const;
+  // "dns:hub.example", "ip:10.0.0.1", "uri:spiffe://...", in the order of the certificate.
+  std::vector<std::string> alternative_names() const;
+  // "client", "server": what the extended key usage allows.
+  std::vector<std::string> usages() const;
+  bool IsSignedBy(const Certificate& issuer) const;
+
+ private:
+  X509Ptr certificate_;
+};
+
+// Seconds until a verified peer's certificate expires; negative when it has.
+std::chrono::seconds TimeLeft(const X509* certificate, WallTime now);
+
+}  // namespace hawser::pki

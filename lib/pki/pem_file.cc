@@ -1,0 +1,68 @@
+#include "lib/pki/pem_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+
+#include "absl/cleanup/cleanup.h"
+#include "lib/base/status.h"
+
+namespace hawser::pki {
+namespace {
+
+constexpr size_t kMaxFile = 1024 * 1024;
+
+absl::Status WriteAll(int fd, const std::string& content) {
+  for (size_t done = 0; done < content.size();) {
+    const ssize_t count = ::write(fd, content.data() + done, content.size() - done);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return base::ErrnoStatus(errno, "write");
+    done += static_cast<size_t>(count);
+  }
+  return ::fsync(fd) == 0 ? absl::OkStatus() : base::ErrnoStatus(errno, "sync");
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> ReadPemFile(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return base::ErrnoStatus(errno, "read " + path);
+  const auto close = absl::MakeCleanup([fd] { ::close(fd); });
+  std::string content;
+  char buffer[4096];
+  for (;;) {
+    const ssize_t count = ::read(fd, buffer, sizeof buffer);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return base::ErrnoStatus(errno, "read " + path);
+    if (count == 0) return content;
+    content.append(buffer, static_cast<size_t>(count));
+    if (content.size() > kMaxFile)
+      return absl::InvalidArgumentError("read " + path + ": larger than 1 MiB");
+  }
+}
+
+absl::Status WritePemFile(const std::string& path, const std::string& pem, mode_t mode) {
+  std::string temporary = path + ".XXXXXX";
+  const int fd = ::mkostemp(temporary.data(), O_CLOEXEC);
+  if (fd < 0) return base::ErrnoStatus(errno, "write " + path);
+  absl::Status status =
+      ::fchmod(fd, mode) == 0 ? WriteAll(fd, pem) : base::ErrnoStatus(errno, "set the mode");
+  ::close(fd);
+  if (status.ok() && ::rename(temporary.c_str(), path.c_str()) != 0)
+    status = base::ErrnoStatus(errno, "rename");
+  if (!status.ok()) ::unlink(temporary.c_str());
+  return base::Annotate(status, "write " + path);
+}
+
+absl::Status CheckKeyFilePermissions(const std::string& path) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0) return base::ErrnoStatus(errno, "read key " + path);
+  if ((info.st_mode & (S_IRWXG | S_IRWXO)) == 0) return absl::OkStatus();
+  return absl::FailedPreconditionError("key " + path +
+                                       " is accessible to group or others: chmod 600 it");
+}
+
+}  // namespace hawser::pki

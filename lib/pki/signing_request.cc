@@ -1,0 +1,62 @@
+#include "lib/pki/signing_request.h"
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+
+#include <utility>
+
+namespace hawser::pki {
+namespace {
+
+constexpr int kMinSecurityBits = 112;  // P-256 has 128, RSA-2048 has 112
+
+}  // namespace
+
+absl::StatusOr<SigningRequest> SigningRequest::Create(const PrivateKey& key,
+                                                      const std::string& common_name) {
+  X509ReqPtr request(X509_REQ_new());
+  X509_NAME* name = X509_REQ_get_subject_name(request.get());
+  const bool made =
+      X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8,
+                                 reinterpret_cast<const unsigned char*>(common_name.data()),
+                                 static_cast<int>(common_name.size()), -1, 0) == 1 &&
+      X509_REQ_set_pubkey(request.get(), key.get()) == 1 &&
+      X509_REQ_sign(request.get(), key.get(), EVP_sha256()) > 0;
+  ERR_clear_error();
+  if (!made) return absl::InvalidArgumentError("create signing request for " + common_name);
+  return SigningRequest(std::move(request));
+}
+
+absl::StatusOr<SigningRequest> SigningRequest::FromPem(const std::string& pem) {
+  BioPtr bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  X509ReqPtr request(PEM_read_bio_X509_REQ(bio.get(), nullptr, nullptr, const_cast<char*>("")));
+  ERR_clear_error();
+  if (request == nullptr)
+    return absl::InvalidArgumentError("parse signing request: not a request in PEM");
+  EVP_PKEY* key = X509_REQ_get0_pubkey(request.get());
+  if (key == nullptr) return absl::InvalidArgumentError("parse signing request: no public key");
+  if (EVP_PKEY_get_security_bits(key) < kMinSecurityBits)
+    return absl::InvalidArgumentError("parse signing request: the key is too weak");
+  const bool signed_by_key = X509_REQ_verify(request.get(), key) == 1;
+  ERR_clear_error();
+  if (!signed_by_key)
+    return absl::InvalidArgumentError("parse signing request: the signature is not its key's");
+  return SigningRequest(std::move(request));
+}
+
+std::string SigningRequest::ToPem() const {
+  BioPtr bio(BIO_new(BIO_s_mem()));
+  PEM_write_bio_X509_REQ(bio.get(), request_.get());
+  char* data = nullptr;
+  const long size = BIO_get_mem_data(bio.get(), &data);
+  return std::string(data, static_cast<size_t>(size));
+}
+
+std::string SigningRequest::common_name() const {
+  char text[256] = "";
+  const int size = X509_NAME_get_text_by_NID(X509_REQ_get_subject_name(request_.get()),
+                                             NID_commonName, text, sizeof text);
+  return size > 0 ? std::string(text, static_cast<size_t>(size)) : "";
+}
+
+}  // namespace hawser::pki
