@@ -186,6 +186,4 @@ size_t RouteTable::CountFor(Strategy strategy) const {
   return count;
 }
 
-bool RouteTable::ready() const { return CountFor(strategies_.front()) > 0; }
-
 }  // namespace hawser::tunnel

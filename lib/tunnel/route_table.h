@@ -62,8 +62,6 @@ class RouteTable {
   // The session for a dial to `host` (no port), other than `excluded`.
   std::optional<Choice> Pick(const std::string& host, std::optional<Handle> excluded = {}) const;
 
-  // Whether the first strategy has a session to offer.
-  bool ready() const;
   size_t size() const { return entries_.size(); }
   // Sessions that `strategy` can choose from; certified ones count for each.
   size_t CountFor(Strategy strategy) const;

@@ -1,0 +1,114 @@
+#include "hub/agent_identity.h"
+
+#include <openssl/sha.h>
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "lib/base/status.h"
+#include "lib/tunnel/host_name.h"
+
+namespace hawser::hub {
+namespace {
+
+using tunnel::Identifiers;
+
+constexpr size_t kMaxAgentId = 128;
+
+AgentRefusal Refused(const char* reason, const std::string& why) {
+  return {reason, absl::PermissionDeniedError("agent refused: " + why)};
+}
+
+// The name under which Open Cluster Management's add-on reaches the service proxy of a cluster.
+std::string ServiceProxyHost(const std::string& cluster) {
+  unsigned char digest[SHA256_DIGEST_LENGTH];
+  SHA256(reinterpret_cast<const unsigned char*>(cluster.data()), cluster.size(), digest);
+  const std::string hex =
+      absl::BytesToHexString({reinterpret_cast<const char*>(digest), sizeof(digest)});
+  return "cluster-" + hex.substr(0, 56) + ".open-cluster-management.proxy";
+}
+
+bool IsUnder(const std::string& host, const std::string& name) {
+  return host.size() > name.size() && host[host.size() - name.size() - 1] == '.' &&
+         host.compare(host.size() - name.size(), name.size(), name) == 0;
+}
+
+bool OwnsHost(const std::string& cluster, const std::string& host, const AgentGrants& grants) {
+  if (host == cluster || IsUnder(host, cluster) || host == ServiceProxyHost(cluster)) return true;
+  return std::any_of(grants.host_suffixes.begin(), grants.host_suffixes.end(),
+                     [&](const std::string& suffix) { return host == cluster + "." + suffix; });
+}
+
+bool Contains(const std::vector<std::string>& list, const std::string& value) {
+  return std::find(list.begin(), list.end(), value) != list.end();
+}
+
+// Moves what is not granted from `announced` to `ignored`.
+void KeepGranted(const char* key, std::vector<std::string>& announced,
+                 const std::vector<std::string>& granted, std::vector<std::string>& ignored) {
+  const auto rest = std::stable_partition(
+      announced.begin(), announced.end(),
+      [&granted](const std::string& value) { return Contains(granted, value); });
+  for (auto value = rest; value != announced.end(); ++value)
+    ignored.push_back(std::string(key) + "=" + *value);
+  announced.erase(rest, announced.end());
+}
+
+std::variant<AgentIdentity, AgentRefusal> Certified(const AgentGrants& grants,
+                                                    const pki::ClusterIdentity& certificate,
+                                                    AgentIdentity agent) {
+  static const Identifiers kNone;
+  const auto found = grants.identifiers.find(certificate.cluster);
+  const Identifiers& granted = found == grants.identifiers.end() ? kNone : found->second;
+  Identifiers& announced = agent.identifiers;
+  for (const std::string& host : announced.hosts) {
+    if (OwnsHost(certificate.cluster, host, grants) || Contains(granted.hosts, host)) continue;
+    return Refused("foreign_name", "its certificate names cluster " + certificate.cluster +
+                                       ", but it announced host=" + host);
+  }
+  KeepGranted("ipv4", announced.ipv4, granted.ipv4, agent.ignored);
+  KeepGranted("ipv6", announced.ipv6, granted.ipv6, agent.ignored);
+  KeepGranted("cidr", announced.cidrs, granted.cidrs, agent.ignored);
+  if (announced.default_route && !granted.default_route) {
+    announced.default_route = false;
+    agent.ignored.push_back("default-route=true");
+  }
+  agent.cluster = certificate.cluster;
+  if (!certificate.agent.empty()) agent.agent_id = certificate.agent;
+  return agent;
+}
+
+}  // namespace
+
+std::string AgentIdentity::name() const {
+  if (!cluster.empty()) return cluster;
+  return identifiers.hosts.empty() ? "(asserted)" : identifiers.hosts.front();
+}
+
+std::variant<AgentIdentity, AgentRefusal> IdentifyAgent(
+    AgentIdentityMode mode, const AgentGrants& grants,
+    const absl::StatusOr<std::optional<pki::Identity>>& certified, const std::string& agent_id,
+    const std::string& identifiers) {
+  const bool printable = std::all_of(agent_id.begin(), agent_id.end(),
+                                     [](char c) { return c > ' ' && c <= '~'; });
+  if (agent_id.size() > kMaxAgentId || !printable)
+    return Refused("malformed", "its agent id is no printable word of at most 128 characters");
+  const auto announced = tunnel::ParseIdentifiers(identifiers);
+  if (!announced.ok()) return Refused("malformed", std::string(announced.status().message()));
+  AgentIdentity agent{.agent_id = agent_id, .identifiers = *announced};
+  if (mode == AgentIdentityMode::kAsserted) return agent;
+
+  if (!certified.ok())
+    return Refused("malformed", "its certificate: " + std::string(certified.status().message()));
+  if (!certified->has_value()) {
+    if (mode == AgentIdentityMode::kAuto) return agent;
+    return Refused("no_certificate_name", "its certificate names no cluster");
+  }
+  const auto* cluster = std::get_if<pki::ClusterIdentity>(&**certified);
+  if (cluster == nullptr) return Refused("not_an_agent", "its certificate names a client");
+  return Certified(grants, *cluster, std::move(agent));
+}
+
+}  // namespace hawser::hub

@@ -1,0 +1,54 @@
+// Who an agent is: its certificate's word, its own word, and what the operator granted.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "lib/pki/identity.h"
+#include "lib/tunnel/identifiers.h"
+
+namespace hawser::hub {
+
+// --agent-identity.
+enum class AgentIdentityMode {
+  kAuto,         // the certificate's name when it has one, the announced identifiers otherwise
+  kCertificate,  // agents without a name in their certificate are refused
+  kAsserted,     // the announced identifiers, as in the reference
+};
+
+// What certified agents may announce beside names under their own.
+struct AgentGrants {
+  // `<cluster>.<suffix>` is a name of the cluster for each of these.
+  std::vector<std::string> host_suffixes;
+  // By cluster: identifiers that only a grant allows.
+  std::map<std::string, tunnel::Identifiers> identifiers;
+};
+
+struct AgentIdentity {
+  std::string cluster;   // from the certificate; empty: asserted
+  std::string agent_id;  // printable; empty when the agent gave none
+  tunnel::Identifiers identifiers;
+  std::vector<std::string> ignored;  // announced, but not granted
+
+  // What logs and listings call it: its cluster or, asserted, its first host or "(asserted)".
+  std::string name() const;
+};
+
+struct AgentRefusal {
+  const char* reason;   // a metric label: "no_certificate_name", "foreign_name", ...
+  absl::Status status;  // what the agent is told
+};
+
+// Decides about an agent. `certified` is what IdentityOf() made of its certificate; `agent_id` and
+// `identifiers` are the metadata of its stream, hostile.
+std::variant<AgentIdentity, AgentRefusal> IdentifyAgent(
+    AgentIdentityMode mode, const AgentGrants& grants,
+    const absl::StatusOr<std::optional<pki::Identity>>& certified, const std::string& agent_id,
+    const std::string& identifiers);
+
+}  // namespace hawser::hub

@@ -1,0 +1,54 @@
+// An agent's session at the hub: a candidate for dials from the moment its headers are answered
+// until its stream ends.
+//
+// Threads: its shard's. Owned by its transport.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "hub/agent_identity.h"
+#include "hub/session_registry.h"
+#include "hub/shard.h"
+#include "lib/net/socket.h"
+#include "lib/tunnel/dialing_session.h"
+
+namespace hawser::hub {
+
+// What agents are told about this server.
+struct ServerIdentity {
+  std::string id;
+  int count;  // servers that share the work
+};
+
+class AgentSession final : public tunnel::DialingSession {
+ public:
+  AgentSession(const tunnel::SessionOptions& options, const ServerIdentity& server,
+               AgentIdentity identity, const net::PeerInfo& peer, SessionRegistry& registry,
+               Shard& shard);
+
+  const AgentIdentity& identity() const { return identity_; }
+  const net::PeerInfo& peer() const { return peer_; }
+  std::chrono::system_clock::time_point connected_at() const { return connected_at_; }
+
+  void OnOpen(net::MessageStream& stream, const net::Metadata& headers) override;
+  void OnClosed(const absl::Status& status) override;
+
+ protected:
+  void OnDrain() override;
+
+ private:
+  const ServerIdentity server_;
+  const AgentIdentity identity_;
+  const net::PeerInfo peer_;
+  SessionRegistry& registry_;
+  Shard& shard_;
+  SessionRegistry::Handle handle_ = 0;
+  std::chrono::system_clock::time_point connected_at_;
+};
+
+// The features of a session as a comma list, "none" for a plain Konnectivity peer.
+std::string FeatureList(const tunnel::Features& features);
+
+}  // namespace hawser::hub

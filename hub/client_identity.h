@@ -1,0 +1,16 @@
+// Who a client of the front ends is.
+#pragma once
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "lib/net/socket.h"
+
+namespace hawser::hub {
+
+// "client/<name>" by its certificate, "unix:<uid>" on a Unix socket, "client" for a certificate of
+// the clients' CA without a name (as reference clients have). PermissionDenied for a certificate
+// that names something else.
+absl::StatusOr<std::string> ClientIdentityOf(const net::PeerInfo& peer);
+
+}  // namespace hawser::hub

@@ -1,0 +1,29 @@
+// The hub's configuration file: what flags cannot say, and limits.
+//
+//   limits:
+//     max-pending-dials: 2000        # the flag of that name; the command line goes first
+//   host-suffixes: [agents-ns]       # an agent of paris may announce host=paris.agents-ns
+//   grants:
+//     paris: ipv4=10.0.0.7&default-route=true
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "hub/agent_identity.h"
+
+namespace hawser::hub {
+
+struct ConfigFile {
+  std::map<std::string, std::string> limits;  // by flag name; not checked here
+  AgentGrants grants;
+};
+
+// NotFound when the file cannot be read, InvalidArgument with the line for what is malformed or
+// unknown.
+absl::StatusOr<ConfigFile> LoadConfigFile(const std::string& path);
+// The same from text; `name` is used in errors.
+absl::StatusOr<ConfigFile> ParseConfig(const std::string& text, const std::string& name);
+
+}  // namespace hawser::hub

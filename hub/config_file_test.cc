@@ -1,0 +1,60 @@
+#include "hub/config_file.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace hawser::hub {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Pair;
+
+TEST(ParseConfig, ReadsEverything) {
+  const auto config = ParseConfig(R"(
+limits:
+  max-pending-dials: 2000
+  handshake-timeout: 5s
+host-suffixes: [Agents-NS]
+grants:
+  paris: ipv4=10.0.0.7&default-route=true
+)",
+                                  "hub.yaml");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_THAT(config->limits,
+              ElementsAre(Pair("handshake-timeout", "5s"), Pair("max-pending-dials", "2000")));
+  EXPECT_THAT(config->grants.host_suffixes, ElementsAre("agents-ns"));
+  EXPECT_THAT(config->grants.identifiers.at("paris").ipv4, ElementsAre("10.0.0.7"));
+  EXPECT_TRUE(config->grants.identifiers.at("paris").default_route);
+}
+
+TEST(ParseConfig, EmptyIsFine) { EXPECT_TRUE(ParseConfig("# nothing\n", "hub.yaml").ok()); }
+
+TEST(ParseConfig, NamesTheLineOfWhatIsWrong) {
+  const std::pair<const char*, const char*> kCases[] = {
+      {"limits: {}\ncolour: blue\n", "hub.yaml: line 2: unknown key colour"},
+      {"limits: []\n", "line 1: limits must be a map"},
+      {"limits:\n  max-pending-dials: [1]\n", "line 2: a limit must be one value"},
+      {"host-suffixes: ns\n", "must be a list"},
+      {"host-suffixes: ['a b']\n", "must be a host name"},
+      {"grants:\n  Paris: host=a\n", "line 2: not a cluster name: Paris"},
+      {"grants:\n  paris: ipv4=x\n", "line 2: agent identifier ipv4"},
+      {"grants:\n  paris: [a]\n", "line 2"},
+      {"- a\n", "the file must be a map"},
+      {"limits: {\n", "line 2"},
+  };
+  for (const auto& [text, error] : kCases) {
+    const auto config = ParseConfig(text, "hub.yaml");
+    ASSERT_EQ(config.status().code(), absl::StatusCode::kInvalidArgument) << text;
+    EXPECT_THAT(std::string(config.status().message()), HasSubstr(error)) << text;
+  }
+}
+
+TEST(LoadConfigFile, NamesAMissingFile) {
+  const auto config = LoadConfigFile("/nonexistent/hub.yaml");
+  EXPECT_EQ(config.status().code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(config.status().message()), HasSubstr("/nonexistent/hub.yaml"));
+}
+
+}  // namespace
+}  // namespace hawser::hub

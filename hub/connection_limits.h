@@ -1,0 +1,86 @@
+// How many connections the hub takes: per peer address, per identity, and on the front ends
+// together, which leave a reserve of descriptors to the agents.
+//
+// Threads: any. Touched once when a connection begins and once when it ends.
+#pragma once
+
+#include <cstddef>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "lib/base/scheduler.h"
+
+namespace hawser::hub {
+
+enum class Port { kAgents, kGrpc, kHttpConnect };
+inline constexpr size_t kPorts = 3;
+// "agents", "grpc", "http-connect".
+const char* PortName(Port port);
+
+class ConnectionLimits;
+
+// One admitted connection; gives its place back when destroyed.
+class ConnectionPermit {
+ public:
+  ConnectionPermit() = default;
+  ConnectionPermit(ConnectionPermit&& other) noexcept { *this = std::move(other); }
+  ConnectionPermit& operator=(ConnectionPermit&& other) noexcept;
+  ~ConnectionPermit();
+
+ private:
+  friend class ConnectionLimits;
+  using Counted = std::pair<const std::string, size_t>;
+
+  ConnectionLimits* limits_ = nullptr;
+  Port port_ = Port::kAgents;
+  Counted* address_ = nullptr;
+  Counted* identity_ = nullptr;
+};
+
+class ConnectionLimits {
+ public:
+  struct Options {
+    size_t per_address;
+    size_t per_identity;
+    size_t front_ends;  // connections of all clients
+  };
+
+  explicit ConnectionLimits(const Options& options) : options_(options) {}
+  ConnectionLimits(const ConnectionLimits&) = delete;
+  ConnectionLimits& operator=(const ConnectionLimits&) = delete;
+
+  // Admits a connection from `address` ("ip:port"; empty for Unix sockets, which have none).
+  // ResourceExhausted, naming the limit, when there are too many.
+  absl::StatusOr<ConnectionPermit> Admit(Port port, const std::string& address);
+  // Counts an admitted connection for `identity`, which it proved by now.
+  absl::Status Identify(ConnectionPermit& permit, const std::string& identity);
+
+  size_t count(Port port) const;
+  uint64_t refused(Port port) const;
+
+  // Runs `callback` once the front ends have no connection any more: now or when the last permit
+  // is given back, on that thread.
+  void OnFrontEndsIdle(base::Closure callback);
+
+ private:
+  friend class ConnectionPermit;
+  using Counts = std::unordered_map<std::string, size_t>;
+
+  static void Decrement(Counts& counts, ConnectionPermit::Counted* counted);
+  size_t front_ends() const;  // needs the mutex
+  void Return(ConnectionPermit& permit);
+
+  const Options options_;
+  mutable std::mutex mutex_;  // guards all below
+  Counts addresses_;
+  Counts identities_;
+  size_t counts_[kPorts] = {};
+  uint64_t refused_[kPorts] = {};
+  base::Closure idle_;
+};
+
+}  // namespace hawser::hub

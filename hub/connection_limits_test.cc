@@ -1,0 +1,83 @@
+#include "hub/connection_limits.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "lib/testing/status_matchers.h"
+
+namespace hawser::hub {
+namespace {
+
+using absl::StatusCode;
+using ::testing::HasSubstr;
+using testing::IsOk;
+using testing::StatusIs;
+
+constexpr ConnectionLimits::Options kRoomy{
+    .per_address = 100, .per_identity = 100, .front_ends = 100};
+
+TEST(ConnectionLimits, CountsPerAddressWhateverThePort) {
+  ConnectionLimits::Options options = kRoomy;
+  options.per_address = 2;
+  ConnectionLimits limits(options);
+  auto first = limits.Admit(Port::kAgents, "10.0.0.1:1000");
+  auto second = limits.Admit(Port::kGrpc, "10.0.0.1:1001");
+  ASSERT_THAT(first, IsOk());
+  ASSERT_THAT(second, IsOk());
+  EXPECT_THAT(limits.Admit(Port::kGrpc, "10.0.0.1:1002"),
+              StatusIs(StatusCode::kResourceExhausted,
+                       HasSubstr("more than 2 connections from address 10.0.0.1")));
+  EXPECT_EQ(limits.refused(Port::kGrpc), 1);
+  EXPECT_THAT(limits.Admit(Port::kGrpc, "10.0.0.2:1002"), IsOk());
+  EXPECT_THAT(limits.Admit(Port::kGrpc, ""), IsOk()) << "Unix sockets have no address";
+  first = absl::CancelledError();
+  EXPECT_THAT(limits.Admit(Port::kGrpc, "10.0.0.1:1002"), IsOk());
+}
+
+TEST(ConnectionLimits, CountsPerIdentity) {
+  ConnectionLimits::Options options = kRoomy;
+  options.per_identity = 1;
+  ConnectionLimits limits(options);
+  auto first = limits.Admit(Port::kGrpc, "10.0.0.1:1");
+  auto second = limits.Admit(Port::kGrpc, "10.0.0.2:1");
+  ASSERT_THAT(first, IsOk());
+  ASSERT_THAT(second, IsOk());
+  EXPECT_THAT(limits.Identify(*first, "ann"), IsOk());
+  EXPECT_THAT(limits.Identify(*second, "ann"),
+              StatusIs(StatusCode::kResourceExhausted, HasSubstr("connections of ann")));
+  first = absl::CancelledError();
+  EXPECT_THAT(limits.Identify(*second, "ann"), IsOk());
+}
+
+TEST(ConnectionLimits, FrontEndsLeaveRoomForAgents) {
+  ConnectionLimits::Options options = kRoomy;
+  options.front_ends = 1;
+  ConnectionLimits limits(options);
+  const auto client = limits.Admit(Port::kHttpConnect, "");
+  ASSERT_THAT(client, IsOk());
+  EXPECT_THAT(limits.Admit(Port::kGrpc, ""), StatusIs(StatusCode::kResourceExhausted,
+                                                      HasSubstr("1 client connections")));
+  EXPECT_THAT(limits.Admit(Port::kAgents, "10.0.0.1:1"), IsOk());
+}
+
+TEST(ConnectionLimits, TellsWhenTheFrontEndsAreIdle) {
+  ConnectionLimits limits(kRoomy);
+  int idle = 0;
+  limits.OnFrontEndsIdle([&idle] { ++idle; });
+  EXPECT_EQ(idle, 1) << "nothing to wait for";
+  const auto agent = limits.Admit(Port::kAgents, "10.0.0.1:1");
+  {
+    auto first = limits.Admit(Port::kGrpc, "");
+    const ConnectionPermit moved = *std::move(first);
+    const auto second = limits.Admit(Port::kHttpConnect, "");
+    limits.OnFrontEndsIdle([&idle] { ++idle; });
+    EXPECT_EQ(limits.count(Port::kGrpc), 1);
+    EXPECT_EQ(idle, 1);
+  }
+  EXPECT_EQ(idle, 2);
+  EXPECT_EQ(limits.count(Port::kGrpc), 0);
+  EXPECT_EQ(limits.count(Port::kAgents), 1);
+}
+
+}  // namespace
+}  // namespace hawser::hub

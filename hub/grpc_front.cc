@@ -1,0 +1,146 @@
+#include "hub/grpc_front.h"
+
+#include <utility>
+
+#include "hub/client_identity.h"
+#include "hub/relay.h"
+
+namespace hawser::hub {
+
+using tunnel::Failure;
+using tunnel::Hop;
+using tunnel::Reason;
+
+namespace {
+
+constexpr char kPath[] = "/ProxyService/Proxy";
+
+}  // namespace
+
+// A client's stream as the dialler: a relay joins it to the agent's session.
+class StreamDialler final : public Dialler {
+ public:
+  StreamDialler(std::shared_ptr<FrontSession*> session, int64_t dial_id)
+      : session_(std::move(session)),
+        home_((*session_)->shard_),
+        memory_((*session_)->options().memory),
+        dial_id_(dial_id) {}
+
+  void MoveTo(Shard& shard, base::Closure then) override {
+    if (shard.loop().InLoopThread()) {
+      then();
+    } else {
+      shard.loop().Post(std::move(then));
+    }
+  }
+
+  Attempt Prepare(const std::shared_ptr<RoutedDial>&, Shard& shard, size_t) override {
+    Relay relay = MakeRelay(home_.loop(), shard.loop(), memory_);
+    end_ = std::move(relay.client);
+    return {std::move(relay.agent), ""};
+  }
+
+  void OnDialed(Shard& shard, const Failure* failure) override {
+    const auto answer = [session = session_, dial_id = dial_id_, end = end_,
+                         failure = failure == nullptr ? std::nullopt : std::optional(*failure)] {
+      Answer(*session, dial_id, end, failure);
+    };
+    if (&shard == &home_) {
+      answer();
+    } else {
+      home_.loop().Post(answer);
+    }
+  }
+
+ private:
+  // On the client's loop.
+  static void Answer(FrontSession* session, int64_t dial_id,
+                     const std::shared_ptr<tunnel::Endpoint>& end,
+                     const std::optional<Failure>& failure) {
+    if (session == nullptr) {
+      const Failure gone{Reason::kCancelled, Hop::kClient, "the client is gone"};
+      if (!failure) end->OnClosed(&gone);
+      return;
+    }
+    session->dial_ = nullptr;
+    if (failure) {
+      session->Reject(dial_id, *failure);
+    } else {
+      session->AcceptDial(dial_id, end);
+    }
+  }
+
+  const std::shared_ptr<FrontSession*> session_;  // what it points to is for the client's loop
+  Shard& home_;
+  tunnel::MemoryBudget* const memory_;
+  const int64_t dial_id_;
+  std::shared_ptr<tunnel::Endpoint> end_;  // the client's
+};
+
+FrontSession::FrontSession(const tunnel::SessionOptions& options, base::Duration dial_timeout,
+                           SessionRegistry& registry, Shard& shard)
+    : DialedSession(options),
+      dial_timeout_(dial_timeout),
+      registry_(registry),
+      shard_(shard),
+      self_(std::make_shared<FrontSession*>(this)) {}
+
+void FrontSession::OnOpen(net::MessageStream& stream, const net::Metadata& headers) {
+  DialedSession::OnOpen(stream, headers);
+  shard_.clients.insert(this);
+  net::Metadata answer;
+  AnswerFeatures(answer);
+  stream.SendHeaders(answer);
+}
+
+void FrontSession::OnClosed(const absl::Status& status) {
+  *self_ = nullptr;
+  shard_.clients.erase(this);
+  DialedSession::OnClosed(status);
+  AddCounters(shard_.counters.clients, counters());
+}
+
+void FrontSession::OnDial(Request request) {
+  if (request.protocol != "tcp") {
+    Reject(request.dial_id, {Reason::kPolicyDenied, Hop::kHub, "only tcp can be dialled"});
+    return;
+  }
+  const auto target = base::ParseHostPort(request.address);
+  if (!target.ok()) {
+    Reject(request.dial_id,
+           {Reason::kProtocolError, Hop::kHub, std::string(target.status().message())});
+    return;
+  }
+  dial_ = RoutedDial::Start(registry_, shard_, *target, dial_timeout_,
+                            std::make_unique<StreamDialler>(self_, request.dial_id));
+}
+
+void FrontSession::Reject(int64_t dial_id, const Failure& failure) {
+  RejectDial(dial_id, failure);
+  stream()->Finish(absl::OkStatus());
+}
+
+void FrontSession::OnDialCancelled(int64_t) {
+  if (dial_ != nullptr) dial_->Cancel();
+  dial_ = nullptr;
+}
+
+void FrontSession::OnConnectionEnded(tunnel::Connection&) {
+  // A stream carries one connection.
+  stream()->Finish(absl::OkStatus());
+}
+
+GrpcFront::GrpcFront(Options options, const Shards& shards, ConnectionLimits& limits,
+                     SessionRegistry& registry)
+    : options_(std::move(options)),
+      server_(kPath, options_.transport, shards,
+              [this, &registry](const TransportServer::Caller& caller, const net::Metadata&) {
+                return std::make_unique<FrontSession>(options_.session, options_.dial_timeout,
+                                                      registry, caller.shard);
+              }),
+      port_(options_.socket, shards, limits, ClientIdentityOf,
+            [this](Shard& shard, std::unique_ptr<net::Socket> socket, Admission admission) {
+              server_.Serve(shard, std::move(socket), std::move(admission));
+            }) {}
+
+}  // namespace hawser::hub

@@ -1,0 +1,70 @@
+// The gRPC front end: Konnectivity's ProxyService for clients, one tunnelled connection per stream.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "hub/routed_dial.h"
+#include "hub/session_registry.h"
+#include "hub/socket_port.h"
+#include "hub/transport_server.h"
+#include "lib/tunnel/dialed_session.h"
+
+namespace hawser::hub {
+
+// One stream of a client. Threads: its shard's. Owned by its transport.
+class FrontSession final : public tunnel::DialedSession {
+ public:
+  FrontSession(const tunnel::SessionOptions& options, base::Duration dial_timeout,
+               SessionRegistry& registry, Shard& shard);
+
+  void OnOpen(net::MessageStream& stream, const net::Metadata& headers) override;
+  void OnClosed(const absl::Status& status) override;
+
+ protected:
+  void OnDial(Request request) override;
+  void OnDialCancelled(int64_t dial_id) override;
+  void OnConnectionEnded(tunnel::Connection& connection) override;
+
+ private:
+  friend class StreamDialler;
+  void Reject(int64_t dial_id, const tunnel::Failure& failure);
+
+  const base::Duration dial_timeout_;
+  SessionRegistry& registry_;
+  Shard& shard_;
+  std::shared_ptr<RoutedDial> dial_;  // while it is pending
+  // Null once the session is gone; what comes from other loops holds it.
+  std::shared_ptr<FrontSession*> self_;
+};
+
+class GrpcFront {
+ public:
+  struct Options {
+    SocketPort::Options socket;
+    h2::Options transport;
+    tunnel::SessionOptions session;
+    base::Duration dial_timeout;
+  };
+
+  GrpcFront(Options options, const Shards& shards, ConnectionLimits& limits,
+            SessionRegistry& registry);
+
+  // As in SocketPort.
+  absl::Status Listen() { return port_.Listen(); }
+  void Start() { port_.Start(); }
+  void Stop() { port_.Stop(); }
+  const std::vector<std::string>& addresses() const { return port_.addresses(); }
+  // As in TransportServer.
+  void GoAway() { server_.GoAway(); }
+  void Close() { server_.Close(); }
+
+ private:
+  const Options options_;
+  TransportServer server_;
+  SocketPort port_;
+};
+
+}  // namespace hawser::hub

@@ -1,0 +1,24 @@
+// The hub's metrics in Prometheus' text format: Konnectivity's names where the thing exists there,
+// `hawser_` ones beside them.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "hub/connection_limits.h"
+#include "hub/session_registry.h"
+#include "hub/snapshot.h"
+
+namespace hawser::hub {
+
+struct MetricsInput {
+  const Snapshot& snapshot;
+  const SessionRegistry& registry;
+  const ConnectionLimits& limits;
+  uint64_t queued_bytes;                          // of the process's budget
+  std::optional<WallTime> certificate_expiry[2];  // of the agents' port and of the front ends
+};
+
+std::string MetricsText(const MetricsInput& input);
+
+}  // namespace hawser::hub

@@ -1,0 +1,278 @@
+#include "hub/options.h"
+
+#include <gflags/gflags.h>
+#include <openssl/ssl.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_split.h"
+#include "hub/config_file.h"
+#include "lib/base/duration.h"
+#include "lib/base/status.h"
+
+DEFINE_string(mode, "grpc", "front ends to serve: grpc, http-connect or grpc,http-connect");
+DEFINE_int32(server_port, 8090,
+             "TCP port of the first front end; 0: none when --uds-name is given, else a free one");
+DEFINE_string(server_bind_address, "", "address of the first front end; empty: all");
+DEFINE_string(uds_name, "", "Unix socket of the first front end");
+DEFINE_int32(http_connect_port, 0,
+             "with both modes, the TCP port for HTTP CONNECT; 0: none when "
+             "--http-connect-uds-name is given, else a free one");
+DEFINE_string(http_connect_bind_address, "", "its address; empty: all");
+DEFINE_string(http_connect_uds_name, "", "with both modes, the Unix socket for HTTP CONNECT");
+DEFINE_bool(delete_existing_uds_file, true, "remove a Unix socket that nobody listens on");
+DEFINE_int32(agent_port, 8091, "TCP port for agents; 0: a free one");
+DEFINE_string(agent_bind_address, "", "its address; empty: all");
+DEFINE_int32(health_port, 8092, "TCP port for /healthz and /readyz; 0: a free one");
+DEFINE_string(health_bind_address, "", "its address; empty: all");
+DEFINE_int32(admin_port, 8095, "TCP port for /metrics and /debug; 0: a free one");
+DEFINE_string(admin_bind_address, "127.0.0.1", "its address");
+DEFINE_string(control_uds_name, "", "Unix socket of the control API; empty: none");
+
+DEFINE_string(server_cert, "", "certificate chain of the front ends (PEM)");
+DEFINE_string(server_key, "", "its private key");
+DEFINE_string(server_ca_cert, "", "CA of the clients' certificates");
+DEFINE_string(cluster_cert, "", "certificate chain of the agents' port (PEM)");
+DEFINE_string(cluster_key, "", "its private key");
+DEFINE_string(cluster_ca_cert, "", "CA of the agents' certificates");
+DEFINE_string(tls_min_version, "VersionTLS12", "VersionTLS12 or VersionTLS13");
+DEFINE_string(cipher_suites, "", "TLS 1.2 cipher suites, comma separated; empty: the usual ones");
+
+DEFINE_string(agent_identity, "auto",
+              "who agents are: certificate (the name in it; others are refused), asserted (what "
+              "they announce), auto (the certificate's name where there is one)");
+DEFINE_string(cluster_domain, "", "domain that may follow a cluster's name, such as .clusters.test");
+DEFINE_string(proxy_strategies, "default", "destHost, defaultRoute, default; comma separated");
+DEFINE_string(config, "", "YAML file with limits, host-suffixes and grants");
+DEFINE_string(server_id, "", "name of this server; empty: $PROXY_SERVER_ID, else a random one");
+DEFINE_int32(server_count, 1, "servers that agents should connect to");
+
+DEFINE_int32(threads, 0, "event loops; 0: one per core");
+DEFINE_string(keepalive_time, "15s", "time between pings to agents");
+DEFINE_string(frontend_keepalive_time, "15s", "time between pings to gRPC clients");
+DEFINE_string(graceful_shutdown_timeout, "30s", "how long a stop waits for connections");
+DEFINE_string(backend_dial_timeout, "10s", "deadline of a dial");
+
+DEFINE_string(handshake_timeout, "10s", "limit: a TLS handshake");
+DEFINE_string(request_head_timeout, "10s", "limit: a CONNECT request's head");
+DEFINE_int32(max_connections_per_address, 8192, "limit: TCP connections of one peer address");
+DEFINE_int32(max_connections_per_identity, 65536, "limit: connections of one client or cluster");
+DEFINE_int32(max_streams_per_connection, 256, "limit: streams of one gRPC client connection");
+DEFINE_int32(max_pending_dials, 1000, "limit: unanswered dials of one agent");
+DEFINE_int32(descriptor_reserve, 256, "limit: descriptors that clients leave to agents");
+DEFINE_int64(max_buffered_bytes, int64_t{1} << 30, "limit: bytes queued for slow readers, in all");
+DEFINE_int64(first_window, 256 * 1024, "limit: bytes a new connection may have on its way");
+DEFINE_int64(max_window, 1024 * 1024, "limit: bytes a connection may have on its way");
+
+namespace hawser::hub {
+namespace {
+
+// The flags that the file's `limits` may set.
+constexpr const char* kLimits[] = {
+    "handshake-timeout",     "request-head-timeout",
+    "max-connections-per-address", "max-connections-per-identity",
+    "max-streams-per-connection",  "max-pending-dials",
+    "descriptor-reserve",    "max-buffered-bytes",
+    "first-window",          "max-window",
+};
+
+absl::Status BadFlag(const std::string& flag, const std::string& why) {
+  return absl::InvalidArgumentError("flag --" + flag + ": " + why);
+}
+
+absl::StatusOr<base::Duration> Positive(const std::string& flag, const std::string& value) {
+  const auto duration = base::ParseDuration(value);
+  if (!duration.ok()) return BadFlag(flag, std::string(duration.status().message()));
+  if (*duration <= base::Duration::zero()) return BadFlag(flag, "must be positive");
+  return *duration;
+}
+
+template <typename Integer>
+absl::StatusOr<Integer> AtLeast(const std::string& flag, Integer value, Integer least) {
+  if (value < least) return BadFlag(flag, "must be at least " + std::to_string(least));
+  return value;
+}
+
+absl::StatusOr<base::HostPort> Address(const std::string& flag, const std::string& host, int port) {
+  if (port < 0 || port > 65535) return BadFlag(flag, "not a port: " + std::to_string(port));
+  return base::HostPort{host, static_cast<uint16_t>(port)};
+}
+
+absl::StatusOr<FrontEndOptions> FrontEnd(const std::string& flag, const std::string& host, int port,
+                                         const std::string& unix_path) {
+  FrontEndOptions front{.unix_path = unix_path};
+  if (port != 0 || unix_path.empty()) {
+    HAWSER_ASSIGN_OR_RETURN(front.tcp, Address(flag, host, port));
+  }
+  return front;
+}
+
+absl::Status ReadFrontEnds(Options& options) {
+  const bool both = FLAGS_mode == "grpc,http-connect" || FLAGS_mode == "http-connect,grpc";
+  if (!both && FLAGS_mode != "grpc" && FLAGS_mode != "http-connect")
+    return BadFlag("mode", "must be grpc, http-connect or grpc,http-connect, not " + FLAGS_mode);
+  FrontEndOptions& first = FLAGS_mode == "http-connect" ? options.http_connect : options.grpc;
+  HAWSER_ASSIGN_OR_RETURN(first, FrontEnd("server-port", FLAGS_server_bind_address,
+                                          FLAGS_server_port, FLAGS_uds_name));
+  if (both) {
+    HAWSER_ASSIGN_OR_RETURN(
+        options.http_connect,
+        FrontEnd("http-connect-port", FLAGS_http_connect_bind_address, FLAGS_http_connect_port,
+                 FLAGS_http_connect_uds_name));
+  }
+  options.delete_existing_uds = FLAGS_delete_existing_uds_file;
+  return absl::OkStatus();
+}
+
+absl::Status ReadPorts(Options& options) {
+  HAWSER_ASSIGN_OR_RETURN(options.agents,
+                          Address("agent-port", FLAGS_agent_bind_address, FLAGS_agent_port));
+  HAWSER_ASSIGN_OR_RETURN(options.health,
+                          Address("health-port", FLAGS_health_bind_address, FLAGS_health_port));
+  HAWSER_ASSIGN_OR_RETURN(options.admin,
+                          Address("admin-port", FLAGS_admin_bind_address, FLAGS_admin_port));
+  options.control_path = FLAGS_control_uds_name;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<net::TlsFiles> Files(const std::string& prefix, const std::string& certificate,
+                                    const std::string& key, const std::string& ca) {
+  if (certificate.empty()) return BadFlag(prefix + "-cert", "is needed");
+  if (key.empty()) return BadFlag(prefix + "-key", "is needed");
+  // Without a CA everybody could connect: there is no such mode.
+  if (ca.empty()) return BadFlag(prefix + "-ca-cert", "is needed: peers must be authenticated");
+  return net::TlsFiles{certificate, key, ca};
+}
+
+absl::Status ReadTls(Options& options) {
+  HAWSER_ASSIGN_OR_RETURN(options.cluster_tls, Files("cluster", FLAGS_cluster_cert,
+                                                     FLAGS_cluster_key, FLAGS_cluster_ca_cert));
+  if (options.grpc.tcp || options.http_connect.tcp) {
+    HAWSER_ASSIGN_OR_RETURN(options.server_tls, Files("server", FLAGS_server_cert,
+                                                      FLAGS_server_key, FLAGS_server_ca_cert));
+  }
+  if (FLAGS_tls_min_version == "VersionTLS12") {
+    options.tls_min_version = TLS1_2_VERSION;
+  } else if (FLAGS_tls_min_version == "VersionTLS13") {
+    options.tls_min_version = TLS1_3_VERSION;
+  } else {
+    return BadFlag("tls-min-version", "must be VersionTLS12 or VersionTLS13");
+  }
+  options.cipher_suites = absl::StrSplit(FLAGS_cipher_suites, ',', absl::SkipEmpty());
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> ServerId() {
+  if (!FLAGS_server_id.empty()) return FLAGS_server_id;
+  if (const char* id = std::getenv("PROXY_SERVER_ID"); id != nullptr && *id != '\0') return id;
+  std::ifstream file("/proc/sys/kernel/random/uuid");
+  std::string uuid;
+  if (!(file >> uuid)) return absl::InternalError("make a server id: the kernel gives no uuid");
+  return uuid;
+}
+
+absl::Status ReadRouting(Options& options) {
+  if (FLAGS_agent_identity == "auto") {
+    options.agent_identity = AgentIdentityMode::kAuto;
+  } else if (FLAGS_agent_identity == "certificate") {
+    options.agent_identity = AgentIdentityMode::kCertificate;
+  } else if (FLAGS_agent_identity == "asserted") {
+    options.agent_identity = AgentIdentityMode::kAsserted;
+  } else {
+    return BadFlag("agent-identity", "must be auto, certificate or asserted");
+  }
+  const std::vector<std::string> strategies = absl::StrSplit(FLAGS_proxy_strategies, ',');
+  for (const std::string& name : strategies) {
+    const auto strategy = tunnel::ParseStrategy(name);
+    if (!strategy)
+      return BadFlag("proxy-strategies", "\"" + name + "\" is none of destHost, defaultRoute, default");
+    options.strategies.push_back(*strategy);
+  }
+  options.cluster_domain = FLAGS_cluster_domain;
+  HAWSER_ASSIGN_OR_RETURN(options.server.id, ServerId());
+  HAWSER_ASSIGN_OR_RETURN(options.server.count, AtLeast("server-count", FLAGS_server_count, 1));
+  return absl::OkStatus();
+}
+
+absl::Status ReadTimes(Options& options) {
+  HAWSER_ASSIGN_OR_RETURN(const int threads, AtLeast("threads", FLAGS_threads, 0));
+  options.threads = threads > 0 ? threads : std::max(1u, std::thread::hardware_concurrency());
+  HAWSER_ASSIGN_OR_RETURN(options.keepalive, Positive("keepalive-time", FLAGS_keepalive_time));
+  HAWSER_ASSIGN_OR_RETURN(options.frontend_keepalive,
+                          Positive("frontend-keepalive-time", FLAGS_frontend_keepalive_time));
+  HAWSER_ASSIGN_OR_RETURN(options.backend_dial_timeout,
+                          Positive("backend-dial-timeout", FLAGS_backend_dial_timeout));
+  const auto graceful = base::ParseDuration(FLAGS_graceful_shutdown_timeout);
+  if (!graceful.ok() || *graceful < base::Duration::zero())
+    return BadFlag("graceful-shutdown-timeout", "not a duration");
+  options.graceful_shutdown_timeout = *graceful;
+  return absl::OkStatus();
+}
+
+absl::Status ReadLimits(Limits& limits) {
+  HAWSER_ASSIGN_OR_RETURN(limits.handshake_timeout,
+                          Positive("handshake-timeout", FLAGS_handshake_timeout));
+  HAWSER_ASSIGN_OR_RETURN(limits.request_head_timeout,
+                          Positive("request-head-timeout", FLAGS_request_head_timeout));
+  HAWSER_ASSIGN_OR_RETURN(
+      limits.connections_per_address,
+      AtLeast("max-connections-per-address", FLAGS_max_connections_per_address, 1));
+  HAWSER_ASSIGN_OR_RETURN(
+      limits.connections_per_identity,
+      AtLeast("max-connections-per-identity", FLAGS_max_connections_per_identity, 1));
+  HAWSER_ASSIGN_OR_RETURN(
+      limits.streams_per_connection,
+      AtLeast("max-streams-per-connection", FLAGS_max_streams_per_connection, 1));
+  HAWSER_ASSIGN_OR_RETURN(limits.pending_dials,
+                          AtLeast("max-pending-dials", FLAGS_max_pending_dials, 1));
+  HAWSER_ASSIGN_OR_RETURN(limits.descriptor_reserve,
+                          AtLeast("descriptor-reserve", FLAGS_descriptor_reserve, 0));
+  constexpr int64_t kSmallest = 64 * 1024;
+  HAWSER_ASSIGN_OR_RETURN(limits.buffered_bytes,
+                          AtLeast<int64_t>("max-buffered-bytes", FLAGS_max_buffered_bytes,
+                                           16 * 1024 * 1024));
+  HAWSER_ASSIGN_OR_RETURN(limits.first_window,
+                          AtLeast<int64_t>("first-window", FLAGS_first_window, kSmallest));
+  HAWSER_ASSIGN_OR_RETURN(
+      limits.max_window, AtLeast<int64_t>("max-window", FLAGS_max_window, FLAGS_first_window));
+  return absl::OkStatus();
+}
+
+// The command line goes before the file.
+absl::Status ApplyLimits(const std::map<std::string, std::string>& limits) {
+  for (const auto& [name, value] : limits) {
+    if (std::find(std::begin(kLimits), std::end(kLimits), name) == std::end(kLimits))
+      return BadFlag("config", "unknown limit " + name);
+    std::string flag = name;
+    std::replace(flag.begin(), flag.end(), '-', '_');
+    if (gflags::GetCommandLineFlagInfoOrDie(flag.c_str()).is_default &&
+        gflags::SetCommandLineOption(flag.c_str(), value.c_str()).empty())
+      return BadFlag("config", "limit " + name + ": not a value for it: " + value);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<Options> OptionsFromFlags() {
+  Options options;
+  if (!FLAGS_config.empty()) {
+    auto config = LoadConfigFile(FLAGS_config);
+    if (!config.ok()) return BadFlag("config", std::string(config.status().message()));
+    HAWSER_RETURN_IF_ERROR(ApplyLimits(config->limits));
+    options.grants = std::move(config->grants);
+  }
+  HAWSER_RETURN_IF_ERROR(ReadFrontEnds(options));
+  HAWSER_RETURN_IF_ERROR(ReadPorts(options));
+  HAWSER_RETURN_IF_ERROR(ReadTls(options));
+  HAWSER_RETURN_IF_ERROR(ReadRouting(options));
+  HAWSER_RETURN_IF_ERROR(ReadTimes(options));
+  HAWSER_RETURN_IF_ERROR(ReadLimits(options.limits));
+  return options;
+}
+
+}  // namespace hawser::hub

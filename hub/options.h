@@ -1,0 +1,72 @@
+// What proxy-server is told: flags and the configuration file as one immutable, checked struct.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "hub/agent_identity.h"
+#include "hub/agent_session.h"
+#include "lib/base/host_port.h"
+#include "lib/base/scheduler.h"
+#include "lib/net/tls_context.h"
+#include "lib/tunnel/route_table.h"
+
+namespace hawser::hub {
+
+// Where a front end serves. With neither, it is off.
+struct FrontEndOptions {
+  std::optional<base::HostPort> tcp;
+  std::string unix_path;
+
+  bool enabled() const { return tcp || !unix_path.empty(); }
+};
+
+// The limits of one process; each is a flag of the same name, or a key of the file's `limits`.
+struct Limits {
+  base::Duration handshake_timeout;
+  base::Duration request_head_timeout;
+  size_t connections_per_address;
+  size_t connections_per_identity;
+  size_t streams_per_connection;
+  size_t pending_dials;       // per agent
+  size_t descriptor_reserve;  // descriptors that clients cannot take
+  uint64_t buffered_bytes;    // of the process
+  int64_t first_window;       // bytes per connection
+  int64_t max_window;
+};
+
+struct Options {
+  FrontEndOptions grpc;
+  FrontEndOptions http_connect;
+  bool delete_existing_uds = true;
+  base::HostPort agents;
+  base::HostPort health;
+  base::HostPort admin;
+  std::string control_path;  // empty: no control API
+
+  net::TlsFiles server_tls;   // of the front ends' TCP ports
+  net::TlsFiles cluster_tls;  // of the agents' port
+  int tls_min_version;
+  std::vector<std::string> cipher_suites;
+
+  ServerIdentity server;
+  AgentIdentityMode agent_identity;
+  AgentGrants grants;
+  std::vector<tunnel::Strategy> strategies;
+  std::string cluster_domain;
+
+  size_t threads;
+  base::Duration keepalive;
+  base::Duration frontend_keepalive;
+  base::Duration graceful_shutdown_timeout;
+  base::Duration backend_dial_timeout;
+  Limits limits;
+};
+
+// Reads the flags (parsed before) and the file that --config names. InvalidArgument, naming the
+// flag, for what makes no sense.
+absl::StatusOr<Options> OptionsFromFlags();
+
+}  // namespace hawser::hub

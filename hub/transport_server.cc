@@ -1,0 +1,42 @@
+#include "hub/transport_server.h"
+
+#include <utility>
+
+namespace hawser::hub {
+
+TransportServer::TransportServer(std::string path, const h2::Options& options,
+                                 const Shards& shards, Accept accept)
+    : path_(std::move(path)), options_(options), shards_(shards), accept_(std::move(accept)) {
+  for (const auto& shard : shards_) connections_[shard.get()];
+}
+
+void TransportServer::Serve(Shard& shard, std::unique_ptr<net::Socket> socket,
+                            Admission admission) {
+  Connections& connections = connections_.at(&shard);
+  const uint64_t id = ++last_id_;
+  Connection& connection = connections[id];
+  connection.admission = std::move(admission);
+  connection.transport = h2::Transport::Server(
+      std::move(socket), options_,
+      [this, &shard, &connection](const std::string& path,
+                                  const net::Metadata& headers) -> std::unique_ptr<net::StreamHandler> {
+        if (path != path_) return nullptr;
+        return accept_({shard, *connection.transport, connection.admission.identity}, headers);
+      },
+      [&connections, id](const absl::Status&) { connections.erase(id); });
+}
+
+void TransportServer::GoAway() {
+  for (auto& [shard, connections] : connections_) {
+    shard->RunAndWait([&connections = connections] {
+      for (auto& [id, connection] : connections) connection.transport->GoAway();
+    });
+  }
+}
+
+void TransportServer::Close() {
+  for (auto& [shard, connections] : connections_)
+    shard->RunAndWait([&connections = connections] { connections.clear(); });
+}
+
+}  // namespace hawser::hub

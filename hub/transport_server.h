@@ -1,0 +1,58 @@
+// The HTTP/2 connections of one port: a transport each, on the shard where it was accepted.
+//
+// Threads: Serve() on the shard's; the rest on the main thread while the shards run.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "hub/socket_port.h"
+#include "lib/h2/transport.h"
+
+namespace hawser::hub {
+
+class TransportServer {
+ public:
+  // What a call may know of the connection that it arrived on.
+  struct Caller {
+    Shard& shard;
+    h2::Transport& transport;
+    const std::string& identity;
+  };
+  // The handler of a call to the served path.
+  using Accept = std::function<std::unique_ptr<net::StreamHandler>(const Caller&,
+                                                                   const net::Metadata& headers)>;
+
+  TransportServer(std::string path, const h2::Options& options, const Shards& shards,
+                  Accept accept);
+  TransportServer(const TransportServer&) = delete;
+  TransportServer& operator=(const TransportServer&) = delete;
+
+  // Takes a connection over; a SocketPort::Handler.
+  void Serve(Shard& shard, std::unique_ptr<net::Socket> socket, Admission admission);
+  // Lets every connection end after its last stream.
+  void GoAway();
+  // Ends all of them now.
+  void Close();
+
+ private:
+  struct Connection {
+    Admission admission;
+    std::unique_ptr<h2::Transport> transport;
+  };
+  using Connections = std::unordered_map<uint64_t, Connection>;
+
+  const std::string path_;
+  const h2::Options options_;
+  const Shards& shards_;
+  const Accept accept_;
+  std::atomic<uint64_t> last_id_{0};
+  // By shard, whose thread it belongs to. All shards are keys from the start.
+  std::unordered_map<Shard*, Connections> connections_;
+};
+
+}  // namespace hawser::hub
