@@ -88,10 +88,7 @@ void Reconnector::On(Event event) {
 void Reconnector::Attempt() { attempt_ = connect_(*this); }
 
 void Reconnector::Wait() {
-  due_.Set(backoff_.Next(scheduler_.Now(), random_()), [this] {
-    On(Event::kDue);
-    observer_(absl::OkStatus());
-  });
+  due_.Set(backoff_.Next(scheduler_.Now(), random_()), [this] { On(Event::kDue); });
 }
 
 void Reconnector::Retire(std::unique_ptr<Link> link) {
@@ -102,17 +99,20 @@ void Reconnector::Retire(std::unique_ptr<Link> link) {
 void Reconnector::OnUp(Link& link) {
   CHECK_EQ(attempt_.get(), &link);
   On(Event::kConnected);
-  observer_(absl::OkStatus());
+  observer_(Change::kUp, absl::OkStatus());
 }
 
 void Reconnector::OnDown(Link& link, const absl::Status& reason) {
-  std::unique_ptr<Link> ended;  // destroyed last: the caller's
+  std::unique_ptr<Link> ended;  // destroyed last: it is the caller
+  Change change = Change::kGone;
   if (&link == attempt_.get()) {
     ended = std::move(attempt_);
+    change = Change::kFailed;
     On(Event::kFailed);
   } else if (&link == link_.get()) {
     ended = std::move(link_);
     backoff_.OnLost(scheduler_.Now(), up_since_);
+    change = Change::kLost;
     On(Event::kLost);
   } else {
     const auto at = std::find_if(draining_.begin(), draining_.end(),
@@ -121,7 +121,7 @@ void Reconnector::OnDown(Link& link, const absl::Status& reason) {
     ended = std::move(*at);
     draining_.erase(at);
   }
-  observer_(reason);
+  observer_(change, reason);
 }
 
 }  // namespace hawser::tunnel

@@ -59,8 +59,14 @@ class Reconnector final : private LinkOwner {
   using Connect = absl::AnyInvocable<std::unique_ptr<Link>(LinkOwner& owner)>;
   // Uniform in [0, 1).
   using Random = std::function<double()>;
-  // The state, or what it is made of, has changed. `reason`: OK, or why a link or attempt ended.
-  using Observer = absl::AnyInvocable<void(const absl::Status& reason)>;
+  enum class Change {
+    kUp,      // the link serves; when there was one before, that one drains now
+    kFailed,  // an attempt
+    kLost,    // the link
+    kGone,    // a draining link
+  };
+  // `reason`: why, or OK.
+  using Observer = absl::AnyInvocable<void(Change change, const absl::Status& reason)>;
 
   Reconnector(base::Scheduler& scheduler, const Backoff::Policy& policy, Random random,
               Connect connect, Observer observer);

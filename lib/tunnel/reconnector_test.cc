@@ -9,6 +9,7 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using Change = Reconnector::Change;
 using State = Reconnector::State;
 
 struct FakeLink final : Link {
@@ -29,7 +30,7 @@ class ReconnectorTest : public ::testing::Test {
   FakeLink* last_ = nullptr;
   int attempts_ = 0;
   int alive_ = 0;
-  std::vector<std::string> reasons_;
+  std::vector<Change> changes_;
 
   // Delays are the limit of the back-off less one part in a million.
   Reconnector reconnector_{scheduler_,
@@ -41,8 +42,9 @@ class ReconnectorTest : public ::testing::Test {
                              ++attempts_;
                              return link;
                            },
-                           [this](const absl::Status& reason) {
-                             if (!reason.ok()) reasons_.emplace_back(reason.message());
+                           [this](Change change, const absl::Status& reason) {
+                             EXPECT_EQ(reason.ok(), change == Change::kUp);
+                             changes_.push_back(change);
                            }};
 };
 
@@ -69,7 +71,7 @@ TEST_F(ReconnectorTest, BacksOffBetweenFailedAttempts) {
     EXPECT_EQ(reconnector_.state(), State::kConnecting);
   }
   EXPECT_EQ(alive_, 1);
-  EXPECT_EQ(reasons_, std::vector<std::string>(3, "gone"));
+  EXPECT_EQ(changes_, std::vector<Change>(3, Change::kFailed));
 }
 
 TEST_F(ReconnectorTest, ReconnectsALostLink) {
@@ -82,6 +84,7 @@ TEST_F(ReconnectorTest, ReconnectsALostLink) {
   EXPECT_EQ(attempts_, 2);
   last_->Up();
   EXPECT_EQ(reconnector_.state(), State::kUp);
+  EXPECT_EQ(changes_, (std::vector<Change>{Change::kUp, Change::kLost, Change::kUp}));
 }
 
 TEST_F(ReconnectorTest, ReplacesBeforeItBreaks) {
@@ -101,6 +104,7 @@ TEST_F(ReconnectorTest, ReplacesBeforeItBreaks) {
   EXPECT_EQ(reconnector_.link(), last_);
   EXPECT_TRUE(old->draining);
   old->Down();
+  EXPECT_EQ(changes_.back(), Change::kGone);
   EXPECT_EQ(reconnector_.link(), last_);
   EXPECT_EQ(alive_, 1);
 }
