@@ -25,9 +25,10 @@ nghttp2_option* MakeOptions() {
   nghttp2_option_set_max_deflate_dynamic_table_size(option, 0);
   nghttp2_option_set_max_settings(option, 16);
   nghttp2_option_set_max_continuations(option, 8);
-  // AbuseBudget counts resets; nghttp2's own limit would cut off busy clients that cancel dials.
+  // AbuseBudget counts these, and gives honest peers credit that nghttp2 does not know of.
   constexpr uint64_t kNoLimit = 1'000'000'000;
   nghttp2_option_set_stream_reset_rate_limit(option, kNoLimit, kNoLimit);
+  nghttp2_option_set_max_outbound_ack(option, kNoLimit);
   return option;
 }
 

@@ -43,6 +43,13 @@ struct Transport::ReceiveCallbacks {
     return transport.state_ == State::kOpen ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
   }
 
+  // Priorities are ignored: nghttp2 has nothing more to say about them.
+  static int OnBeginFrame(nghttp2_session*, const nghttp2_frame_hd* header, void* user) {
+    auto& transport = *static_cast<Transport*>(user);
+    if (header->type == NGHTTP2_PRIORITY) transport.Charge(FrameName(header->type));
+    return Verdict(transport);
+  }
+
   static int OnBeginHeaders(nghttp2_session*, const nghttp2_frame*, void* user) {
     auto& transport = *static_cast<Transport*>(user);
     transport.block_.Begin(transport.options_.max_header_list);
@@ -86,6 +93,7 @@ struct Transport::ReceiveCallbacks {
         break;
       case NGHTTP2_PING: OnPing(transport, *frame); break;
       case NGHTTP2_GOAWAY: OnGoAway(transport, *frame); break;
+      case NGHTTP2_PRIORITY: break;
       default: transport.Charge(FrameName(frame->hd.type)); break;
     }
     return Verdict(transport);
@@ -151,6 +159,7 @@ struct Transport::ReceiveCallbacks {
 
 void Transport::AddReceiveCallbacks(nghttp2_session_callbacks* callbacks) {
   using R = ReceiveCallbacks;
+  nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, R::OnBeginFrame);
   nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, R::OnBeginHeaders);
   nghttp2_session_callbacks_set_on_header_callback(callbacks, R::OnHeader);
   nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, R::OnDataChunk);

@@ -112,6 +112,7 @@ struct Transport::SendCallbacks {
     auto& transport = *static_cast<Transport*>(user);
     const int32_t id = frame->hd.stream_id;
     if (frame->hd.type == NGHTTP2_DATA && frame->hd.length > 0) transport.budget_.OnDataFrameSent();
+    if (frame->hd.type == NGHTTP2_RST_STREAM) OnResetSent(transport, frame->rst_stream.error_code);
     if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR)
       OnProtocolError(transport, frame->goaway);
     const bool may_end = frame->hd.type == NGHTTP2_DATA || frame->hd.type == NGHTTP2_HEADERS;
@@ -122,6 +123,17 @@ struct Transport::SendCallbacks {
         nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, NGHTTP2_NO_ERROR);
     }
     return 0;
+  }
+
+  // nghttp2 resets a stream for errors that cost the peer its connection here. The codes that we
+  // use ourselves, and those for streams over the limit and late frames, are none.
+  static void OnResetSent(Transport& transport, uint32_t code) {
+    if (code == NGHTTP2_NO_ERROR || code == NGHTTP2_CANCEL || code == NGHTTP2_REFUSED_STREAM ||
+        code == NGHTTP2_STREAM_CLOSED)
+      return;
+    transport.Fail(absl::InternalError(std::string("peer broke http/2: ") +
+                                       nghttp2_http2_strerror(code)),
+                   code);
   }
 
   // nghttp2 found the peer breaking HTTP/2 and said so.

@@ -40,8 +40,10 @@ TEST(TransportTest, CarriesMessagesAndMetadataBothWays) {
   net::Metadata headers;
   headers.Add("agentid", "paris");
   auto call = net.Open("/AgentService/Connect", headers);
-  call->Send("one");
-  call->Send("");
+  net.Do([&] {
+    call->Send("one");
+    call->Send("");
+  });
   ASSERT_TRUE(net.Await([&] { return call->received.size() == 3; }));
   EXPECT_EQ(call->response->Get("serverid"), "hub-1");
   EXPECT_THAT(call->received, ElementsAre("welcome paris", "echo one", "echo "));
@@ -226,9 +228,11 @@ TEST(TransportTest, EveryCallbackMayResetItsStream) {
       return call;
     };
     auto call = net.Open("/x/Y");
-    call->Send("one");
-    call->Send("two");
-    net.Do([&] { call->stream->Finish(absl::OkStatus()); });
+    net.Do([&] {
+      call->Send("one");
+      call->Send("two");
+      call->stream->Finish(absl::OkStatus());
+    });
     ASSERT_TRUE(net.Await([&] { return call->closed && net.accepted()->closed; }));
     EXPECT_THAT(*call->closed, StatusIs(absl::StatusCode::kCancelled));
     EXPECT_LE(net.accepted()->received.size(), 2u);
@@ -243,8 +247,7 @@ TEST(TransportTest, AbortEndsTheConnectionAndAllStreams) {
   net.accepted()->on_message = [&] {
     net.accepted()->stream->Abort(absl::InvalidArgumentError("bad packet"));
   };
-  one->Send("to the other");
-  other->Send("x");
+  net.Do([&] { other->Send("x"); });
   ASSERT_TRUE(net.Await([&] { return net.server_closed && net.client_closed; }));
   EXPECT_EQ(*net.server_closed, absl::InvalidArgumentError("bad packet"));
   EXPECT_THAT(*net.client_closed, StatusIs(absl::StatusCode::kUnavailable, HasSubstr("bad packet")));
