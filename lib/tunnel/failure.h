@@ -2,6 +2,7 @@
 // well-known wording each.
 #pragma once
 
+#include <cstddef>
 #include <string>
 
 namespace hawser::tunnel {
@@ -21,6 +22,8 @@ enum class Reason {
   kProtocolError = 10,  // a peer broke the protocol
   kCancelled = 11,      // the dialler gave up
 };
+
+inline constexpr size_t kReasons = static_cast<size_t>(Reason::kCancelled) + 1;
 
 // Which part of the path failed. Values are those of hawser.wire.Hop.
 enum class Hop { kUnknown = 0, kClient = 1, kHub = 2, kAgent = 3, kTarget = 4 };

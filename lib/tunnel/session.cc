@@ -29,6 +29,18 @@ const char* PacketKindName(size_t kind) {
   return kind < kPacketKinds ? kNames[kind] : "UNKNOWN";
 }
 
+void SessionCounters::Add(const SessionCounters& other) {
+  bytes_to_peer += other.bytes_to_peer;
+  bytes_from_peer += other.bytes_from_peer;
+  for (size_t kind = 0; kind < kPacketKinds; ++kind) {
+    packets_to_peer[kind] += other.packets_to_peer[kind];
+    packets_from_peer[kind] += other.packets_from_peer[kind];
+  }
+  connections += other.connections;
+  window_stalls += other.window_stalls;
+  ignored_packets += other.ignored_packets;
+}
+
 Session::Session(const SessionOptions& options)
     : options_(options), decoder_(*this), late_budget_(kFirstLateBudget) {}
 

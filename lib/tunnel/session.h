@@ -68,6 +68,8 @@ struct SessionCounters {
   uint64_t connections = 0;      // opened so far
   uint64_t window_stalls = 0;    // times a connection was parked for want of window
   uint64_t ignored_packets = 0;  // for ids that had ended, or of unknown type
+
+  void Add(const SessionCounters& other);
 };
 
 class Session : public net::StreamHandler, private PacketDecoder::Sink {
