@@ -1,6 +1,7 @@
 // absl::Status with the three lines everybody needs around it.
 #pragma once
 
+#include <cctype>
 #include <cerrno>
 #include <string>
 #include <system_error>
@@ -14,9 +15,11 @@ namespace hawser::base {
 
 inline constexpr char kErrnoPayload[] = "hawser/errno";
 
-// "what: <system text>" for an errno value, with the matching canonical code.
+// "what: connection refused" and the like for an errno value, with the matching canonical code.
 inline absl::Status ErrnoStatus(int error, const std::string& what) {
-  absl::Status status = absl::ErrnoToStatus(error, what);
+  std::string text = std::generic_category().message(error);
+  text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
+  absl::Status status(absl::ErrnoToStatusCode(error), what + ": " + text);
   status.SetPayload(kErrnoPayload, absl::Cord(std::to_string(error)));
   return status;
 }

@@ -16,9 +16,9 @@ using hawser::testing::StatusIs;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-TEST(ErrnoStatus, HasTheSystemsTextAndAMatchingCode) {
+TEST(ErrnoStatus, HasTheSystemsTextInLowerCaseAndAMatchingCode) {
   EXPECT_THAT(ErrnoStatus(ENOENT, "open /missing"),
-              StatusIs(absl::StatusCode::kNotFound, HasSubstr("open /missing: No such file")));
+              StatusIs(absl::StatusCode::kNotFound, HasSubstr("open /missing: no such file")));
   EXPECT_THAT(ErrnoStatus(EACCES, "open /key"), StatusIs(absl::StatusCode::kPermissionDenied));
 }
 

@@ -1,52 +1,98 @@
 #include "lib/net/descriptor_watch.h"
 
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <asio/post.hpp>
+#include <memory>
 #include <utility>
 
 namespace hawser::net {
 
-void DescriptorWatch::WaitReadable(base::Closure callback) {
-  read_.callback = std::move(callback);
-  Wait(read_, asio::posix::stream_descriptor::wait_read);
+DescriptorWatch::DescriptorWatch(EventLoop& loop, int fd) : loop_(&loop), fd_(fd) {
+  descriptor_.emplace(loop.io(), fd);
 }
 
-void DescriptorWatch::WaitWritable(base::Closure callback) {
-  write_.callback = std::move(callback);
-  Wait(write_, asio::posix::stream_descriptor::wait_write);
+void DescriptorWatch::Pending::Disown() {
+  if (watch != nullptr) watch->pending_[direction] = nullptr;
+  watch = nullptr;
+}
+
+std::unique_ptr<DescriptorWatch::Pending> DescriptorWatch::MakePending(Direction direction,
+                                                                       base::Closure callback) {
+  if (pending_[direction] != nullptr) pending_[direction]->Disown();
+  std::unique_ptr<Pending> pending(new Pending{this, direction, std::move(callback)});
+  pending_[direction] = pending.get();
+  return pending;
+}
+
+void DescriptorWatch::Wait(Direction direction, base::Closure callback) {
+  if (!open()) return;
+  if (pending_[direction] != nullptr) {
+    pending_[direction]->callback = std::move(callback);
+    return;
+  }
+  descriptor_->async_wait(
+      direction == kRead ? Descriptor::wait_read : Descriptor::wait_write,
+      [pending = MakePending(direction, std::move(callback))](asio::error_code) mutable {
+        Fire(std::move(pending));
+      });
 }
 
 void DescriptorWatch::SignalReadable(base::Closure callback) {
-  read_.callback = std::move(callback);
-  asio::post(loop_.io(), [self = shared_from_this()] { self->Fire(self->read_); });
-}
-
-void DescriptorWatch::Wait(Direction& direction, asio::posix::stream_descriptor::wait_type type) {
-  if (direction.waiting || !open()) return;
-  direction.waiting = true;
-  descriptor_.async_wait(type, [self = shared_from_this(), &direction](asio::error_code) {
-    direction.waiting = false;
-    self->Fire(direction);
+  if (!open()) return;
+  asio::post(loop_->io(), [pending = MakePending(kRead, std::move(callback))]() mutable {
+    Fire(std::move(pending));
   });
 }
 
-void DescriptorWatch::Fire(Direction& direction) {
-  // Closed, released, or called back already.
-  if (!open() || !direction.callback) return;
-  base::Closure callback = std::exchange(direction.callback, nullptr);
-  loop_.RunTurn(callback);
+void DescriptorWatch::Fire(std::unique_ptr<Pending> pending) {
+  if (pending->watch == nullptr) return;
+  EventLoop& loop = pending->watch->loop();
+  pending->Disown();
+  loop.RunTurn(pending->callback);
+}
+
+void DescriptorWatch::DropCallbacks() {
+  for (Pending* pending : pending_)
+    if (pending != nullptr) pending->Disown();
 }
 
 void DescriptorWatch::Close() {
-  read_.callback = nullptr;
-  write_.callback = nullptr;
-  asio::error_code ignored;
-  descriptor_.close(ignored);
+  if (!open()) return;
+  const int fd = Release();
+  ::close(fd);
+}
+
+void DescriptorWatch::Abort() {
+  if (!open()) return;
+  const linger reset{1, 0};
+  ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+  Close();
 }
 
 int DescriptorWatch::Release() {
-  read_.callback = nullptr;
-  write_.callback = nullptr;
-  return descriptor_.release();
+  Detach();
+  return std::exchange(fd_, -1);
+}
+
+bool DescriptorWatch::HungUp() const {
+  if (!open()) return true;
+  pollfd descriptor{fd_, 0, 0};
+  return ::poll(&descriptor, 1, 0) == 1 && (descriptor.revents & (POLLHUP | POLLERR)) != 0;
+}
+
+void DescriptorWatch::Detach() {
+  DropCallbacks();
+  if (!descriptor_) return;
+  descriptor_->release();
+  descriptor_.reset();
+}
+
+void DescriptorWatch::Attach(EventLoop& loop) {
+  loop_ = &loop;
+  descriptor_.emplace(loop.io(), fd_);
 }
 
 }  // namespace hawser::net

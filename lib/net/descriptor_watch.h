@@ -1,53 +1,79 @@
-// Waits for one descriptor on one loop, one callback per direction.
+// Owns one descriptor and waits for it on one loop, one callback per direction.
 //
-// Threads: the loop's. Held by shared_ptr because asio may still deliver a completion after
-// Close(); callbacks never run then.
+// Small, because every tunnelled connection has one: what a wait needs is only allocated while it
+// is pending.
+//
+// Threads: the loop's. Callbacks run as turns, and never after Close() or destruction; a callback
+// may destroy the watch.
 #pragma once
 
-#include <asio/posix/stream_descriptor.hpp>
+#include <asio/io_context.hpp>
+#include <asio/posix/basic_stream_descriptor.hpp>
 #include <memory>
+#include <optional>
+#include <utility>
 
 #include "lib/base/scheduler.h"
 #include "lib/net/event_loop.h"
 
 namespace hawser::net {
 
-class DescriptorWatch : public std::enable_shared_from_this<DescriptorWatch> {
+class DescriptorWatch {
  public:
   // Takes ownership of `fd`, a non-blocking descriptor.
-  DescriptorWatch(EventLoop& loop, int fd) : loop_(loop), descriptor_(loop.io(), fd) {}
+  DescriptorWatch(EventLoop& loop, int fd);
   DescriptorWatch(const DescriptorWatch&) = delete;
   DescriptorWatch& operator=(const DescriptorWatch&) = delete;
+  ~DescriptorWatch() { Close(); }
 
-  // Calls back once, as a turn, when the descriptor is readable / writable, hung up or in error.
-  // A later call replaces the callback of an earlier one that is still pending.
-  void WaitReadable(base::Closure callback);
-  void WaitWritable(base::Closure callback);
+  // Calls back once, when the descriptor is readable / writable, hung up or in error. A later call
+  // replaces the callback of an earlier one that is still pending. Does nothing when closed.
+  void WaitReadable(base::Closure callback) { Wait(kRead, std::move(callback)); }
+  void WaitWritable(base::Closure callback) { Wait(kWrite, std::move(callback)); }
   // As if it had just become readable.
   void SignalReadable(base::Closure callback);
 
   // Closes the descriptor and drops the callbacks.
   void Close();
+  // Closes so that the peer of a TCP connection sees a reset.
+  void Abort();
   // Gives the descriptor up and drops the callbacks.
   int Release();
-  bool open() const { return descriptor_.is_open(); }
-  int fd() const {
-    return const_cast<asio::posix::stream_descriptor&>(descriptor_).native_handle();
-  }
-  EventLoop& loop() { return loop_; }
+  bool open() const { return fd_ >= 0; }
+  // -1 when closed.
+  int fd() const { return fd_; }
+  // The peer of a socket is gone altogether; also when closed.
+  bool HungUp() const;
+  EventLoop& loop() { return *loop_; }
+
+  // Takes the descriptor off its loop, then puts it on another: from there on that loop's thread
+  // uses it. No wait may be pending. It stays open in between.
+  void Detach();
+  void Attach(EventLoop& loop);
 
  private:
-  struct Direction {
-    base::Closure callback;
-    bool waiting = false;
-  };
-  void Wait(Direction& direction, asio::posix::stream_descriptor::wait_type type);
-  void Fire(Direction& direction);
+  using Descriptor = asio::posix::basic_stream_descriptor<asio::io_context::executor_type>;
+  enum Direction { kRead, kWrite };
 
-  EventLoop& loop_;
-  asio::posix::stream_descriptor descriptor_;
-  Direction read_;
-  Direction write_;
+  // Owned by the completion handler, known to the watch while it is pending.
+  struct Pending {
+    ~Pending() { Disown(); }
+    void Disown();
+
+    DescriptorWatch* watch;  // null: gone, or not interested any more
+    Direction direction;
+    base::Closure callback;
+  };
+
+  void Wait(Direction direction, base::Closure callback);
+  std::unique_ptr<Pending> MakePending(Direction direction, base::Closure callback);
+  static void Fire(std::unique_ptr<Pending> pending);
+  void DropCallbacks();
+
+  EventLoop* loop_;
+  std::optional<Descriptor> descriptor_;
+  Pending* pending_[2] = {};
+  int fd_;
 };
 
 }  // namespace hawser::net

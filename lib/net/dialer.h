@@ -25,7 +25,7 @@ class ConnectAttempt {
 };
 
 // Tries `endpoints` in order, the next one when the last failed or after 250 ms. Errors:
-// kUnavailable with "connect to 10.0.0.1:80: Connection refused" and the like, kDeadlineExceeded.
+// kUnavailable with "connect to 10.0.0.1:80: connection refused" and the like, kDeadlineExceeded.
 // kNotFound when `endpoints` is empty.
 std::unique_ptr<ConnectAttempt> Connect(EventLoop& loop,
                                         std::vector<asio::ip::tcp::endpoint> endpoints,

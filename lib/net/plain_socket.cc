@@ -1,9 +1,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <utility>
@@ -18,11 +16,7 @@ namespace {
 
 class PlainSocket final : public Socket {
  public:
-  PlainSocket(EventLoop& loop, int fd) : watch_(std::make_shared<DescriptorWatch>(loop, fd)) {}
-  ~PlainSocket() override {
-    Close();
-    if (detached_ >= 0) ::close(detached_);  // on its way to a loop that has stopped
-  }
+  PlainSocket(EventLoop& loop, int fd) : watch_(loop, fd) {}
 
   Result Read(std::span<uint8_t> space) override {
     for (;;) {
@@ -49,32 +43,25 @@ class PlainSocket final : public Socket {
   }
 
   bool written() const override { return true; }
-  void WaitReadable(base::Closure callback) override { watch_->WaitReadable(std::move(callback)); }
-  void WaitWritable(base::Closure callback) override { watch_->WaitWritable(std::move(callback)); }
+  void WaitReadable(base::Closure callback) override { watch_.WaitReadable(std::move(callback)); }
+  void WaitWritable(base::Closure callback) override { watch_.WaitWritable(std::move(callback)); }
   void ShutdownWrite() override { ::shutdown(fd(), SHUT_WR); }
-  void Close() override { watch_->Close(); }
-  void Abort() override {
-    if (!open()) return;
-    const linger reset{1, 0};
-    ::setsockopt(fd(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-    Close();
-  }
-  bool open() const override { return watch_->open(); }
-  bool HungUp() const override {
-    if (!open()) return true;
-    pollfd descriptor{fd(), 0, 0};
-    return ::poll(&descriptor, 1, 0) == 1 && (descriptor.revents & (POLLHUP | POLLERR)) != 0;
-  }
+  void Close() override { watch_.Close(); }
+  void Abort() override { watch_.Abort(); }
+  bool open() const override { return watch_.open(); }
+  bool HungUp() const override { return watch_.HungUp(); }
   absl::Status error() const override {
-    return error_ == 0 ? absl::OkStatus() : base::ErrnoStatus(error_, what_ + peer().address);
+    if (error_ == 0) return absl::OkStatus();
+    return base::ErrnoStatus(error_, what_ + peer().address);
   }
-  int fd() const override { return watch_->fd(); }
-  EventLoop& loop() override { return watch_->loop(); }
+  int fd() const override { return watch_.fd(); }
+  EventLoop& loop() override { return watch_.loop(); }
 
   // Looked up only when asked for: most tunnelled sockets never are, and there are many.
   const PeerInfo& peer() const override {
     if (peer_ == nullptr) {
       peer_ = std::make_unique<PeerInfo>();
+      // Unknown once the connection was reset, unless it was asked for before.
       peer_->address = PeerAddress(fd());
       ucred credentials{};
       socklen_t size = sizeof credentials;
@@ -86,10 +73,8 @@ class PlainSocket final : public Socket {
   }
 
  protected:
-  void Detach() override { detached_ = watch_->Release(); }
-  void Attach(EventLoop& loop) override {
-    watch_ = std::make_shared<DescriptorWatch>(loop, std::exchange(detached_, -1));
-  }
+  void Detach() override { watch_.Detach(); }
+  void Attach(EventLoop& loop) override { watch_.Attach(loop); }
 
  private:
   Result Failed(const char* what) {
@@ -100,9 +85,8 @@ class PlainSocket final : public Socket {
     return {Result::kError};
   }
 
-  std::shared_ptr<DescriptorWatch> watch_;
+  DescriptorWatch watch_;
   mutable std::unique_ptr<PeerInfo> peer_;
-  int detached_ = -1;
   int error_ = 0;
   const char* what_ = "";
 };

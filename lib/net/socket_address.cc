@@ -18,7 +18,7 @@ std::string EndpointText(const asio::ip::tcp::endpoint& endpoint) {
 std::string PeerAddress(int fd) {
   sockaddr_storage storage{};
   socklen_t size = sizeof storage;
-  if (::getpeername(fd, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return "unknown";
+  if (::getpeername(fd, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return "a lost peer";
   char text[INET6_ADDRSTRLEN] = "";
   if (storage.ss_family == AF_INET) {
     const auto& address = reinterpret_cast<const sockaddr_in&>(storage);
@@ -30,7 +30,7 @@ std::string PeerAddress(int fd) {
     ::inet_ntop(AF_INET6, &address.sin6_addr, text, sizeof text);
     return "[" + std::string(text) + "]:" + std::to_string(ntohs(address.sin6_port));
   }
-  return storage.ss_family == AF_UNIX ? "unix" : "unknown";
+  return storage.ss_family == AF_UNIX ? "unix" : "a lost peer";
 }
 
 absl::StatusOr<asio::ip::tcp::endpoint> BindEndpoint(const std::string& address, uint16_t port) {

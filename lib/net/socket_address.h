@@ -13,7 +13,7 @@ namespace hawser::net {
 
 // "10.0.0.1:80", "[::1]:80".
 std::string EndpointText(const asio::ip::tcp::endpoint& endpoint);
-// "10.0.0.1:4711" of the peer of `fd`, "unix" for Unix sockets, "unknown" when it is gone.
+// "10.0.0.1:4711" of the peer of `fd`, "unix" for Unix sockets, "a lost peer" when it is gone.
 std::string PeerAddress(int fd);
 // The address to bind: an IP literal, or empty for all addresses of both families.
 absl::StatusOr<asio::ip::tcp::endpoint> BindEndpoint(const std::string& address, uint16_t port);
