@@ -1,0 +1,161 @@
+#include "lib/base/flags.h"
+
+#include <gflags/gflags.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "lib/base/quote.h"
+#include "lib/base/status.h"
+
+namespace hawser::base {
+namespace {
+
+using gflags::CommandLineFlagInfo;
+
+constexpr size_t kHelpColumns = 80;
+
+// glog's flags that mean something here; the others are about log files.
+const std::map<std::string, std::string>& LogFlags() {
+  static const std::map<std::string, std::string> flags{
+      {"logtostderr", "Accepted for compatibility: the log always goes to stderr."},
+      {"minloglevel", "Leave out lines below this level: 1 warnings, 2 errors, 3 fatal errors."},
+      {"v", "Show verbose lines up to this level."},
+      {"vmodule", "Verbose levels by source file, as in session=2,listener=1."},
+  };
+  return flags;
+}
+
+// Flags of the libraries come from files outside this source tree.
+bool FromLibrary(const CommandLineFlagInfo& flag) {
+  return flag.filename.front() == '/' || flag.filename.front() == '.';
+}
+
+bool Supported(const CommandLineFlagInfo& flag) {
+  return !FromLibrary(flag) || LogFlags().contains(flag.name);
+}
+
+std::optional<CommandLineFlagInfo> Find(const std::string& name) {
+  CommandLineFlagInfo flag;
+  if (!gflags::GetCommandLineFlagInfo(name.c_str(), &flag) || !Supported(flag)) return {};
+  return flag;
+}
+
+// "true" or "false" for what Go's strconv.ParseBool accepts.
+std::optional<std::string> GoBoolean(const std::string& text) {
+  for (const char* yes : {"1", "t", "T", "true", "TRUE", "True"})
+    if (text == yes) return "true";
+  for (const char* no : {"0", "f", "F", "false", "FALSE", "False"})
+    if (text == no) return "false";
+  return {};
+}
+
+// As --help and messages name it: "int", "bool", "string".
+std::string TypeName(const CommandLineFlagInfo& flag) {
+  if (flag.type == "int32" || flag.type == "int64") return "int";
+  if (flag.type == "uint32" || flag.type == "uint64") return "uint";
+  return flag.type;
+}
+
+absl::Status SetFlag(const CommandLineFlagInfo& flag, const std::string& spelled,
+                     const std::string& value) {
+  const auto accepted = flag.type == "bool" ? GoBoolean(value) : std::make_optional(value);
+  if (!accepted || gflags::SetCommandLineOption(flag.name.c_str(), accepted->c_str()).empty())
+    return absl::InvalidArgumentError("flag " + spelled + ": bad value " + Quote(value) +
+                                      " (want " + TypeName(flag) + ")");
+  return absl::OkStatus();
+}
+
+// "Front end" for hub/front_end_flags.cc.
+std::string Heading(const CommandLineFlagInfo& flag) {
+  if (FromLibrary(flag)) return "Logging";
+  std::string heading = std::filesystem::path(flag.filename).stem().string();
+  for (const std::string suffix : {"_flags", "_options"})
+    if (heading.ends_with(suffix)) heading.resize(heading.size() - suffix.size());
+  std::replace(heading.begin(), heading.end(), '_', ' ');
+  heading.front() = std::toupper(static_cast<unsigned char>(heading.front()));
+  return heading;
+}
+
+// `text` with its words broken into lines, each behind `indent` spaces.
+std::string Wrap(const std::string& text, size_t indent) {
+  std::string lines, line;
+  for (size_t at = 0; at < text.size();) {
+    const size_t end = std::min(text.find(' ', at), text.size());
+    if (!line.empty() && indent + line.size() + 1 + (end - at) > kHelpColumns) {
+      lines += std::string(indent, ' ') + line + "\n";
+      line.clear();
+    }
+    if (!line.empty()) line += ' ';
+    line += text.substr(at, end - at);
+    at = end + 1;
+  }
+  return lines + std::string(indent, ' ') + line + "\n";
+}
+
+std::string Describe(const CommandLineFlagInfo& flag) {
+  std::string name = flag.name;
+  std::replace(name.begin(), name.end(), '_', '-');
+  std::string text = "  --" + name;
+  if (flag.type != "bool") text += " " + TypeName(flag);
+  if (!flag.default_value.empty()) text += " (default " + flag.default_value + ")";
+  const std::string& about =
+      FromLibrary(flag) ? LogFlags().find(flag.name)->second : flag.description;
+  return text + "\n" + Wrap(about, 6);
+}
+
+std::string Help(const Program& program) {
+  std::vector<CommandLineFlagInfo> flags;
+  gflags::GetAllFlags(&flags);  // ordered by file, then name
+  std::erase_if(flags, [](const CommandLineFlagInfo& flag) { return !Supported(flag); });
+  std::stable_partition(flags.begin(), flags.end(),
+                        [](const CommandLineFlagInfo& flag) { return !FromLibrary(flag); });
+
+  std::string text = Wrap(program.summary, 0) + "\nUsage: " + program.name + " [flags]\n";
+  std::string heading;
+  for (const CommandLineFlagInfo& flag : flags) {
+    if (heading != Heading(flag)) {
+      heading = Heading(flag);
+      text += "\n" + heading + ":\n";
+    }
+    text += Describe(flag);
+  }
+  return text +
+         "\nHelp:\n  --help\n      This text.\n  --version\n      Version and commit of this "
+         "binary.\n";
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> ParseCommandLine(const Program& program, int argc,
+                                             const char* const* argv) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string argument = argv[i];
+    const size_t dashes = std::min<size_t>(argument.find_first_not_of('-'), argument.size());
+    if (dashes < 1 || dashes > 2 || dashes == argument.size())
+      return absl::InvalidArgumentError("unexpected argument " + Quote(argument));
+    const size_t equals = std::min(argument.find('='), argument.size());
+    const std::string spelled = argument.substr(0, equals);
+    std::string name = spelled.substr(dashes);
+    std::replace(name.begin(), name.end(), '-', '_');
+    if (name == "help" || name == "h") return Help(program);
+    if (name == "version") return program.version + "\n";
+
+    const std::optional<CommandLineFlagInfo> flag = Find(name);
+    if (!flag) return absl::InvalidArgumentError("unknown flag " + Quote(spelled));
+    std::string value = "true";
+    if (equals < argument.size()) {
+      value = argument.substr(equals + 1);
+    } else if (flag->type != "bool") {
+      if (++i == argc) return absl::InvalidArgumentError("flag " + spelled + ": missing value");
+      value = argv[i];
+    }
+    HAWSER_RETURN_IF_ERROR(SetFlag(*flag, spelled, value));
+  }
+  return std::string();
+}
+
+}  // namespace hawser::base

@@ -1,0 +1,28 @@
+// The command line of a daemon, over the gflags registry: any package may DEFINE_ flags, main()
+// parses them once.
+//
+//   DEFINE_int32(agent_port, 8091, "Port that agents connect to; 0 picks a free one.");
+//
+// A flag is spelled with dashes or underscores, as --flag=value or --flag value; booleans as Go
+// spells them: --flag, --flag=true, --flag=f. One dash does as well as two.
+#pragma once
+
+#include <string>
+
+#include "absl/status/statusor.h"
+
+namespace hawser::base {
+
+struct Program {
+  std::string name;     // "proxy-server"
+  std::string summary;  // a sentence, for --help
+  std::string version;  // what --version prints, without line end
+};
+
+// Sets the flags. Returns what is to be printed to stdout before exiting with 0 (--help,
+// --version), or "" to go on. kInvalidArgument, naming the flag, for unknown flags, bad or missing
+// values and stray arguments: flags before it are set already, the program should exit with 64.
+absl::StatusOr<std::string> ParseCommandLine(const Program& program, int argc,
+                                             const char* const* argv);
+
+}  // namespace hawser::base
