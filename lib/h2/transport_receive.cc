@@ -176,7 +176,8 @@ void Transport::OnReadable() {
     switch (result.kind) {
       case net::Socket::Result::kOk:
         Receive(space.first(result.bytes));
-        break;
+        if (result.bytes == space.size()) break;
+        [[fallthrough]];  // a short read emptied the socket: no need to ask it again
       case net::Socket::Result::kWouldBlock:
         socket_->WaitReadable([this] { OnReadable(); });
         return;
