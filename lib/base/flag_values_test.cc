@@ -1,0 +1,47 @@
+#include "lib/base/flag_values.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "lib/testing/status_matchers.h"
+
+namespace hawser::base {
+namespace {
+
+using ::hawser::testing::IsOkAndHolds;
+using ::hawser::testing::StatusIs;
+using ::testing::HasSubstr;
+
+constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
+
+TEST(FlagValues, PositiveDuration) {
+  EXPECT_THAT(PositiveDuration("wait", "1.5s"), IsOkAndHolds(std::chrono::milliseconds(1500)));
+  EXPECT_THAT(PositiveDuration("wait", "0"), StatusIs(kInvalid, HasSubstr("--wait: must be pos")));
+  EXPECT_THAT(PositiveDuration("wait", "5"), StatusIs(kInvalid, HasSubstr("flag --wait: ")));
+}
+
+TEST(FlagValues, BindAddress) {
+  EXPECT_THAT(BindAddress("port", "", 65535), IsOkAndHolds(HostPort{"", 65535}));
+  for (const int port : {-1, 65536})
+    EXPECT_THAT(BindAddress("port", "", port), StatusIs(kInvalid, HasSubstr("--port: not a port")));
+}
+
+TEST(FlagValues, AtLeast) {
+  EXPECT_THAT(AtLeast("count", 2, 2), IsOkAndHolds(2));
+  EXPECT_THAT(AtLeast("count", 1, 2), StatusIs(kInvalid, HasSubstr("--count: must be at least 2")));
+}
+
+TEST(FlagValues, ProcessIdFromFlagEnvironmentOrChance) {
+  ASSERT_EQ(::setenv("HAWSER_TEST_ID", "env", 1), 0);
+  EXPECT_THAT(ProcessId("flag", "HAWSER_TEST_ID"), IsOkAndHolds(std::string("flag")));
+  EXPECT_THAT(ProcessId("", "HAWSER_TEST_ID"), IsOkAndHolds(std::string("env")));
+  ASSERT_EQ(::setenv("HAWSER_TEST_ID", "", 1), 0);
+  const auto random = ProcessId("", "HAWSER_TEST_ID");
+  ASSERT_TRUE(random.ok());
+  EXPECT_EQ(random->size(), 36);
+  EXPECT_NE(*random, *ProcessId("", "HAWSER_TEST_ID"));
+}
+
+}  // namespace
+}  // namespace hawser::base
