@@ -1,0 +1,149 @@
+#include "lib/net/http1_server.h"
+
+#include <utility>
+
+#include "lib/net/socket.h"
+
+namespace hawser::net {
+namespace {
+
+const char* Reason(int status) { return http_status_str(static_cast<http_status>(status)); }
+
+Http1Server::Response PlainAnswer(int status) {
+  return {.status = status, .body = std::to_string(status) + " " + Reason(status) + "\n"};
+}
+
+// The response as it is sent.
+std::string Wire(const Http1Server::Response& response, bool with_body) {
+  std::string wire = "HTTP/1.1 " + std::to_string(response.status) + " " +
+                     Reason(response.status) + "\r\nContent-Type: " + response.content_type +
+                     "\r\nContent-Length: " + std::to_string(response.body.size()) +
+                     "\r\nCache-Control: no-store\r\nConnection: close\r\n";
+  if (response.status == HTTP_STATUS_METHOD_NOT_ALLOWED) wire += "Allow: GET, HEAD\r\n";
+  wire += "\r\n";
+  if (with_body) wire += response.body;
+  return wire;
+}
+
+}  // namespace
+
+// Reads a head, writes a response, then discards what the peer still sends: closing with unread
+// bytes would reset the connection and could take the response with it.
+class Http1Server::Connection {
+ public:
+  Connection(Http1Server& server, int fd)
+      : server_(server), socket_(MakePlainSocket(server.loop_, fd)), deadline_(server.loop_) {}
+
+  // What follows may destroy the connection.
+  void ReadHead() {
+    if (!deadline_.armed()) {
+      deadline_.Set(server_.options_.head_deadline,
+                    [this] { Respond(PlainAnswer(HTTP_STATUS_REQUEST_TIMEOUT)); });
+    }
+    for (;;) {
+      uint8_t space[4096];
+      const Socket::Result result = socket_->Read(space);
+      if (result.kind == Socket::Result::kWouldBlock) {
+        socket_->WaitReadable([this] { ReadHead(); });
+        return;
+      }
+      if (result.kind != Socket::Result::kOk) {
+        server_.Remove(this);
+        return;
+      }
+      const auto used = head_.Feed({space, result.bytes});
+      if (!used.ok()) {
+        const bool too_large = used.status().code() == absl::StatusCode::kResourceExhausted;
+        Respond(PlainAnswer(too_large ? HTTP_STATUS_REQUEST_HEADER_FIELDS_TOO_LARGE
+                                      : HTTP_STATUS_BAD_REQUEST));
+        return;
+      }
+      if (head_.complete()) {
+        Respond(server_.Answer(head_));
+        return;
+      }
+    }
+  }
+
+  void Respond(const Response& response) {
+    deadline_.Set(server_.options_.response_deadline, [this] { server_.Remove(this); });
+    response_ = Wire(response, !head_.complete() || head_.method() != "HEAD");
+    Write();
+  }
+
+ private:
+  void Write() {
+    while (sent_ < response_.size()) {
+      const iovec rest{response_.data() + sent_, response_.size() - sent_};
+      const Socket::Result result = socket_->Write({&rest, 1});
+      if (result.kind == Socket::Result::kWouldBlock) {
+        socket_->WaitWritable([this] { Write(); });
+        return;
+      }
+      if (result.kind != Socket::Result::kOk) {
+        server_.Remove(this);
+        return;
+      }
+      sent_ += result.bytes;
+    }
+    socket_->ShutdownWrite();
+    Discard();
+  }
+
+  void Discard() {
+    uint8_t space[4096];
+    const Socket::Result result = socket_->Read(space);
+    if (result.kind == Socket::Result::kOk || result.kind == Socket::Result::kWouldBlock) {
+      socket_->WaitReadable([this] { Discard(); });
+    } else {
+      server_.Remove(this);
+    }
+  }
+
+  Http1Server& server_;
+  const std::unique_ptr<Socket> socket_;
+  Http1Head head_;
+  std::string response_;  // as it is sent
+  size_t sent_ = 0;       // bytes of it
+  base::Timer deadline_;
+};
+
+Http1Server::Http1Server(EventLoop& loop, const Options& options)
+    : loop_(loop), options_(options) {}
+
+Http1Server::~Http1Server() = default;
+
+void Http1Server::Handle(const std::string& path, Handler handler) {
+  handlers_[path] = std::move(handler);
+}
+
+void Http1Server::Serve(int fd) {
+  if (connections_.size() < options_.max_connections) {
+    connections_.push_back(std::make_unique<Connection>(*this, fd));
+    connections_.back()->ReadHead();
+    return;
+  }
+  // As well as it goes without keeping anything: a request left unread would reset the connection.
+  const std::unique_ptr<Socket> socket = MakePlainSocket(loop_, fd);
+  uint8_t request[4096];
+  socket->Read(request);
+  std::string answer = Wire(PlainAnswer(HTTP_STATUS_SERVICE_UNAVAILABLE), true);
+  const iovec piece{answer.data(), answer.size()};
+  socket->Write({&piece, 1});
+}
+
+Http1Server::Response Http1Server::Answer(const Http1Head& head) {
+  const size_t question_mark = head.target().find('?');
+  const auto handler = handlers_.find(head.target().substr(0, question_mark));
+  if (handler == handlers_.end()) return PlainAnswer(HTTP_STATUS_NOT_FOUND);
+  if (head.method() != "GET" && head.method() != "HEAD")
+    return PlainAnswer(HTTP_STATUS_METHOD_NOT_ALLOWED);
+  const bool has_query = question_mark != std::string::npos;
+  return handler->second(has_query ? head.target().substr(question_mark + 1) : "");
+}
+
+void Http1Server::Remove(Connection* connection) {
+  std::erase_if(connections_, [=](const auto& each) { return each.get() == connection; });
+}
+
+}  // namespace hawser::net
