@@ -1,0 +1,98 @@
+// A link to one server, from its name to a session that serves:
+//
+//   resolve -> connect -> TLS -> HTTP/2 stream -> response headers: up
+//
+// One deadline covers all of that. What goes wrong afterwards, or before, ends the link.
+//
+// Threads: the loop's.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "lib/base/host_port.h"
+#include "lib/base/scheduler.h"
+#include "lib/h2/transport.h"
+#include "lib/net/dialer.h"
+#include "lib/net/event_loop.h"
+#include "lib/net/resolver.h"
+#include "lib/net/tls_context.h"
+#include "lib/tunnel/reconnector.h"
+#include "spoke/agent_session.h"
+#include "spoke/counters.h"
+
+namespace hawser::spoke {
+
+// What all links of an agent share.
+struct LinkOptions {
+  std::string agent_id;
+  std::string identifiers;   // as announced, URL-query form
+  base::Duration keepalive;  // towards servers of ours; others are pinged less often
+  base::Duration timeout;    // until the link is up
+  tunnel::SessionOptions session;
+  TargetRules targets;
+};
+
+class ServerLink final : public tunnel::Link, private AgentSession::Owner {
+ public:
+  // What a server says of itself.
+  struct Server {
+    std::string id;    // empty when it does not say
+    size_t count = 0;  // servers that agents should connect to; 0: unknown
+  };
+  // Whether a link to that server is wanted; asked once, when the server has answered.
+  using Admit = std::function<absl::Status(const Server& server)>;
+
+  // References outlive the link.
+  ServerLink(net::EventLoop& loop, net::Resolver& resolver, const LinkOptions& options,
+             Counters& counters, std::shared_ptr<net::TlsContext> tls,
+             const base::HostPort& address, Admit admit, tunnel::LinkOwner& owner);
+  ~ServerLink() override;
+
+  void Drain() override;
+
+  const Server& server() const { return server_; }
+  // "10.0.0.1:8091", empty before there is a connection.
+  const std::string& peer() const { return peer_; }
+  // Null before the stream is open and after its end.
+  const AgentSession* session() const { return session_; }
+  base::Duration RoundTrip() const;
+
+ private:
+  void OnResolved(const absl::StatusOr<std::vector<asio::ip::address>>& addresses);
+  void OnConnected(absl::StatusOr<int> fd);
+  void OnSecured(absl::StatusOr<std::unique_ptr<net::Socket>> socket);
+  void OpenStream();
+  // Ends it before there is a transport.
+  void Fail(const absl::Status& status);
+  void FinishIfIdle();
+
+  // AgentSession::Owner
+  void OnAccepted(const net::Metadata& headers) override;
+  void OnIdle() override;
+  void OnSessionClosed(const absl::Status& status) override;
+
+  net::EventLoop& loop_;
+  const LinkOptions& options_;
+  net::Resolver& resolver_;
+  Counters& counters_;
+  const std::shared_ptr<net::TlsContext> tls_;
+  const base::HostPort address_;
+  Admit admit_;
+  tunnel::LinkOwner& owner_;
+
+  base::Timer deadline_;
+  std::unique_ptr<net::Resolver::Query> query_;
+  std::unique_ptr<net::ConnectAttempt> attempt_;
+  std::unique_ptr<h2::Transport> transport_;
+  AgentSession* session_ = nullptr;
+  std::string peer_;
+  Server server_;
+  bool draining_ = false;
+  bool ending_ = false;  // being destroyed: nobody is told any more
+  std::shared_ptr<char> alive_ = std::make_shared<char>();  // for handshakes, which nobody cancels
+};
+
+}  // namespace hawser::spoke
