@@ -1,0 +1,184 @@
+# shellcheck shell=bash
+# The seven steps of the demo. Each gets its number, and succeeds or not. Sourced by run.sh.
+
+# shellcheck disable=SC2154,SC2004  # addresses, paths and pids come from run.sh and network.sh
+
+# curl through the hub's CONNECT front end, with a client certificate.
+proxied=(curl -sS --proxy "https://$hub_address:8088" --proxytunnel
+  --proxy-cacert pki/clients/alice/ca.crt --proxy-cert pki/clients/alice/tls.crt
+  --proxy-key pki/clients/alice/tls.key)
+
+step_get_clusters() {
+  step "$1" "which clusters are connected"
+  show hawser get clusters && expect paris && expect tokyo
+}
+
+step_by_name() {
+  step "$1" "the same name in both clusters, through HTTP-CONNECT"
+  show "${proxied[@]}" http://web.default.svc.paris/ && expect "in paris" &&
+    show "${proxied[@]}" http://web.default.svc.tokyo/ && expect "in tokyo"
+}
+
+request=$'GET / HTTP/1.0\r\n\r\n'
+
+# Sends $request through a `hawser dial`, and shows the last line of the answer.
+show_dial() {
+  printf '%s$ printf "GET / HTTP/1.0\\r\\n\\r\\n" | %s | tail -n 1%s\n' "$bold" "$*" "$plain"
+  shown=$(printf '%s' "$request" | "$@" 2>&1 | tail -n 1)
+  printf '  %s\n' "$shown"
+}
+
+step_tools() {
+  step "$1" "a pipe, a local port, a C++ program"
+  show_dial hawser dial web.default.svc.paris:80
+  expect "in paris" || return
+  command_line hawser port-forward tokyo 16443:443 '&'
+  hawser port-forward tokyo 16443:443 >forward.log 2>&1 &
+  pids[forward]=$!
+  await 5 grep -q forwarding forward.log || return
+  show curl -sSk https://127.0.0.1:16443/version && expect '"cluster": "tokyo"' || return
+  end forward TERM
+  show "$fetch" web.default.svc.paris:80 / && expect "in paris"
+}
+
+step_grpc() {
+  step "$1" "Konnectivity's gRPC protocol: mutual TLS, and a Unix socket"
+  show_dial hawser --hub "$hub_address:8090" dial web.default.svc.paris:80
+  expect "in paris" || return
+  show_dial hawser --hub unix:grpc.sock dial web.default.svc.tokyo:80
+  expect "in tokyo"
+}
+
+# Moves a gibibyte down or up through the tunnel and checks that it is the one that was sent.
+move() {
+  local direction=$1 before after started ended digest
+  before=$(cpu_seconds hub agent-paris)
+  started=$(date +%s%N)
+  if [[ $direction == down ]]; then
+    digest=$("${proxied[@]}" http://web.default.svc.paris/1GiB | openssl sha256 -r | cut -d' ' -f1)
+  else
+    digest=$("${proxied[@]}" -H Expect: -T gibibyte http://web.default.svc.paris/)
+  fi
+  ended=$(date +%s%N)
+  after=$(cpu_seconds hub agent-paris)
+  awk -v what="$direction" -v ns=$((ended - started)) -v cpu="$before $after" -v sum="$digest" \
+    'BEGIN { split(cpu, c, " "); printf "  1 GiB %-4s %5.2f Gbit/s, %.2f CPU s of hub and agent, sha256 %s\n",
+             what, 8 * 1073.741824e6 / ns, c[2] - c[1], sum }'
+  [[ $digest == "$expected_digest" ]] || failed "sent was $expected_digest"
+}
+
+# Bytes per second of a download of the gibibyte.
+rate() { "${proxied[@]}" -o /dev/null -w '%{speed_download}' http://web.default.svc.paris/1GiB; }
+
+# Opens a connection to an endless sender and does not read it.
+open_unread() {
+  mkfifo unread.stdin
+  "$here/unread.py" connect.sock web.default.svc.paris:80 <unread.stdin >unread.log 2>&1 &
+  pids[unread]=$!
+  exec {hold}>unread.stdin # its stdin ends with ours
+  await 5 grep -q waiting unread.log && await 5 window_is_exhausted
+}
+
+close_unread() {
+  exec {hold}>&-
+  wait "${pids[unread]}"
+  unset "pids[unread]"
+  rm unread.stdin
+}
+
+# Whether the agent has a connection that may not send another 16 KiB.
+window_is_exhausted() {
+  window=$(in_spoke paris curl -sf http://127.0.0.1:8094/debug/connections |
+    sed -nE 's/.*"send_window": ([0-9]+).*/\1/p' | sort -n | head -n 1)
+  [[ -n $window ]] && ((window < 16384))
+}
+
+step_bulk() {
+  local alone=() beside=() i
+  step "$1" "a gibibyte each way, then beside a connection that nobody reads"
+  in_spoke paris curl -sf "http://$web_address/1GiB" >gibibyte
+  expected_digest=$(openssl sha256 -r gibibyte | cut -d' ' -f1)
+  move down && move up || return
+  # In turns, because machines are noisy.
+  for i in 1 2 3; do
+    alone+=("$(rate)")
+    open_unread || return
+    beside+=("$(rate)")
+    if ((i == 3)); then
+      note "the unread connection's target sends without end; its window: $window bytes left"
+    fi
+    close_unread
+  done
+  awk -v alone="${alone[*]}" -v beside="${beside[*]}" '
+    function best(list, a, i, m) {
+      split(list, a, " ")
+      for (i in a) if (a[i] > m) m = a[i]
+      return m
+    }
+    BEGIN {
+      ratio = best(beside) / best(alone)
+      printf "  alone %.2f Gbit/s, beside the unread one %.2f Gbit/s: %.2fx\n",
+             best(alone) * 8e-9, best(beside) * 8e-9, ratio
+      exit ratio < 0.9
+    }' || failed "slower than 0.9x"
+}
+
+# Milliseconds until paris is connected (again).
+connected_after() {
+  local started
+  started=$(date +%s%N)
+  await 5 has_clusters paris || return
+  echo $((($(date +%s%N) - started) / 1000000))
+}
+
+step_outages() {
+  local milliseconds
+  step "$1" "the agent is killed, then the hub"
+  note "kill -9 the agent of paris"
+  end agent-paris KILL
+  show_failing "${proxied[@]}" http://web.default.svc.paris/ && expect "503" || return
+  show "${proxied[@]}" http://web.default.svc.tokyo/ && expect "in tokyo" || return
+  start_agent paris
+  milliseconds=$(connected_after) || return
+  good "a new agent of paris was connected after $milliseconds ms"
+  note "kill -9 the hub, and start it again"
+  end hub KILL
+  show_failing "${proxied[@]}" --max-time 2 http://web.default.svc.paris/ || return
+  : >hub.log
+  start_hub
+  await 5 grep -q ready hub.log || return
+  milliseconds=$(connected_after) || return
+  show "${proxied[@]}" http://web.default.svc.paris/ && expect "in paris" || return
+  ((milliseconds < 1000)) || failed "it took $milliseconds ms" || return
+  good "the agents were back $milliseconds ms after the hub was listening"
+}
+
+step_refusals() {
+  step "$1" "wrong certificates"
+  note "a client that shows an agent's certificate"
+  show_failing curl -sS --proxy "https://$hub_address:8088" --proxytunnel \
+    --proxy-cacert pki/agents/tokyo/ca.crt --proxy-cert pki/agents/tokyo/tls.crt \
+    --proxy-key pki/agents/tokyo/tls.key http://web.default.svc.paris/ || return
+  await 5 grep -qi "certificate verify failed" hub.log || return
+  grep -i "certificate verify failed" hub.log | tail -n 1 | sed 's/^/  hub: /'
+  note "tokyo's agent, which claims to be host=paris"
+  end agent-tokyo TERM
+  start_agent tokyo tokyo --agent-identifiers=host=paris
+  await 5 grep -q "agent refused" hub.log || return
+  grep "agent refused" hub.log | tail -n 1 | sed 's/^/  hub: /'
+  show "${proxied[@]}" http://web.default.svc.paris/ && expect "in paris" &&
+    good "refused, and paris is still paris"
+}
+
+how_to_play() {
+  title "everything is up; in another terminal:"
+  cat <<PLAY
+  nsenter --preserve-credentials --user --net --mount --target $$
+  cd $work
+  export PATH=$repository/bazel-bin/cli:\$PATH HAWSER_HUB=$HAWSER_HUB HAWSER_CONTROL=$HAWSER_CONTROL
+  export HAWSER_CA=$HAWSER_CA HAWSER_CERT=$HAWSER_CERT HAWSER_KEY=$HAWSER_KEY
+  hawser get clusters
+  hawser port-forward paris 6443:443
+PLAY
+  read -rp "  Enter ends it: " || true
+}
