@@ -33,11 +33,9 @@ void DescriptorWatch::Wait(Direction direction, base::Closure callback) {
     pending_[direction]->callback = std::move(callback);
     return;
   }
-  descriptor_->async_wait(
-      direction == kRead ? Descriptor::wait_read : Descriptor::wait_write,
-      [pending = MakePending(direction, std::move(callback))](asio::error_code) mutable {
-        Fire(std::move(pending));
-      });
+  descriptor_->async_wait(direction == kRead ? Descriptor::wait_read : Descriptor::wait_write,
+                          [pending = MakePending(direction, std::move(callback))](
+                              asio::error_code) mutable { Fire(std::move(pending)); });
 }
 
 void DescriptorWatch::SignalReadable(base::Closure callback) {

@@ -50,6 +50,7 @@ class DescriptorWatch {
   // uses it. No wait may be pending. It stays open in between.
   void Detach();
   void Attach(EventLoop& loop);
+  bool attached() const { return descriptor_.has_value(); }
 
  private:
   using Descriptor = asio::posix::basic_stream_descriptor<asio::io_context::executor_type>;

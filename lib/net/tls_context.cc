@@ -1,12 +1,14 @@
 #include "lib/net/tls_context.h"
 
 #include <openssl/err.h>
+#include <openssl/sha.h>
 #include <sys/stat.h>
 
-#include <cstring>
+#include <algorithm>
 #include <utility>
 
 #include "lib/base/status.h"
+#include "lib/net/tls_error.h"
 
 namespace hawser::net {
 namespace {
@@ -14,10 +16,22 @@ namespace {
 // AES-128-GCM first: half again as fast as AES-256 where AES is in hardware.
 constexpr char kTls13Suites[] =
     "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
+constexpr char kTls12Suites[] =
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
+    "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
 // Records of one read turn come with one system call.
 constexpr size_t kReadAhead = 128 * 1024;
 // Servers whose sessions a client remembers.
 constexpr size_t kMaxSessions = 64;
+
+// What OpenSSL calls a suite that it does not know.
+constexpr char kNoCipher[] = "(NONE)";
+
+std::string OpensslName(const std::string& iana_name) {
+  const std::string name = OPENSSL_cipher_name(iana_name.c_str());
+  // Go also takes the names of its first ChaCha20 suites, which leave out the hash.
+  return name == kNoCipher ? OPENSSL_cipher_name((iana_name + "_SHA256").c_str()) : name;
+}
 
 // Where a connection's SSL keeps the name under which its sessions are remembered.
 int ServerNameIndex() {
@@ -25,34 +39,53 @@ int ServerNameIndex() {
   return index;
 }
 
-absl::Status CheckKeyFile(const std::string& path) {
-  struct stat info {};
-  if (::stat(path.c_str(), &info) != 0) return base::ErrnoStatus(errno, "read key " + path);
-  if ((info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-    return absl::FailedPreconditionError("key " + path +
-                                         " is accessible to group or others: chmod 600 it");
-  }
-  return absl::OkStatus();
-}
-
-absl::Status LoadError(const std::string& what, const std::string& path) {
-  return absl::InvalidArgumentError("load " + what + " " + path + ": " + TakeTlsError());
-}
-
-absl::Status CheckReadable(const std::string& what, const std::string& path) {
+absl::Status CheckFile(const std::string& what, const std::string& path) {
   struct stat info {};
   if (::stat(path.c_str(), &info) == 0) return absl::OkStatus();
   return base::ErrnoStatus(errno, "read " + what + " " + path);
 }
 
+absl::Status CheckKeyFile(const std::string& path) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0) return base::ErrnoStatus(errno, "read key " + path);
+  if ((info.st_mode & (S_IRWXG | S_IRWXO)) == 0) return absl::OkStatus();
+  return absl::FailedPreconditionError("read key " + path +
+                                       ": group or others may access it (chmod 600)");
+}
+
+absl::Status LoadError(const std::string& what, const std::string& path) {
+  return absl::InvalidArgumentError("load " + what + " " + path + ": " + TakeTlsReason());
+}
+
+// An encrypted key is refused instead of asking for its password on the terminal.
+int NoPassword(char*, int, int, void*) { return -1; }
+
+// A client that offers no protocol at all is told so before anything is computed for it.
+int RequireAlpn(SSL* ssl, int* alert, void*) {
+  const unsigned char* extension = nullptr;
+  size_t size = 0;
+  if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_application_layer_protocol_negotiation, &extension,
+                                &size) == 1)
+    return SSL_CLIENT_HELLO_SUCCESS;
+  *alert = SSL_AD_NO_APPLICATION_PROTOCOL;
+  return SSL_CLIENT_HELLO_ERROR;
+}
+
+int SelectAlpn(SSL*, const unsigned char** chosen, unsigned char* chosen_size,
+               const unsigned char* offered, unsigned offered_size, void* argument) {
+  const auto& ours = *static_cast<const std::string*>(argument);
+  const int result = SSL_select_next_proto(const_cast<unsigned char**>(chosen), chosen_size,
+                                           reinterpret_cast<const unsigned char*>(ours.data()),
+                                           ours.size(), offered, offered_size);
+  return result == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
 }  // namespace
 
-std::string TakeTlsError() {
-  const unsigned long code = ERR_get_error();
-  ERR_clear_error();
-  if (code == 0) return "connection closed";
-  const char* reason = ERR_reason_error_string(code);
-  return reason != nullptr ? reason : "error " + std::to_string(code);
+absl::StatusOr<int> ParseTlsVersion(const std::string& name) {
+  if (name == "VersionTLS12") return TLS1_2_VERSION;
+  if (name == "VersionTLS13") return TLS1_3_VERSION;
+  return absl::InvalidArgumentError("must be VersionTLS12 or VersionTLS13");
 }
 
 absl::StatusOr<std::shared_ptr<TlsContext>> TlsContext::Server(const TlsOptions& options) {
@@ -71,25 +104,25 @@ absl::StatusOr<std::shared_ptr<TlsContext>> TlsContext::Client(const TlsOptions&
 
 absl::StatusOr<std::shared_ptr<TlsContext>> TlsContext::Make(bool server,
                                                              const TlsOptions& options) {
+  ERR_clear_error();
   std::shared_ptr<TlsContext> context(new TlsContext(server));
   HAWSER_RETURN_IF_ERROR(context->Configure(options));
   return context;
 }
 
-TlsContext::~TlsContext() {
-  for (auto& [name, session] : sessions_) SSL_SESSION_free(session);
-  SSL_CTX_free(context_);
-}
+TlsContext::~TlsContext() { SSL_CTX_free(context_); }
 
 absl::Status TlsContext::Configure(const TlsOptions& options) {
   context_ = SSL_CTX_new(server_ ? TLS_server_method() : TLS_client_method());
-  if (context_ == nullptr) return absl::ResourceExhaustedError("tls: " + TakeTlsError());
+  if (context_ == nullptr) return absl::ResourceExhaustedError("tls: " + TakeTlsReason());
   SSL_CTX_set_min_proto_version(context_, options.min_version);
-  SSL_CTX_set_ciphersuites(context_, kTls13Suites);
-  SSL_CTX_set_options(
-      context_, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
-  SSL_CTX_set_mode(context_, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-                                 SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  // Whether something is missing at the end is for the protocol above to say: HTTP/2 and TLS inside
+  // the tunnel both know.
+  SSL_CTX_set_options(context_, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+                                    SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_IGNORE_UNEXPECTED_EOF);
+  SSL_CTX_set_mode(context_, SSL_MODE_RELEASE_BUFFERS);
+  // One read must end although a peer sends nothing but key updates.
+  SSL_CTX_clear_mode(context_, SSL_MODE_AUTO_RETRY);
   SSL_CTX_set_read_ahead(context_, 1);
   SSL_CTX_set_default_read_buffer_len(context_, kReadAhead);
   SSL_CTX_set_verify(context_, SSL_VERIFY_PEER | (server_ ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
@@ -98,32 +131,21 @@ absl::Status TlsContext::Configure(const TlsOptions& options) {
   HAWSER_RETURN_IF_ERROR(LoadFiles(options.files));
   SetAlpn(options);
   if (server_) {
-    const std::string id = options.session_context.substr(0, SSL_MAX_SID_CTX_LENGTH);
-    SSL_CTX_set_session_id_context(context_, reinterpret_cast<const unsigned char*>(id.data()),
-                                   id.size());
-    SSL_CTX_set_session_cache_mode(context_, SSL_SESS_CACHE_OFF);  // tickets only
-    SSL_CTX_set_num_tickets(context_, 1);
+    IssueTickets(options.session_context);
   } else {
-    SSL_CTX_set_app_data(context_, this);
-    SSL_CTX_set_session_cache_mode(context_, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
-    SSL_CTX_sess_set_new_cb(context_, [](SSL* ssl, SSL_SESSION* session) {
-      auto* self = static_cast<TlsContext*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
-      const auto* name = static_cast<const std::string*>(SSL_get_ex_data(ssl, ServerNameIndex()));
-      if (name == nullptr) return 0;
-      self->KeepSession(*name, session);
-      return 1;
-    });
+    KeepTickets();
   }
   return absl::OkStatus();
 }
 
 absl::Status TlsContext::LoadFiles(const TlsFiles& files) {
-  HAWSER_RETURN_IF_ERROR(CheckReadable("ca", files.ca));
+  HAWSER_RETURN_IF_ERROR(CheckFile("ca", files.ca));
   if (SSL_CTX_load_verify_locations(context_, files.ca.c_str(), nullptr) != 1)
     return LoadError("ca", files.ca);
   if (files.certificate.empty()) return absl::OkStatus();
-  HAWSER_RETURN_IF_ERROR(CheckReadable("certificate", files.certificate));
+  HAWSER_RETURN_IF_ERROR(CheckFile("certificate", files.certificate));
   HAWSER_RETURN_IF_ERROR(CheckKeyFile(files.key));
+  SSL_CTX_set_default_passwd_cb(context_, &NoPassword);
   if (SSL_CTX_use_certificate_chain_file(context_, files.certificate.c_str()) != 1)
     return LoadError("certificate", files.certificate);
   if (SSL_CTX_use_PrivateKey_file(context_, files.key.c_str(), SSL_FILETYPE_PEM) != 1)
@@ -132,16 +154,18 @@ absl::Status TlsContext::LoadFiles(const TlsFiles& files) {
 }
 
 absl::Status TlsContext::SetCipherSuites(const std::vector<std::string>& names) {
-  if (names.empty()) return absl::OkStatus();
+  SSL_CTX_set_ciphersuites(context_, kTls13Suites);
   std::string list;
   for (const std::string& name : names) {
-    const char* openssl_name = OPENSSL_cipher_name(name.c_str());
-    if (openssl_name == nullptr || std::strcmp(openssl_name, "(NONE)") == 0)
+    const std::string openssl_name = OpensslName(name);
+    if (openssl_name == kNoCipher)
       return absl::InvalidArgumentError("unknown cipher suite " + name);
-    list += (list.empty() ? "" : ":") + std::string(openssl_name);
+    if (openssl_name == name) continue;  // of TLS 1.3, where both have one name
+    list += (list.empty() ? "" : ":") + openssl_name;
   }
+  if (list.empty()) list = kTls12Suites;
   if (SSL_CTX_set_cipher_list(context_, list.c_str()) != 1)
-    return absl::InvalidArgumentError("cipher suites " + list + ": " + TakeTlsError());
+    return absl::InvalidArgumentError("cipher suites " + list + ": " + TakeTlsReason());
   return absl::OkStatus();
 }
 
@@ -151,44 +175,56 @@ void TlsContext::SetAlpn(const TlsOptions& options) {
     alpn_ += static_cast<char>(protocol.size());
     alpn_ += protocol;
   }
-  const auto* wire = reinterpret_cast<const unsigned char*>(alpn_.data());
-  if (!server_) {
-    SSL_CTX_set_alpn_protos(context_, wire, alpn_.size());
-    return;
+  if (server_) {
+    if (require_alpn_) SSL_CTX_set_client_hello_cb(context_, &RequireAlpn, nullptr);
+    SSL_CTX_set_alpn_select_cb(context_, &SelectAlpn, &alpn_);
+  } else {
+    SSL_CTX_set_alpn_protos(context_, reinterpret_cast<const unsigned char*>(alpn_.data()),
+                            static_cast<unsigned>(alpn_.size()));
   }
-  SSL_CTX_set_alpn_select_cb(
-      context_,
-      [](SSL*, const unsigned char** out, unsigned char* out_size, const unsigned char* in,
-         unsigned in_size, void* argument) {
-        const auto& ours = *static_cast<const std::string*>(argument);
-        const int chosen = SSL_select_next_proto(
-            const_cast<unsigned char**>(out), out_size,
-            reinterpret_cast<const unsigned char*>(ours.data()), ours.size(), in, in_size);
-        return chosen == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
-      },
-      &alpn_);
+}
+
+// All that the server knows of a session is in the ticket, the client's certificate included.
+void TlsContext::IssueTickets(const std::string& session_context) {
+  unsigned char id[SHA256_DIGEST_LENGTH];
+  SHA256(reinterpret_cast<const unsigned char*>(session_context.data()), session_context.size(),
+         id);
+  SSL_CTX_set_session_id_context(context_, id, sizeof id);
+  SSL_CTX_set_session_cache_mode(context_, SSL_SESS_CACHE_OFF);
+  SSL_CTX_set_num_tickets(context_, 1);
+}
+
+void TlsContext::KeepTickets() {
+  SSL_CTX_set_app_data(context_, this);
+  SSL_CTX_set_session_cache_mode(context_, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+  SSL_CTX_sess_set_new_cb(context_, [](SSL* ssl, SSL_SESSION* session) {
+    auto* self = static_cast<TlsContext*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
+    const auto* name = static_cast<const std::string*>(SSL_get_ex_data(ssl, ServerNameIndex()));
+    self->KeepSession(*name, SslSession(session));
+    return 1;
+  });
 }
 
 void TlsContext::NameSessions(SSL* ssl, const std::string& server_name) const {
   SSL_set_ex_data(ssl, ServerNameIndex(), const_cast<std::string*>(&server_name));
 }
 
-SSL_SESSION* TlsContext::TakeSession(const std::string& server_name) {
+SslSession TlsContext::TakeSession(const std::string& server_name) {
   const std::lock_guard lock(mutex_);
-  const auto node = sessions_.extract(server_name);
-  return node.empty() ? nullptr : node.mapped();
+  const auto found = sessions_.find(server_name);
+  if (found == sessions_.end()) return nullptr;
+  if (SSL_SESSION_get_protocol_version(found->second.get()) >= TLS1_3_VERSION)
+    return std::move(sessions_.extract(found).mapped());
+  SSL_SESSION_up_ref(found->second.get());
+  return SslSession(found->second.get());
 }
 
-void TlsContext::KeepSession(const std::string& server_name, SSL_SESSION* session) {
+void TlsContext::KeepSession(const std::string& server_name, SslSession session) {
   const std::lock_guard lock(mutex_);
-  SSL_SESSION*& slot = sessions_[server_name];
-  if (slot != nullptr) SSL_SESSION_free(slot);
-  slot = session;
-  if (sessions_.size() <= kMaxSessions) return;
-  auto other = sessions_.begin();
-  if (other->first == server_name) ++other;
-  SSL_SESSION_free(other->second);
-  sessions_.erase(other);
+  // Any other one may go: a client knows few servers, and a lost session costs one full handshake.
+  if (sessions_.size() >= kMaxSessions && !sessions_.contains(server_name))
+    sessions_.erase(sessions_.begin());
+  sessions_[server_name] = std::move(session);
 }
 
 }  // namespace hawser::net

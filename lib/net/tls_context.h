@@ -1,15 +1,15 @@
 // What a side of TLS brings along: its certificate, the CA that it believes, its rules. Immutable;
-// a reload makes a new one for new handshakes.
+// a reload makes a new one for new handshakes, and with it new keys for session tickets.
 //
 // Threads: any (OpenSSL's SSL_CTX is shared by connections on all loops).
 #pragma once
 
 #include <openssl/ssl.h>
 
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -19,7 +19,7 @@ namespace hawser::net {
 // Paths of PEM files.
 struct TlsFiles {
   std::string certificate;  // leaf first, then intermediates
-  std::string key;          // refused when group or others may read it
+  std::string key;          // refused when group or others may access it
   std::string ca;           // may hold several
 };
 
@@ -30,11 +30,20 @@ struct TlsOptions {
   // Peers that do not agree on a protocol at all are refused.
   bool require_alpn = true;
   int min_version = TLS1_2_VERSION;
-  // IANA names, TLS 1.2 only; empty: OpenSSL's choice.
+  // IANA names of suites for TLS 1.2; empty: those that are sound. TLS 1.3's names have no effect.
   std::vector<std::string> cipher_suites;
-  // Server: sessions are resumed only under the same context (one per port and CA).
+  // Server: sessions are resumed only under the same context (one per port).
   std::string session_context = "hawser";
 };
+
+// "VersionTLS12" or "VersionTLS13", as Konnectivity's flags spell them, for
+// TlsOptions::min_version.
+absl::StatusOr<int> ParseTlsVersion(const std::string& name);
+
+struct SslSessionFree {
+  void operator()(SSL_SESSION* session) const { SSL_SESSION_free(session); }
+};
+using SslSession = std::unique_ptr<SSL_SESSION, SslSessionFree>;
 
 class TlsContext {
  public:
@@ -52,10 +61,9 @@ class TlsContext {
 
   // Client: sessions that `ssl` is given are kept under `server_name`, which outlives it.
   void NameSessions(SSL* ssl, const std::string& server_name) const;
-  // Client: the newest session with that server, to resume; null when there is none.
-  SSL_SESSION* TakeSession(const std::string& server_name);
-  // Client: `session` (owned from now on) was offered by that server.
-  void KeepSession(const std::string& server_name, SSL_SESSION* session);
+  // Client: the newest session with that server, to resume; null when there is none. A session of
+  // TLS 1.3 is handed out once, so that its ticket links no two connections (RFC 8446, C.4).
+  SslSession TakeSession(const std::string& server_name);
 
  private:
   explicit TlsContext(bool server) : server_(server) {}
@@ -64,16 +72,16 @@ class TlsContext {
   absl::Status LoadFiles(const TlsFiles& files);
   absl::Status SetCipherSuites(const std::vector<std::string>& names);
   void SetAlpn(const TlsOptions& options);
+  void IssueTickets(const std::string& session_context);
+  void KeepTickets();
+  void KeepSession(const std::string& server_name, SslSession session);
 
   const bool server_;
   SSL_CTX* context_ = nullptr;
   std::string alpn_;  // in wire format
   bool require_alpn_ = true;
   std::mutex mutex_;
-  std::unordered_map<std::string, SSL_SESSION*> sessions_;  // guarded by mutex_
+  std::map<std::string, SslSession> sessions_;  // guarded by mutex_
 };
-
-// "reason (detail)" of the oldest error in OpenSSL's queue, which is emptied.
-std::string TakeTlsError();
 
 }  // namespace hawser::net

@@ -1,30 +1,34 @@
 #include "lib/net/tls_socket.h"
 
+#include <glog/logging.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
-#include <poll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "lib/base/status.h"
 #include "lib/net/socket_address.h"
+#include "lib/net/tls_error.h"
 
 namespace hawser::net {
 namespace {
 
-// Plaintext taken by one Write(), bytes.
+// Plaintext in a full TLS record, bytes.
+constexpr size_t kRecord = SSL3_RT_MAX_PLAIN_LENGTH;
+// Plaintext taken by one Write(), bytes: bounds the loop's scratch and what may wait for the
+// kernel.
 constexpr size_t kMaxWrite = 512 * 1024;
 // Bytes in the kernel that were not sent yet; more would only be latency for what comes next.
 constexpr int kNotSentLowWater = 256 * 1024;
 
-// A BIO that appends to a ScratchBuffer: ciphertext of one call is sent together.
-BIO_METHOD* ScratchBioMethod() {
+// A BIO that appends to the loop's scratch: what one call encrypts is sent together.
+BIO_METHOD* ScratchBio() {
   static BIO_METHOD* const method = [] {
     BIO_METHOD* m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "scratch");
     BIO_meth_set_write(m, [](BIO* bio, const char* bytes, int count) {
@@ -43,19 +47,29 @@ BIO_METHOD* ScratchBioMethod() {
   return method;
 }
 
+void SetExpectedName(SSL* ssl, const std::string& name) {
+  CHECK(!name.empty());  // to OpenSSL that is no check
+  X509_VERIFY_PARAM* const check = SSL_get0_param(ssl);
+  X509_VERIFY_PARAM_set_hostflags(
+      check, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+  if (X509_VERIFY_PARAM_set1_ip_asc(check, name.c_str()) == 1) return;
+  SSL_set_tlsext_host_name(ssl, name.c_str());
+  CHECK_EQ(X509_VERIFY_PARAM_set1_host(check, name.c_str(), name.size()), 1);
+}
+
 }  // namespace
 
 TlsSocket::TlsSocket(EventLoop& loop, int fd, std::shared_ptr<TlsContext> context,
                      const std::string& server_name)
-    : watch_(std::make_shared<DescriptorWatch>(loop, fd)),
+    : watch_(loop, fd),
       context_(std::move(context)),
       server_name_(server_name),
-      ssl_(SSL_new(context_->get())) {
+      ssl_(CHECK_NOTNULL(SSL_new(context_->get()))) {
   peer_.address = PeerAddress(fd);
   const int on = 1;
   ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   ::setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kNotSentLowWater, sizeof kNotSentLowWater);
-  BIO* out = BIO_new(ScratchBioMethod());
+  BIO* const out = BIO_new(ScratchBio());
   BIO_set_data(out, &loop.ciphertext());
   SSL_set_bio(ssl_, BIO_new_socket(fd, BIO_NOCLOSE), out);
   if (context_->server()) {
@@ -63,240 +77,240 @@ TlsSocket::TlsSocket(EventLoop& loop, int fd, std::shared_ptr<TlsContext> contex
     return;
   }
   SSL_set_connect_state(ssl_);
-  if (X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl_), server_name_.c_str()) != 1) {
-    SSL_set_tlsext_host_name(ssl_, server_name_.c_str());
-    SSL_set1_host(ssl_, server_name_.c_str());
-  }
+  SetExpectedName(ssl_, server_name_);
   context_->NameSessions(ssl_, server_name_);
-  if (SSL_SESSION* session = context_->TakeSession(server_name_)) {
-    SSL_set_session(ssl_, session);
-    SSL_SESSION_free(session);
-  }
+  if (const SslSession session = context_->TakeSession(server_name_))
+    SSL_set_session(ssl_, session.get());
 }
 
 TlsSocket::~TlsSocket() {
   Close();
-  if (detached_ >= 0) ::close(detached_);
   SSL_free(ssl_);
 }
 
 TlsSocket::Handshake TlsSocket::ContinueHandshake() {
   ERR_clear_error();
-  const int result = SSL_do_handshake(ssl_);
-  SendCiphertext();
-  if (result == 1) {
-    ReadPeer();
-    return Handshake::kDone;
+  errno = 0;
+  const int error = SSL_get_error(ssl_, SSL_do_handshake(ssl_));
+  absl::Status status;
+  if (error == SSL_ERROR_NONE) {
+    status = ReadPeer();
+  } else if (error != SSL_ERROR_WANT_READ) {
+    status = StatusOfCall(error, "tls handshake with " + peer_.address);
   }
-  if (SSL_get_error(ssl_, result) == SSL_ERROR_WANT_READ) return Handshake::kWantRead;
-  const long verdict = SSL_get_verify_result(ssl_);
-  std::string why = TakeTlsError();
-  if (verdict != X509_V_OK) why += std::string(" (") + X509_verify_cert_error_string(verdict) + ")";
-  error_ = absl::UnauthenticatedError("tls handshake with " + peer_.address + ": " + why);
-  return Handshake::kFailed;
+  SendCiphertext();
+  if (!status.ok()) {
+    error_ = status;
+    return Handshake::kFailed;
+  }
+  if (error == SSL_ERROR_WANT_READ) return Handshake::kWantRead;
+  unread_ = SSL_has_pending(ssl_) == 1;
+  return Handshake::kDone;
 }
 
-void TlsSocket::ReadPeer() {
+absl::Status TlsSocket::ReadPeer() {
   peer_.certificate = {SSL_get1_peer_certificate(ssl_), X509_free};
   const unsigned char* protocol = nullptr;
   unsigned size = 0;
   SSL_get0_alpn_selected(ssl_, &protocol, &size);
   peer_.alpn.assign(reinterpret_cast<const char*>(protocol), size);
   peer_.resumed = SSL_session_reused(ssl_) == 1;
+  const std::string what = "tls handshake with " + peer_.address + ": ";
+  if (context_->require_alpn() && peer_.alpn.empty())
+    return absl::UnavailableError(what + "the peer agreed on no application protocol");
+  // OpenSSL verified it when the session began, not now.
+  if (peer_.resumed && peer_.certificate != nullptr &&
+      X509_cmp_current_time(X509_get0_notAfter(peer_.certificate.get())) < 0)
+    return absl::UnauthenticatedError(what + "the certificate of the resumed session has expired");
+  return absl::OkStatus();
+}
+
+absl::Status TlsSocket::StatusOfCall(int error, const std::string& what) const {
+  if (error == SSL_ERROR_SYSCALL && errno != 0) return base::ErrnoStatus(errno, what);
+  if (error != SSL_ERROR_SSL) return absl::UnavailableError(what + ": closed by the peer");
+  const absl::Status status = TakeTlsError(what);
+  const long verdict = SSL_get_verify_result(ssl_);
+  if (verdict == X509_V_OK) return status;
+  return absl::Status(status.code(), std::string(status.message()) + " (" +
+                                         X509_verify_cert_error_string(verdict) + ")");
 }
 
 Socket::Result TlsSocket::Read(std::span<uint8_t> space) {
-  if (!open()) return {Result::kError};
+  if (!open() || read_failed_) return {Result::kError};
+  ERR_clear_error();
+  errno = 0;
+  Result result{Result::kOk};
   size_t done = 0;
-  Result stop{Result::kOk};
-  while (done < space.size() && stop.kind == Result::kOk) {
-    if (ended_) {
-      stop = {Result::kEnd};
-      break;
-    }
-    ERR_clear_error();
-    const int count = SSL_read(ssl_, space.data() + done,
-                               static_cast<int>(std::min<size_t>(space.size() - done, 1 << 30)));
-    if (count > 0) {
-      done += static_cast<size_t>(count);
+  while (done < space.size() && result.kind == Result::kOk) {
+    size_t count = 0;
+    if (SSL_read_ex(ssl_, space.data() + done, space.size() - done, &count) == 1) {
+      done += count;
     } else {
-      stop = Classify(count);
+      result = EndOfRead(SSL_get_error(ssl_, 0));
     }
   }
-  records_buffered_ = stop.kind == Result::kOk;
-  SendCiphertext();  // key updates, alerts
-  if (done > 0) {
-    // An end or error is reported by the next call, which must therefore come.
-    if (stop.kind == Result::kEnd || stop.kind == Result::kError) records_buffered_ = true;
-    return {Result::kOk, done};
-  }
-  return stop;
+  SendCiphertext();
+  // Whole records in OpenSSL's buffer, and an end or error behind the bytes that are returned now,
+  // never make the descriptor readable again.
+  unread_ =
+      result.kind == Result::kOk ? SSL_has_pending(ssl_) == 1 : result.kind != Result::kWouldBlock;
+  if (done > 0) return {Result::kOk, done};
+  return result;
 }
 
-Socket::Result TlsSocket::Classify(int result) {
-  switch (SSL_get_error(ssl_, result)) {
-    case SSL_ERROR_WANT_READ:
-    case SSL_ERROR_WANT_WRITE: return {Result::kWouldBlock};
-    case SSL_ERROR_ZERO_RETURN: ended_ = true; return {Result::kEnd};
-    case SSL_ERROR_SYSCALL: {
-      const int error = errno;
-      if (error == 0) {
-        ended_ = true;
-        return {Result::kEnd};
-      }
-      Fail(base::ErrnoStatus(error, "connection with " + peer_.address));
-      return {Result::kError};
-    }
-    default:
-      // A peer that closes without close_notify: the protocols above say what is missing.
-      if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
-        ERR_clear_error();
-        ended_ = true;
-        return {Result::kEnd};
-      }
-      Fail(absl::UnavailableError("tls with " + peer_.address + ": " + TakeTlsError()));
-      return {Result::kError};
-  }
+Socket::Result TlsSocket::EndOfRead(int error) {
+  if (error == SSL_ERROR_WANT_READ) return {Result::kWouldBlock};
+  if (error == SSL_ERROR_ZERO_RETURN) return {Result::kEnd};
+  const absl::Status status = StatusOfCall(error, "tls connection with " + peer_.address);
+  if (error_.ok()) error_ = status;
+  read_failed_ = true;
+  return {Result::kError};
 }
 
 Socket::Result TlsSocket::Write(std::span<const iovec> bytes) {
-  if (!error_.ok() || !open()) return {Result::kError};
+  if (!open() || write_failed_ || shutting_down_) return {Result::kError};
   if (!unsent_.empty()) return {Result::kWouldBlock};
-  size_t done = 0;
-  for (const iovec& piece : bytes) {
-    const auto* at = static_cast<const uint8_t*>(piece.iov_base);
-    size_t left = piece.iov_len;
-    while (left > 0) {
-      ERR_clear_error();
-      const int count = SSL_write(ssl_, at, static_cast<int>(std::min<size_t>(left, kMaxWrite)));
-      if (count <= 0) {
-        Fail(absl::UnavailableError("tls with " + peer_.address + ": " + TakeTlsError()));
-        return {Result::kError};
-      }
-      at += count;
-      left -= static_cast<size_t>(count);
-      done += static_cast<size_t>(count);
-    }
-    if (done >= kMaxWrite) break;
-  }
+  ERR_clear_error();
+  const std::optional<size_t> taken = Encrypt(bytes);
+  if (!taken) WriteFailed(TakeTlsError("write to " + peer_.address));
   SendCiphertext();
-  if (!error_.ok()) return {Result::kError};
-  return {Result::kOk, done};
+  if (write_failed_) return {Result::kError};
+  return {Result::kOk, *taken};
+}
+
+// Full records, however the bytes are cut into pieces: only what is smaller than a record, or is
+// left over at the end of a piece, is copied together.
+std::optional<size_t> TlsSocket::Encrypt(std::span<const iovec> bytes) {
+  uint8_t record[kRecord];
+  size_t filled = 0;
+  size_t taken = 0;
+  for (const iovec& piece : bytes) {
+    std::span<const uint8_t> left{static_cast<const uint8_t*>(piece.iov_base),
+                                  std::min(piece.iov_len, kMaxWrite - taken)};
+    taken += left.size();
+    if (filled > 0) {
+      const size_t take = std::min(left.size(), kRecord - filled);
+      std::memcpy(record + filled, left.data(), take);
+      filled += take;
+      left = left.subspan(take);
+      if (filled < kRecord) continue;
+      if (!EncryptRecords(record)) return std::nullopt;
+    }
+    const bool last = &piece == &bytes.back();
+    const size_t direct = last ? left.size() : left.size() / kRecord * kRecord;
+    if (!EncryptRecords(left.first(direct))) return std::nullopt;
+    filled = left.size() - direct;
+    if (filled > 0) std::memcpy(record, left.data() + direct, filled);
+  }
+  if (!EncryptRecords({record, filled})) return std::nullopt;
+  return taken;
+}
+
+bool TlsSocket::EncryptRecords(std::span<const uint8_t> bytes) {
+  size_t written = 0;
+  return bytes.empty() || SSL_write_ex(ssl_, bytes.data(), bytes.size(), &written) == 1;
 }
 
 void TlsSocket::SendCiphertext() {
   ScratchBuffer& scratch = loop().ciphertext();
   std::span<const uint8_t> left = scratch.bytes();
-  while (!left.empty() && unsent_.empty() && error_.ok()) {
-    const ssize_t count = ::send(fd(), left.data(), left.size(), MSG_NOSIGNAL);
-    if (count > 0) {
-      left = left.subspan(static_cast<size_t>(count));
-    } else if (errno == EAGAIN) {
-      break;
-    } else if (errno != EINTR) {
-      Fail(base::ErrnoStatus(errno, "write to " + peer_.address));
-    }
+  if (!left.empty() && unsent_.empty()) {
+    const iovec piece{const_cast<uint8_t*>(left.data()), left.size()};
+    left = left.subspan(Send({&piece, 1}));
   }
-  if (!left.empty() && error_.ok()) {
+  if (!left.empty() && !write_failed_) {
+    const bool flushing = !unsent_.empty();
     unsent_.Append(left);
-    SendUnsent();
+    if (!flushing) WaitToFlush();
   }
   scratch.Clear();
 }
 
-// Goes on by itself until everything accepted is out.
-void TlsSocket::SendUnsent() {
-  while (!unsent_.empty() && error_.ok()) {
-    iovec pieces[16];
-    msghdr message{};
-    message.msg_iov = pieces;
-    message.msg_iovlen = unsent_.Peek(pieces);
+// Returns how many bytes the kernel took.
+size_t TlsSocket::Send(std::span<const iovec> bytes) {
+  msghdr message{};
+  message.msg_iov = const_cast<iovec*>(bytes.data());
+  message.msg_iovlen = bytes.size();
+  while (!write_failed_) {
     const ssize_t count = ::sendmsg(fd(), &message, MSG_NOSIGNAL);
-    if (count > 0) {
-      unsent_.Consume(static_cast<size_t>(count));
-    } else if (errno == EAGAIN) {
-      if (!std::exchange(flushing_, true)) {
-        watch_->WaitWritable([this] {
-          flushing_ = false;
-          SendUnsent();
-          if (unsent_.empty()) FinishWriting();
-        });
-      }
-      return;
-    } else if (errno != EINTR) {
-      Fail(base::ErrnoStatus(errno, "write to " + peer_.address));
-    }
+    if (count >= 0) return static_cast<size_t>(count);
+    if (errno == EAGAIN) return 0;
+    if (errno != EINTR) WriteFailed(base::ErrnoStatus(errno, "write to " + peer_.address));
   }
+  return 0;
 }
 
-void TlsSocket::FinishWriting() {
-  if (std::exchange(shutdown_wanted_, false)) ::shutdown(fd(), SHUT_WR);
+void TlsSocket::WaitToFlush() {
+  watch_.WaitWritable([this] { Flush(); });
+}
+
+void TlsSocket::Flush() {
+  while (!unsent_.empty()) {
+    iovec pieces[16];
+    const size_t sent = Send({pieces, unsent_.Peek(pieces)});
+    if (sent == 0 && !write_failed_) {
+      WaitToFlush();
+      return;
+    }
+    unsent_.Consume(sent);
+  }
+  if (shutting_down_) ::shutdown(fd(), SHUT_WR);
   if (!writable_) return;
   base::Closure callback = std::exchange(writable_, nullptr);
   callback();  // may destroy this
 }
 
-void TlsSocket::Fail(const absl::Status& status) {
+void TlsSocket::WriteFailed(const absl::Status& status) {
   if (error_.ok()) error_ = status;
+  write_failed_ = true;
   unsent_.Clear();
 }
 
 void TlsSocket::WaitReadable(base::Closure callback) {
-  // Records in OpenSSL's buffer never make the descriptor readable.
-  if (records_buffered_) {
-    watch_->SignalReadable(std::move(callback));
+  if (unread_) {
+    watch_.SignalReadable(std::move(callback));
   } else {
-    watch_->WaitReadable(std::move(callback));
+    watch_.WaitReadable(std::move(callback));
   }
 }
 
 void TlsSocket::WaitWritable(base::Closure callback) {
-  if (flushing_) {
-    writable_ = std::move(callback);
-  } else {
-    watch_->WaitWritable(std::move(callback));
-  }
+  writable_ = std::move(callback);
+  WaitToFlush();
 }
 
 void TlsSocket::ShutdownWrite() {
-  if (!open() || !error_.ok() || (SSL_get_shutdown(ssl_) & SSL_SENT_SHUTDOWN) != 0) return;
+  if (!open() || write_failed_ || shutting_down_) return;
   ERR_clear_error();
   SSL_shutdown(ssl_);
   SendCiphertext();
-  shutdown_wanted_ = true;
-  if (unsent_.empty()) FinishWriting();
+  shutting_down_ = true;
+  if (unsent_.empty()) ::shutdown(fd(), SHUT_WR);
 }
 
 void TlsSocket::Close() {
+  if (!open()) return;
+  // The peer shall not take an orderly end for a cut one.
+  const bool orderly = error_.ok() && unsent_.empty() && SSL_is_init_finished(ssl_) == 1;
+  if (orderly && watch_.attached()) ShutdownWrite();
   // Without this OpenSSL takes the session for broken, and it could not be resumed.
   SSL_set_shutdown(ssl_, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
-  watch_->Close();
+  watch_.Close();
   unsent_.Clear();
   writable_ = nullptr;
 }
 
 void TlsSocket::Abort() {
-  if (!open()) return;
-  const linger reset{1, 0};
-  ::setsockopt(fd(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-  Close();
-}
-
-bool TlsSocket::HungUp() const {
-  if (!open()) return true;
-  pollfd descriptor{fd(), 0, 0};
-  return ::poll(&descriptor, 1, 0) == 1 && (descriptor.revents & (POLLHUP | POLLERR)) != 0;
-}
-
-void TlsSocket::Detach() {
-  flushing_ = false;
-  detached_ = watch_->Release();
+  SSL_set_shutdown(ssl_, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+  watch_.Abort();
+  unsent_.Clear();
+  writable_ = nullptr;
 }
 
 void TlsSocket::Attach(EventLoop& loop) {
-  watch_ = std::make_shared<DescriptorWatch>(loop, std::exchange(detached_, -1));
+  watch_.Attach(loop);
   BIO_set_data(SSL_get_wbio(ssl_), &loop.ciphertext());
-  SendUnsent();
+  if (!unsent_.empty()) WaitToFlush();
 }
 
 }  // namespace hawser::net

@@ -1,14 +1,17 @@
 // TLS over one descriptor: see socket.h for the contract. Made by TlsAccept() and TlsConnect().
 //
 // Decrypts straight into the caller's memory, many records per system call; encrypts all that is
-// written in one call into the loop's scratch and sends it with one system call.
+// written in one call into the loop's scratch and sends it with one system call. OpenSSL's writes
+// never fail for lack of room: what the kernel refuses is queued here and flushed without help, so
+// that reading (which may write, too: alerts, key updates) never waits for it.
 #pragma once
 
 #include <openssl/ssl.h>
 
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
-#include <utility>
 
 #include "lib/net/byte_queue.h"
 #include "lib/net/descriptor_watch.h"
@@ -19,17 +22,16 @@ namespace hawser::net {
 
 class TlsSocket final : public Socket {
  public:
-  enum class Handshake { kDone, kWantRead, kFailed };
-
   // Client: `server_name` is a DNS name or an IP address that the server's certificate must carry.
   TlsSocket(EventLoop& loop, int fd, std::shared_ptr<TlsContext> context,
             const std::string& server_name);
   ~TlsSocket() override;
 
-  // Goes on with the handshake; after kWantRead, call again after WaitFirstReadable().
+  enum class Handshake { kDone, kWantRead, kFailed };
+  // Goes on with the handshake. kWantRead: call again when the descriptor is readable. kFailed:
+  // error() says why. Nothing else may be called before kDone, Close() excepted.
   Handshake ContinueHandshake();
-  // As WaitReadable(), for the handshake: waits for the descriptor alone.
-  void WaitFirstReadable(base::Closure callback) { watch_->WaitReadable(std::move(callback)); }
+  void WaitHandshakeReadable(base::Closure callback) { watch_.WaitReadable(std::move(callback)); }
 
   Result Read(std::span<uint8_t> space) override;
   Result Write(std::span<const iovec> bytes) override;
@@ -39,40 +41,45 @@ class TlsSocket final : public Socket {
   void ShutdownWrite() override;
   void Close() override;
   void Abort() override;
-  bool open() const override { return watch_->open(); }
-  bool HungUp() const override;
+  bool open() const override { return watch_.open(); }
+  bool HungUp() const override { return watch_.HungUp(); }
   absl::Status error() const override { return error_; }
-  int fd() const override { return watch_->fd(); }
-  EventLoop& loop() override { return watch_->loop(); }
+  int fd() const override { return watch_.fd(); }
+  EventLoop& loop() override { return watch_.loop(); }
   const PeerInfo& peer() const override { return peer_; }
 
  protected:
-  void Detach() override;
+  void Detach() override { watch_.Detach(); }
   void Attach(EventLoop& loop) override;
 
  private:
-  // Sends what was encrypted in this call; keeps what the kernel does not take.
+  // Fills peer_. kUnauthenticated for a resumed session whose certificate has expired since.
+  absl::Status ReadPeer();
+  // Why OpenSSL failed to do `what`; `error` is what SSL_get_error() said.
+  absl::Status StatusOfCall(int error, const std::string& what) const;
+  Result EndOfRead(int error);
+  // Returns how many bytes were encrypted into the loop's scratch; none when OpenSSL failed.
+  std::optional<size_t> Encrypt(std::span<const iovec> bytes);
+  bool EncryptRecords(std::span<const uint8_t> bytes);
+  // Sends what was encrypted in this call; queues what the kernel does not take.
   void SendCiphertext();
-  void SendUnsent();
-  void FinishWriting();
-  // The end or error that an unsuccessful OpenSSL call stands for.
-  Result Classify(int result);
-  void Fail(const absl::Status& status);
-  void ReadPeer();
+  size_t Send(std::span<const iovec> bytes);
+  void WaitToFlush();
+  void Flush();
+  void WriteFailed(const absl::Status& status);
 
-  std::shared_ptr<DescriptorWatch> watch_;
+  DescriptorWatch watch_;
   const std::shared_ptr<TlsContext> context_;
   const std::string server_name_;
-  SSL* ssl_;
+  SSL* const ssl_;
   PeerInfo peer_;
   ByteQueue unsent_;  // ciphertext
   base::Closure writable_;
-  bool flushing_ = false;         // a wait for writability is pending
-  bool records_buffered_ = true;  // OpenSSL may hold whole records that nobody read yet
-  bool ended_ = false;            // the peer finished sending
-  bool shutdown_wanted_ = false;  // FIN follows `unsent_`
-  int detached_ = -1;
-  absl::Status error_;
+  absl::Status error_;  // the first one
+  bool read_failed_ = false;
+  bool write_failed_ = false;
+  bool shutting_down_ = false;  // close_notify is written; FIN follows `unsent_`
+  bool unread_ = false;         // Read() has something to tell that the descriptor will not
 };
 
 }  // namespace hawser::net
