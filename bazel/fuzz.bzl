@@ -36,6 +36,8 @@ def fuzz_target(name, srcs, corpus, deps = []):
             # gold prints hundreds of warnings about the sanitizer's symbols.
             "-fuse-ld=bfd",
         ],
+        # Of gold's, which Bazel found on this machine.
+        features = ["-supports_start_end_lib"],
         tags = [
             "fuzz",
             "manual",
