@@ -7,7 +7,7 @@
 
 #include "absl/strings/numbers.h"
 #include "lib/base/duration.h"
-#include "lib/base/status.h"
+#include "lib/net/tls_handshake.h"
 #include "lib/pki/certificate.h"
 
 namespace hawser::spoke {
@@ -93,8 +93,9 @@ void ServerLink::OnSecured(absl::StatusOr<std::unique_ptr<net::Socket>> socket) 
 }
 
 void ServerLink::OpenStream() {
+  AgentSession::Owner& owner = *this;
   auto session = std::make_unique<AgentSession>(loop_, resolver_, options_.session,
-                                                options_.targets, counters_, *this);
+                                                options_.targets, counters_, owner);
   net::Metadata headers;
   headers.Add("agentid", options_.agent_id);
   headers.Add("agentidentifiers", options_.identifiers);

@@ -84,7 +84,7 @@ class ServerLink final : public tunnel::Link, private AgentSession::Owner {
   tunnel::LinkOwner& owner_;
 
   base::Timer deadline_;
-  std::unique_ptr<net::Resolver::Query> query_;
+  std::unique_ptr<net::Lookup> query_;
   std::unique_ptr<net::ConnectAttempt> attempt_;
   std::unique_ptr<h2::Transport> transport_;
   AgentSession* session_ = nullptr;

@@ -33,9 +33,12 @@ void ServerSet::Replace() {
 void ServerSet::Drain(base::Closure done) {
   drained_ = std::move(done);
   for (const auto& server : servers_) server->reconnector->Drain();
-  const bool all = std::all_of(servers_.begin(), servers_.end(),
-                               [](const auto& server) { return server->reconnector->drained(); });
-  if (all) std::exchange(drained_, nullptr)();
+  if (drained()) std::exchange(drained_, nullptr)();
+}
+
+bool ServerSet::drained() const {
+  return std::all_of(servers_.begin(), servers_.end(),
+                     [](const auto& server) { return server->reconnector->drained(); });
 }
 
 size_t ServerSet::linked() const {
@@ -104,9 +107,7 @@ void ServerSet::OnChange(Server& server, tunnel::Reconnector::Change change,
     case Change::kGone:
       LOG(INFO) << "the old link to " << address << " has ended"
                 << (reason.ok() ? "" : ": " + std::string(reason.message()));
-      if (drained_ && std::all_of(servers_.begin(), servers_.end(),
-                                  [](const auto& each) { return each->reconnector->drained(); }))
-        std::exchange(drained_, nullptr)();
+      if (drained_ && drained()) std::exchange(drained_, nullptr)();
       return;
   }
 }

@@ -51,11 +51,21 @@ class ServerSet {
   const std::vector<std::unique_ptr<Server>>& servers() const { return servers_; }
   // Those linked.
   size_t linked() const;
+  // `visit(link, session)` for every session, those of links that drain included.
+  template <typename Visitor>
+  void ForEachSession(Visitor&& visit) const {
+    for (const auto& server : servers_)
+      server->reconnector->ForEachLink([&](const tunnel::Link& each) {
+        const auto& link = static_cast<const ServerLink&>(each);
+        if (link.session() != nullptr) visit(link, *link.session());
+      });
+  }
   // How many servers there should be links to.
   size_t wanted() const { return servers_.size(); }
 
  private:
   void Resize(size_t size);
+  bool drained() const;
   absl::Status Admit(const Server& server, const ServerLink::Server& candidate) const;
   void OnChange(Server& server, tunnel::Reconnector::Change change, const absl::Status& reason);
 

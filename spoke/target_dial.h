@@ -52,7 +52,7 @@ class TargetDial {
   Done done_;
   base::Time deadline_;
   TargetNames::Target target_;
-  std::unique_ptr<net::Resolver::Query> query_;
+  std::unique_ptr<net::Lookup> query_;
   std::unique_ptr<net::ConnectAttempt> attempt_;
 };
 

@@ -83,6 +83,12 @@ class Reconnector final : private LinkOwner {
   State state() const { return state_; }
   // The link that serves; null when there is none.
   Link* link() const { return link_.get(); }
+  // The link that serves and those that drain.
+  template <typename Visitor>
+  void ForEachLink(Visitor&& visit) const {
+    if (link_ != nullptr) visit(*link_);
+    for (const auto& link : draining_) visit(*link);
+  }
   // Nothing is left of it after Drain().
   bool drained() const;
 

@@ -1,0 +1,177 @@
+#include "spoke/agent.h"
+
+#include <glog/logging.h>
+
+#include <csignal>
+#include <random>
+#include <utility>
+#include <variant>
+
+#include "lib/base/status.h"
+#include "lib/pki/identity.h"
+#include "spoke/pages.h"
+
+namespace hawser::spoke {
+namespace {
+
+using Response = net::Http1Server::Response;
+
+// Until a link is up: name, connection, handshake and answer together.
+constexpr base::Duration kLinkTimeout = std::chrono::seconds(15);
+// How often the certificates' files are looked at.
+constexpr base::Duration kRefreshInterval = std::chrono::seconds(10);
+
+tunnel::Reconnector::Random SeededRandom() {
+  return [generator = std::mt19937_64(std::random_device()())]() mutable {
+    return std::uniform_real_distribution<double>(0, 1)(generator);
+  };
+}
+
+// What this agent's certificate calls its cluster is a name of its own, beside those announced.
+absl::StatusOr<TargetNames> OwnNames(const Options& options, const TlsSource& tls) {
+  TargetNames::Options names = options.names;
+  const auto identity = pki::IdentityOf(SSL_CTX_get0_certificate(tls.context()->get()));
+  if (!identity.ok())
+    return base::Annotate(identity.status(), "certificate " + options.tls.files.certificate);
+  if (identity->has_value()) {
+    const auto* cluster = std::get_if<pki::ClusterIdentity>(&**identity);
+    if (cluster == nullptr)
+      return absl::InvalidArgumentError("certificate " + options.tls.files.certificate +
+                                        " is a hub client's, not an agent's");
+    names.own_names.insert(cluster->cluster);
+  }
+  return TargetNames(names);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Agent>> Agent::Create(const Options& options) {
+  HAWSER_ASSIGN_OR_RETURN(TlsSource tls, TlsSource::Load(options.tls));
+  HAWSER_ASSIGN_OR_RETURN(TargetNames names, OwnNames(options, tls));
+  std::unique_ptr<Agent> agent(new Agent(options, std::move(tls), std::move(names)));
+  HAWSER_RETURN_IF_ERROR(agent->CreatePages());
+  return agent;
+}
+
+Agent::Agent(const Options& options, TlsSource tls, TargetNames names)
+    : options_(options),
+      memory_(options.buffered_bytes),
+      resolver_(loop_),
+      tls_(std::move(tls)),
+      link_options_{.agent_id = options.agent_id,
+                    .identifiers = options.identifiers,
+                    .keepalive = options.keepalive,
+                    .timeout = kLinkTimeout,
+                    .session = options.session,
+                    .targets = {std::move(names), options.allow_list, options.dial_timeout}},
+      servers_(loop_, {options.servers, options.backoff, SeededRandom()}, counters_,
+               [this](const auto& address, auto admit, auto& owner) {
+                 return MakeLink(address, std::move(admit), owner);
+               }),
+      signals_(loop_.io()),
+      refresh_(loop_),
+      drain_deadline_(loop_) {}
+
+std::unique_ptr<ServerLink> Agent::MakeLink(const base::HostPort& address, ServerLink::Admit admit,
+                                            tunnel::LinkOwner& owner) {
+  return std::make_unique<ServerLink>(loop_, resolver_, link_options_, counters_, tls_.context(),
+                                      address, std::move(admit), owner);
+}
+
+absl::Status Agent::CreatePages() {
+  const auto listen =
+      [this](const char* what,
+             const base::HostPort& address) -> absl::StatusOr<std::unique_ptr<net::PagePort>> {
+    auto port = net::PagePort::Listen(loop_, address);
+    if (!port.ok()) return base::Annotate(port.status(), std::string("serve ") + what);
+    served_.push_back({what, (*port)->address()});
+    return port;
+  };
+  HAWSER_ASSIGN_OR_RETURN(health_, listen("health", options_.health));
+  HAWSER_ASSIGN_OR_RETURN(admin_, listen("admin", options_.admin));
+  health_->pages().Handle("/healthz", [](const std::string&) { return Response{.body = "ok\n"}; });
+  health_->pages().Handle("/readyz", [this](const std::string& query) { return Ready(query); });
+  admin_->pages().Handle("/metrics", [this](const std::string&) { return Metrics(); });
+  admin_->pages().Handle("/debug/connections", [this](const std::string&) {
+    return Response{.content_type = "application/json",
+                    .body = ConnectionsJson(servers_, loop_.Now())};
+  });
+  return absl::OkStatus();
+}
+
+Response Agent::Ready(const std::string& query) const {
+  const Readiness readiness = CheckReadiness(servers_, draining_);
+  const bool verbose = query == "verbose" || query.starts_with("verbose=");
+  return {.status = readiness.ready ? 200 : 503,
+          .body = readiness.ready && !verbose ? "ok\n" : readiness.text};
+}
+
+Response Agent::Metrics() const {
+  return {.content_type = "text/plain; version=0.0.4; charset=utf-8",
+          .body = MetricsText({.servers = servers_,
+                               .counters = counters_,
+                               .queued_bytes = memory_.used(),
+                               .certificate_expiry = tls_.expiry()})};
+}
+
+void Agent::Run() {
+  loop_.Post([this] { servers_.Start(); });
+  refresh_.Set(kRefreshInterval, [this] { RefreshTls(); });
+  loop_.Run();
+}
+
+void Agent::Stop() {
+  loop_.Post([this] {
+    if (draining_) {
+      Finish();
+    } else {
+      Drain();
+    }
+  });
+}
+
+void Agent::Reload() {
+  loop_.Post([this] { RefreshTls(); });
+}
+
+void Agent::HandleSignals() {
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) signals_.add(signal);
+  AwaitSignal();
+}
+
+void Agent::AwaitSignal() {
+  signals_.async_wait([this](asio::error_code error, int signal) {
+    if (error) return;
+    if (signal == SIGHUP) {
+      Reload();
+    } else {
+      Stop();
+    }
+    AwaitSignal();
+  });
+}
+
+void Agent::RefreshTls() {
+  refresh_.Set(kRefreshInterval, [this] { RefreshTls(); });
+  const auto renewed = tls_.Refresh();
+  if (!renewed.ok()) {
+    LOG(ERROR) << "certificates not reloaded: " << std::string(renewed.status().message());
+  } else if (*renewed) {
+    LOG(INFO) << "certificates reloaded, links are replaced";
+    servers_.Replace();
+  }
+}
+
+void Agent::Drain() {
+  draining_ = true;
+  LOG(INFO) << "stopping: open connections may end by themselves";
+  drain_deadline_.Set(options_.graceful_shutdown_timeout, [this] { Finish(); });
+  servers_.Drain([this] { Finish(); });
+}
+
+void Agent::Finish() {
+  LOG(INFO) << "stopped";
+  loop_.Stop();
+}
+
+}  // namespace hawser::spoke

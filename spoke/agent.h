@@ -1,0 +1,83 @@
+// An agent process: links to servers, and what watches them.
+//
+//   auto agent = Agent::Create(options);
+//   (*agent)->HandleSignals();
+//   (*agent)->Run();   // until Stop()
+//
+// One loop does everything: a link's session lives on one loop anyway, and an agent has few links.
+//
+// Threads: Stop() and Reload() from any; all else on the thread that calls Run(), before it does.
+#pragma once
+
+#include <asio/signal_set.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "lib/base/scheduler.h"
+#include "lib/net/event_loop.h"
+#include "lib/net/page_port.h"
+#include "lib/net/resolver.h"
+#include "lib/tunnel/memory.h"
+#include "spoke/counters.h"
+#include "spoke/options.h"
+#include "spoke/server_link.h"
+#include "spoke/server_set.h"
+#include "spoke/tls_source.h"
+
+namespace hawser::spoke {
+
+class Agent {
+ public:
+  // Loads certificates and binds the ports. Errors name the file or address.
+  static absl::StatusOr<std::unique_ptr<Agent>> Create(const Options& options);
+  Agent(const Agent&) = delete;
+  Agent& operator=(const Agent&) = delete;
+
+  struct Served {
+    std::string what;  // "health", "admin"
+    std::string address;
+  };
+  const std::vector<Served>& served() const { return served_; }
+
+  void Run();
+  // First call: asks servers for nothing new and lets open connections end, up to the deadline.
+  // Second call: ends at once.
+  void Stop();
+  // Reads the certificates again when their files changed. Happens by itself now and then.
+  void Reload();
+  // SIGTERM and SIGINT call Stop(), SIGHUP Reload().
+  void HandleSignals();
+
+ private:
+  Agent(const Options& options, TlsSource tls, TargetNames names);
+
+  absl::Status CreatePages();
+  std::unique_ptr<ServerLink> MakeLink(const base::HostPort& address, ServerLink::Admit admit,
+                                       tunnel::LinkOwner& owner);
+  void AwaitSignal();
+  void RefreshTls();
+  void Drain();
+  void Finish();
+  net::Http1Server::Response Ready(const std::string& query) const;
+  net::Http1Server::Response Metrics() const;
+
+  const Options options_;
+  tunnel::MemoryBudget memory_;
+  net::EventLoop loop_;
+  net::Resolver resolver_;
+  Counters counters_;
+  TlsSource tls_;
+  const LinkOptions link_options_;
+  ServerSet servers_;
+  std::unique_ptr<net::PagePort> health_;
+  std::unique_ptr<net::PagePort> admin_;
+  std::vector<Served> served_;
+  asio::signal_set signals_;
+  base::Timer refresh_;
+  base::Timer drain_deadline_;
+  bool draining_ = false;
+};
+
+}  // namespace hawser::spoke

@@ -1,0 +1,152 @@
+#include "spoke/pages.h"
+
+#include <nlohmann/json.hpp>
+
+#include <utility>
+
+#include "lib/base/build_info.h"
+#include "lib/base/duration.h"
+
+namespace hawser::spoke {
+namespace {
+
+using base::MetricFamilies;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+
+const std::string kAgent = "konnectivity_network_proxy_agent_";
+
+double Seconds(base::Duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+// Of all sessions so far.
+tunnel::SessionCounters SumSessions(const ServerSet& servers, const Counters& counters) {
+  tunnel::SessionCounters sum = counters.ended_sessions;
+  servers.ForEachSession(
+      [&](const auto&, const AgentSession& session) { sum.Add(session.counters()); });
+  return sum;
+}
+
+void AddDials(MetricFamilies& families, const Counters& counters) {
+  families.Durations(kAgent + "dial_duration_seconds",
+                     "Time from the request of a dial to its success.", counters.dials);
+  const auto timed_out = static_cast<size_t>(tunnel::Reason::kTimedOut);
+  uint64_t failed = 0;
+  MetricFamily& reasons = families.Family("hawser_dial_failures_total",
+                                          "Dials that failed, by reason.", MetricType::Counter);
+  for (size_t i = 0; i < tunnel::kReasons; ++i) {
+    failed += counters.failed_dials[i];
+    const char* reason = tunnel::ReasonName(static_cast<tunnel::Reason>(i));
+    MetricFamilies::Add(reasons, {{"reason", reason}}, counters.failed_dials[i]);
+  }
+  MetricFamily& failures = families.Family(kAgent + "endpoint_dial_failure_total",
+                                           "Dials that failed.", MetricType::Counter);
+  const uint64_t timeouts = counters.failed_dials[timed_out];
+  MetricFamilies::Add(failures, {{"reason", "timeout"}}, timeouts);
+  MetricFamilies::Add(failures, {{"reason", "unknown"}}, failed - timeouts);
+}
+
+void AddLinks(MetricFamilies& families, const ServerSet& servers, const Counters& counters) {
+  families.Gauge(kAgent + "open_server_connections", "Servers this agent is linked to.",
+                 servers.linked());
+  families.Gauge(kAgent + "known_server_count", "Servers this agent should be linked to.",
+                 servers.wanted());
+  uint64_t lost = 0;
+  MetricFamily& losses =
+      families.Family("hawser_lost_links_total", "Links to servers that were lost, by reason.",
+                      MetricType::Counter);
+  for (const auto& [code, count] : counters.lost_links) {
+    MetricFamilies::Add(losses, {{"reason", code}}, count);
+    lost += count;
+  }
+  MetricFamily& failures = families.Family(kAgent + "server_connection_failure_count",
+                                           "Links to servers that failed.", MetricType::Counter);
+  MetricFamilies::Add(failures, {{"direction", "to_server"}}, counters.failed_attempts);
+  MetricFamilies::Add(failures, {{"direction", "from_server"}}, lost);
+  MetricFamily& round_trips = families.Family(
+      "hawser_round_trip_seconds", "Round trip to a server, measured last.", MetricType::Gauge);
+  for (const auto& server : servers.servers()) {
+    if (server->link() == nullptr) continue;
+    MetricFamilies::Add(round_trips, {{"server", server->link()->server().id}},
+                        Seconds(server->link()->RoundTrip()));
+  }
+}
+
+void AddPackets(MetricFamily& family, const char* segment,
+                const std::array<uint64_t, tunnel::kPacketKinds>& packets) {
+  for (size_t kind = 0; kind < packets.size(); ++kind)
+    MetricFamilies::Add(family,
+                        {{"segment", segment}, {"packet_type", tunnel::PacketKindName(kind)}},
+                        packets[kind]);
+}
+
+void AddSessions(MetricFamilies& families, const ServerSet& servers, const Counters& counters) {
+  const tunnel::SessionCounters sum = SumSessions(servers, counters);
+  size_t open = 0;
+  servers.ForEachSession(
+      [&](const auto&, const AgentSession& session) { open += session.connection_count(); });
+  families.Gauge(kAgent + "open_endpoint_connections", "Open connections to targets.", open);
+  MetricFamily& packets = families.Family(kAgent + "stream_packets_total",
+                                          "Packets by segment and type.", MetricType::Counter);
+  AddPackets(packets, "to_agent", sum.packets_from_peer);
+  AddPackets(packets, "from_agent", sum.packets_to_peer);
+  MetricFamily& bytes =
+      families.Family("hawser_bytes_total", "Tunnelled bytes.", MetricType::Counter);
+  MetricFamilies::Add(bytes, {{"direction", "to_target"}}, sum.bytes_from_peer);
+  MetricFamilies::Add(bytes, {{"direction", "from_target"}}, sum.bytes_to_peer);
+  families.Counter("hawser_window_stalls_total", "Times a connection waited for window.",
+                   sum.window_stalls);
+}
+
+}  // namespace
+
+Readiness CheckReadiness(const ServerSet& servers, bool stopping) {
+  Readiness readiness{.ready = servers.linked() > 0 && !stopping};
+  for (const auto& server : servers.servers()) {
+    const std::string address = FormatHostPort(server->address);
+    if (const ServerLink* link = server->link()) {
+      readiness.text += "[+]server " + link->server().id + " at " + address + " linked\n";
+    } else {
+      readiness.text += "[-]server at " + address + " " + StateName(server->reconnector->state()) +
+                        ": " + std::string(server->last_failure.message()) + "\n";
+    }
+  }
+  if (stopping) readiness.text += "[-]stopping\n";
+  return readiness;
+}
+
+std::string MetricsText(const MetricsInput& input) {
+  MetricFamilies families;
+  AddDials(families, input.counters);
+  AddLinks(families, input.servers, input.counters);
+  AddSessions(families, input.servers, input.counters);
+  families.Gauge("hawser_buffered_bytes", "Bytes queued for targets that do not take them.",
+                 input.queued_bytes);
+  families.Gauge(
+      "hawser_certificate_expiry_seconds",
+      "When this agent's certificate expires, in seconds since 1970.",
+      std::chrono::duration<double>(input.certificate_expiry.time_since_epoch()).count());
+  const base::BuildInfo& build = base::GetBuildInfo();
+  MetricFamily& info =
+      families.Family("hawser_build_info", "Always 1; labels say what runs.", MetricType::Gauge);
+  MetricFamilies::Add(info, {{"version", build.version}, {"commit", build.commit}}, 1);
+  return families.Text();
+}
+
+std::string ConnectionsJson(const ServerSet& servers, base::Time now) {
+  nlohmann::json list = nlohmann::json::array();
+  servers.ForEachSession([&](const ServerLink& link, const AgentSession& session) {
+    session.ForEachConnection([&](const tunnel::Connection& connection) {
+      list.push_back({{"server", link.server().id},
+                      {"id", connection.id()},
+                      {"age", Seconds(now - connection.opened_at())},
+                      {"bytes_to_target", connection.bytes_received()},
+                      {"bytes_from_target", connection.bytes_sent()},
+                      {"queued_bytes", connection.queued()}});
+      if (session.features().window) list.back()["send_window"] = connection.send_window();
+    });
+  });
+  // Servers' names may hold any byte: what is not UTF-8 is replaced.
+  return list.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace hawser::spoke
