@@ -1,19 +1,22 @@
 #include "lib/pki/authority.h"
 
 #include <arpa/inet.h>
+#include <openssl/bn.h>
 #include <openssl/err.h>
-#include <openssl/rand.h>
 
 #include <algorithm>
 #include <utility>
 
+#include "lib/base/quote.h"
 #include "lib/base/status.h"
 
 namespace hawser::pki {
 namespace {
 
 constexpr size_t kMaxCommonName = 64;  // X.520's upper bound
+constexpr size_t kMaxName = 1024;
 constexpr std::chrono::minutes kClockSkew{5};
+constexpr std::chrono::seconds kMaxValidity = std::chrono::years(100);
 
 absl::Status Failed(const std::string& what) {
   ERR_clear_error();
@@ -22,23 +25,29 @@ absl::Status Failed(const std::string& what) {
 
 absl::Status SetSubject(X509* certificate, const std::string& common_name) {
   if (common_name.empty() || common_name.size() > kMaxCommonName)
-    return Failed("common name '" + common_name + "' is empty or longer than 64 bytes");
+    return Failed("common name " + base::Quote(common_name) + " is empty or longer than 64 bytes");
+  if (std::any_of(common_name.begin(), common_name.end(),
+                  [](unsigned char c) { return c < ' ' || c == 0x7f; }))
+    return Failed("common name " + base::Quote(common_name) + " has control characters");
   X509_NAME* name = X509_get_subject_name(certificate);
   if (X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8,
                                  reinterpret_cast<const unsigned char*>(common_name.data()),
                                  static_cast<int>(common_name.size()), -1, 0) != 1)
-    return Failed("common name '" + common_name + "' is not UTF-8");
+    return Failed("common name " + base::Quote(common_name) + " is not UTF-8");
   return absl::OkStatus();
 }
 
-// 128 random bits, positive.
 absl::Status SetSerial(X509* certificate) {
-  unsigned char bytes[16];
-  if (RAND_bytes(bytes, sizeof bytes) != 1) return Failed("no random numbers");
-  bytes[0] = static_cast<unsigned char>((bytes[0] & 0x7f) | 0x40);
-  BignumPtr number(BN_bin2bn(bytes, sizeof bytes, nullptr));
+  BignumPtr number(BN_new());
+  if (BN_rand(number.get(), 128, BN_RAND_TOP_ANY, BN_RAND_BOTTOM_ANY) != 1)
+    return Failed("no random numbers");
   BN_to_ASN1_INTEGER(number.get(), X509_get_serialNumber(certificate));
   return absl::OkStatus();
+}
+
+absl::Status CheckValidity(std::chrono::seconds validity) {
+  if (validity > std::chrono::seconds::zero() && validity <= kMaxValidity) return absl::OkStatus();
+  return Failed("validity is not between a second and a hundred years");
 }
 
 void SetLife(X509* certificate, WallTime begin, WallTime end) {
@@ -67,25 +76,25 @@ void AddName(GENERAL_NAMES* names, int type, const void* bytes, size_t size) {
 }
 
 bool IsNameText(const std::string& text) {
-  return !text.empty() && text.size() <= 1024 &&
+  return !text.empty() && text.size() <= kMaxName &&
          std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 127; });
 }
 
 absl::Status AddAlternativeNames(X509* certificate, const LeafSpec& spec) {
   GeneralNamesPtr names(GENERAL_NAMES_new());
   if (!spec.uri.empty()) {
-    if (!IsNameText(spec.uri)) return Failed("bad uri");
+    if (!IsNameText(spec.uri)) return Failed("bad uri " + base::Quote(spec.uri));
     AddName(names.get(), GEN_URI, spec.uri.data(), spec.uri.size());
   }
   for (const std::string& dns : spec.dns_names) {
-    if (!IsNameText(dns)) return Failed("bad dns name '" + dns + "'");
+    if (!IsNameText(dns)) return Failed("bad dns name " + base::Quote(dns));
     AddName(names.get(), GEN_DNS, dns.data(), dns.size());
   }
   for (const std::string& ip : spec.ip_addresses) {
     unsigned char bytes[16];
     const bool v4 = ::inet_pton(AF_INET, ip.c_str(), bytes) == 1;
-    if (!v4 && ::inet_pton(AF_INET6, ip.c_str(), bytes) != 1)
-      return Failed("bad ip address '" + ip + "'");
+    const bool v6 = ::inet_pton(AF_INET6, ip.c_str(), bytes) == 1;
+    if (!IsNameText(ip) || !(v4 || v6)) return Failed("bad ip address " + base::Quote(ip));
     AddName(names.get(), GEN_IPADD, bytes, v4 ? 4 : 16);
   }
   if (sk_GENERAL_NAME_num(names.get()) == 0) return absl::OkStatus();
@@ -111,6 +120,7 @@ absl::Status Sign(X509* certificate, EVP_PKEY* key) {
 
 absl::StatusOr<Authority> Authority::Create(const std::string& common_name,
                                             std::chrono::seconds validity) {
+  HAWSER_RETURN_IF_ERROR(CheckValidity(validity));
   HAWSER_ASSIGN_OR_RETURN(PrivateKey key, PrivateKey::Generate());
   HAWSER_ASSIGN_OR_RETURN(X509Ptr certificate, NewCertificate(common_name, key.get()));
   X509* const x509 = certificate.get();
@@ -140,12 +150,20 @@ absl::StatusOr<Authority> Authority::Load(const std::string& certificate_path,
 }
 
 absl::StatusOr<Certificate> Authority::Issue(const LeafSpec& spec, EVP_PKEY* public_key) const {
+  HAWSER_RETURN_IF_ERROR(CheckValidity(spec.validity));
+  if (!spec.server && !spec.client) return Failed("neither for a server nor for a client");
+  const WallTime now = std::chrono::system_clock::now();
+  if (certificate_.not_after() <= now)
+    return absl::FailedPreconditionError("issue certificate: ca " + certificate_.common_name() +
+                                         " has expired");
   HAWSER_ASSIGN_OR_RETURN(X509Ptr certificate, NewCertificate(spec.common_name, public_key));
   X509* const x509 = certificate.get();
   X509* const issuer = certificate_.get();
-  const WallTime begin = spec.not_before.value_or(std::chrono::system_clock::now() - kClockSkew);
-  const WallTime end = spec.not_before.value_or(std::chrono::system_clock::now()) + spec.validity;
-  SetLife(x509, begin, std::min(end, certificate_.not_after()));
+  const WallTime begin = spec.not_before.value_or(now - kClockSkew);
+  const WallTime end =
+      std::min(spec.not_before.value_or(now) + spec.validity, certificate_.not_after());
+  if (end <= begin) return Failed("its validity begins after that of the ca ends");
+  SetLife(x509, begin, end);
   X509_set_issuer_name(x509, X509_get_subject_name(issuer));
   HAWSER_RETURN_IF_ERROR(AddExtension(x509, issuer, NID_basic_constraints, "critical,CA:FALSE"));
   HAWSER_RETURN_IF_ERROR(AddExtension(x509, issuer, NID_key_usage, "critical,digitalSignature"));

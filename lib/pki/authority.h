@@ -28,6 +28,7 @@ struct LeafSpec {
 
 class Authority {
  public:
+  // A key and a self-signed certificate, which signs leaves only.
   static absl::StatusOr<Authority> Create(const std::string& common_name,
                                           std::chrono::seconds validity);
   // kInvalidArgument when the certificate is no CA or the key is not its own.
@@ -36,7 +37,8 @@ class Authority {
 
   const Certificate& certificate() const { return certificate_; }
   const PrivateKey& key() const { return key_; }
-  // kInvalidArgument for names that do not fit in a certificate.
+  // kInvalidArgument for names that do not fit in a certificate, a validity beyond a second to a
+  // hundred years, and no usage; kFailedPrecondition when the authority has expired.
   absl::StatusOr<Certificate> Issue(const LeafSpec& spec, EVP_PKEY* public_key) const;
 
  private:

@@ -4,31 +4,40 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 
+#include <algorithm>
 #include <ctime>
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "lib/base/status.h"
 #include "lib/pki/pem_file.h"
 
 namespace hawser::pki {
 namespace {
 
+// As far as the system clock reaches, the year 2262: "never expires" is written as 9999. A time
+// that cannot be read is long past.
 WallTime ToWallTime(const ASN1_TIME* time) {
+  using std::chrono::seconds;
   std::tm parts{};
-  ASN1_TIME_to_tm(time, &parts);
-  return std::chrono::system_clock::from_time_t(::timegm(&parts));
+  if (ASN1_TIME_to_tm(time, &parts) != 1) return WallTime();
+  const seconds last = std::chrono::floor<seconds>(WallTime::max().time_since_epoch());
+  return WallTime(std::clamp(seconds(::timegm(&parts)), seconds::zero(), last));
 }
+
+// Bytes that somebody else chose, fit for a terminal.
+std::string Printable(const std::string& text) { return absl::Utf8SafeCHexEscape(text); }
 
 std::string CommonName(const X509_NAME* name) {
   char text[256] = "";
   const int size =
       X509_NAME_get_text_by_NID(const_cast<X509_NAME*>(name), NID_commonName, text, sizeof text);
-  return size > 0 ? std::string(text, static_cast<size_t>(size)) : "";
+  return size > 0 ? Printable(std::string(text, static_cast<size_t>(size))) : "";
 }
 
 std::string Text(const ASN1_STRING* string) {
-  return std::string(reinterpret_cast<const char*>(ASN1_STRING_get0_data(string)),
-                     static_cast<size_t>(ASN1_STRING_length(string)));
+  return Printable(std::string(reinterpret_cast<const char*>(ASN1_STRING_get0_data(string)),
+                               static_cast<size_t>(ASN1_STRING_length(string))));
 }
 
 std::string AddressText(const ASN1_OCTET_STRING* address) {
@@ -63,8 +72,13 @@ absl::StatusOr<std::vector<Certificate>> Certificate::LoadAll(const std::string&
   HAWSER_ASSIGN_OR_RETURN(const std::string pem, ReadPemFile(path));
   BioPtr bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
   std::vector<Certificate> all;
-  while (X509Ptr certificate = ReadNext(bio.get())) all.emplace_back(std::move(certificate));
   ERR_clear_error();
+  while (X509Ptr certificate = ReadNext(bio.get())) all.emplace_back(std::move(certificate));
+  const bool at_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+  ERR_clear_error();
+  if (!at_end)
+    return absl::InvalidArgumentError("parse certificate " + path + ": certificate " +
+                                      std::to_string(all.size() + 1) + " is damaged");
   if (all.empty())
     return absl::InvalidArgumentError("parse certificate " + path + ": no certificate in PEM");
   return all;

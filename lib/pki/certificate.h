@@ -1,4 +1,5 @@
-// An X.509 certificate: read, written, looked at.
+// An X.509 certificate: read, written, looked at. Texts taken from it are escaped where they are
+// not printable.
 #pragma once
 
 #include <chrono>
@@ -19,7 +20,7 @@ class Certificate {
   // The first certificate of the text.
   static absl::StatusOr<Certificate> FromPem(const std::string& pem);
   static absl::StatusOr<Certificate> Load(const std::string& path);
-  // Every certificate of the file, at least one.
+  // Every certificate of the file, at least one; kInvalidArgument when one of them is damaged.
   static absl::StatusOr<std::vector<Certificate>> LoadAll(const std::string& path);
 
   std::string ToPem() const;

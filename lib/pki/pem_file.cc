@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <filesystem>
 
 #include "absl/cleanup/cleanup.h"
 #include "lib/base/status.h"
@@ -23,6 +24,15 @@ absl::Status WriteAll(int fd, const std::string& content) {
     done += static_cast<size_t>(count);
   }
   return ::fsync(fd) == 0 ? absl::OkStatus() : base::ErrnoStatus(errno, "sync");
+}
+
+// Makes a rename in the folder of `path` survive a crash.
+absl::Status SyncFolder(const std::string& path) {
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  const int fd = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return base::ErrnoStatus(errno, "open the folder");
+  const auto close = absl::MakeCleanup([fd] { ::close(fd); });
+  return ::fsync(fd) == 0 ? absl::OkStatus() : base::ErrnoStatus(errno, "sync the folder");
 }
 
 }  // namespace
@@ -53,16 +63,12 @@ absl::Status WritePemFile(const std::string& path, const std::string& pem, mode_
   ::close(fd);
   if (status.ok() && ::rename(temporary.c_str(), path.c_str()) != 0)
     status = base::ErrnoStatus(errno, "rename");
-  if (!status.ok()) ::unlink(temporary.c_str());
+  if (status.ok()) {
+    status = SyncFolder(path);
+  } else {
+    ::unlink(temporary.c_str());
+  }
   return base::Annotate(status, "write " + path);
-}
-
-absl::Status CheckKeyFilePermissions(const std::string& path) {
-  struct stat info {};
-  if (::stat(path.c_str(), &info) != 0) return base::ErrnoStatus(errno, "read key " + path);
-  if ((info.st_mode & (S_IRWXG | S_IRWXO)) == 0) return absl::OkStatus();
-  return absl::FailedPreconditionError("key " + path +
-                                       " is accessible to group or others: chmod 600 it");
 }
 
 }  // namespace hawser::pki

@@ -6,8 +6,11 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "lib/base/key_file.h"
 
 namespace hawser::pki {
+
+using base::CheckKeyFilePermissions;
 
 inline constexpr mode_t kPrivateFile = 0600;
 inline constexpr mode_t kPublicFile = 0644;
@@ -17,7 +20,5 @@ absl::StatusOr<std::string> ReadPemFile(const std::string& path);
 // Replaces `path` at once (a temporary file in the same folder, synced, renamed): a reader sees the
 // old content or the new one, a crash leaves no torn file.
 absl::Status WritePemFile(const std::string& path, const std::string& pem, mode_t mode);
-// kFailedPrecondition when group or others may access the private key at `path`.
-absl::Status CheckKeyFilePermissions(const std::string& path);
 
 }  // namespace hawser::pki

@@ -5,6 +5,8 @@
 
 #include <utility>
 
+#include "lib/base/quote.h"
+
 namespace hawser::pki {
 namespace {
 
@@ -23,7 +25,8 @@ absl::StatusOr<SigningRequest> SigningRequest::Create(const PrivateKey& key,
       X509_REQ_set_pubkey(request.get(), key.get()) == 1 &&
       X509_REQ_sign(request.get(), key.get(), EVP_sha256()) > 0;
   ERR_clear_error();
-  if (!made) return absl::InvalidArgumentError("create signing request for " + common_name);
+  if (!made)
+    return absl::InvalidArgumentError("create signing request for " + base::Quote(common_name));
   return SigningRequest(std::move(request));
 }
 
@@ -50,13 +53,6 @@ std::string SigningRequest::ToPem() const {
   char* data = nullptr;
   const long size = BIO_get_mem_data(bio.get(), &data);
   return std::string(data, static_cast<size_t>(size));
-}
-
-std::string SigningRequest::common_name() const {
-  char text[256] = "";
-  const int size = X509_NAME_get_text_by_NID(X509_REQ_get_subject_name(request_.get()),
-                                             NID_commonName, text, sizeof text);
-  return size > 0 ? std::string(text, static_cast<size_t>(size)) : "";
 }
 
 }  // namespace hawser::pki

@@ -18,7 +18,6 @@ class SigningRequest {
   static absl::StatusOr<SigningRequest> FromPem(const std::string& pem);
 
   std::string ToPem() const;
-  std::string common_name() const;
   // Valid as long as the request.
   EVP_PKEY* public_key() const { return X509_REQ_get0_pubkey(request_.get()); }
 
