@@ -54,19 +54,16 @@ net::TlsFiles TestCertificates::Issue(const pki::Authority& authority, pki::Leaf
   return files;
 }
 
-net::TlsFiles TestCertificates::HubAgentPort() {
+net::TlsFiles TestCertificates::HubPort(const pki::Authority& trusted) {
   pki::LeafSpec spec{.common_name = "hub", .server = true};
   spec.dns_names = {"localhost"};
   spec.ip_addresses = {"127.0.0.1", "::1"};
-  return Issue(servers_, std::move(spec), agents_);
+  return Issue(servers_, std::move(spec), trusted);
 }
 
-net::TlsFiles TestCertificates::HubFrontEnd() {
-  pki::LeafSpec spec{.common_name = "hub", .server = true};
-  spec.dns_names = {"localhost"};
-  spec.ip_addresses = {"127.0.0.1", "::1"};
-  return Issue(servers_, std::move(spec), clients_);
-}
+net::TlsFiles TestCertificates::HubAgentPort() { return HubPort(agents_); }
+
+net::TlsFiles TestCertificates::HubFrontEnd() { return HubPort(clients_); }
 
 net::TlsFiles TestCertificates::Agent(const std::string& cluster) {
   return AgentWithUri(ClusterUri(cluster));

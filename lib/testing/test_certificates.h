@@ -45,6 +45,7 @@ class TestCertificates {
  private:
   net::TlsFiles Issue(const pki::Authority& authority, pki::LeafSpec spec,
                       const pki::Authority& trusted);
+  net::TlsFiles HubPort(const pki::Authority& trusted);
 
   const std::string folder_;
   int next_ = 0;
