@@ -25,6 +25,8 @@ constexpr base::Duration kRetryAfter = std::chrono::milliseconds(20);
 absl::Status BindError(const std::string& address, int error) {
   if (error == EADDRINUSE)
     return absl::AlreadyExistsError("listen on " + address + ": the address is in use");
+  if (error == EADDRNOTAVAIL)
+    return absl::FailedPreconditionError("listen on " + address + ": not an address of this host");
   return base::ErrnoStatus(error, "listen on " + address);
 }
 

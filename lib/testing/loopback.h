@@ -24,8 +24,16 @@ namespace hawser::testing {
 // Runs the loop on this thread until `done()`. A test that waits in vain runs into its time limit.
 template <typename Done>
 void RunUntil(net::EventLoop& loop, Done done) {
+  loop.io().restart();  // it stops when it runs out of work
+  loop.io().restart();  // it stops whenever nothing is pending
   const auto work = asio::make_work_guard(loop.io());
   while (!done()) loop.io().run_one();
+}
+
+// Runs what is ready on the loop now.
+inline void RunReady(net::EventLoop& loop) {
+  loop.io().restart();
+  while (loop.io().poll_one() != 0) {}
 }
 
 // Two connected descriptors.
