@@ -1,0 +1,501 @@
+// The agent as it is, on a thread of its own, between a fake hub and targets on loopback.
+#include "spoke/agent.h"
+
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "lib/net/listener.h"
+#include "lib/net/socket.h"
+#include "lib/testing/loopback.h"
+#include "lib/testing/status_matchers.h"
+#include "lib/testing/test_certificates.h"
+#include "spoke/fake_hub.h"
+
+namespace hawser::spoke {
+namespace {
+
+using ::hawser::testing::LoopbackPeer;
+using ::hawser::testing::RunUntil;
+using ::hawser::testing::StatusIs;
+using ::hawser::testing::TestCertificates;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using tunnel::Hop;
+using tunnel::Reason;
+
+std::string Pattern(size_t size, unsigned seed) {
+  std::string bytes(size, '\0');
+  for (char& c : bytes) {
+    seed = seed * 1664525 + 1013904223;
+    c = static_cast<char>(seed >> 24);
+  }
+  return bytes;
+}
+
+int ConnectTo(uint16_t port) {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  EXPECT_EQ(::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  return fd;
+}
+
+// The whole answer to a GET, waited for on this thread.
+std::string Get(const std::string& address, const std::string& path) {
+  const int fd = ConnectTo(std::stoi(address.substr(address.rfind(':') + 1)));
+  const std::string request = "GET " + path + " HTTP/1.1\r\nHost: localhost\r\n\r\n";
+  EXPECT_EQ(::send(fd, request.data(), request.size(), 0), request.size());
+  std::string answer;
+  char buffer[4096];
+  for (ssize_t count; (count = ::recv(fd, buffer, sizeof buffer, 0)) > 0;)
+    answer.append(buffer, count);
+  ::close(fd);
+  return answer;
+}
+
+// A port on loopback that accepts connections.
+class Target {
+ public:
+  explicit Target(net::EventLoop& loop) {
+    listener_ = *net::Listener::Tcp(loop, *net::BindEndpoint("127.0.0.1", 0));
+    listener_->Start([this, &loop](int fd) {
+      peers.push_back(std::make_unique<LoopbackPeer>(net::MakePlainSocket(loop, fd)));
+    });
+  }
+  std::string port() const { return std::to_string(listener_->port()); }
+  std::string address() const { return "127.0.0.1:" + port(); }
+
+  std::vector<std::unique_ptr<LoopbackPeer>> peers;
+
+ private:
+  std::unique_ptr<net::Listener> listener_;
+};
+
+class AgentTest : public ::testing::Test {
+ protected:
+  AgentTest() {
+    options_.tls.files = certificates_.Agent("paris");
+    options_.agent_id = "agent-1";
+    options_.identifiers = "host=paris";
+    options_.keepalive = seconds(15);
+    options_.graceful_shutdown_timeout = seconds(30);
+    options_.names.kube_apiserver = {"kubernetes.default.svc", 443};
+    options_.dial_timeout = seconds(10);
+    options_.buffered_bytes = 64 * 1024 * 1024;
+    options_.health = options_.admin = {"127.0.0.1", 0};
+    hub_.Listen();
+  }
+
+  ~AgentTest() override {
+    if (agent_ == nullptr) return;
+    agent_->Stop();
+    agent_->Stop();  // does not wait for connections
+    thread_.join();
+  }
+
+  void Start() {
+    if (options_.servers.empty()) options_.servers = {{"127.0.0.1", hub_.port()}};
+    auto agent = Agent::Create(options_);
+    ASSERT_TRUE(agent.ok()) << agent.status();
+    agent_ = *std::move(agent);
+    thread_ = std::thread([this] { agent_->Run(); });
+  }
+
+  FakeHub::Session& Connect() {
+    Start();
+    Await([this] { return hub_.sessions().size() == 1; });
+    return *hub_.sessions().front();
+  }
+
+  template <typename Condition>
+  void Await(Condition condition) {
+    RunUntil(loop_, std::move(condition));
+  }
+
+  std::shared_ptr<FakeHub::Dialled> Dial(const std::string& address) {
+    auto dialled = hub_.Dial(*hub_.sessions().front(), address);
+    Await([&] { return dialled->done; });
+    return dialled;
+  }
+  // A dial to `target` that must succeed, and the target's end of it.
+  std::pair<std::shared_ptr<FakeHub::Dialled>, LoopbackPeer*> Open(Target& target) {
+    const size_t before = target.peers.size();
+    auto dialled = Dial(target.address());
+    EXPECT_FALSE(dialled->failure) << dialled->failure->text;
+    Await([&] { return target.peers.size() > before; });
+    return {dialled, target.peers.back().get()};
+  }
+  tunnel::Failure FailedDial(const std::string& address) {
+    const auto dialled = Dial(address);
+    EXPECT_TRUE(dialled->failure) << address;
+    return dialled->failure.value_or(tunnel::Failure{});
+  }
+
+  std::string Health(const std::string& path) { return Get(agent_->served()[0].address, path); }
+  std::string Admin(const std::string& path) { return Get(agent_->served()[1].address, path); }
+
+  TestCertificates certificates_;
+  net::EventLoop loop_;
+  FakeHub hub_{loop_, certificates_.HubAgentPort(), {}};
+  Options options_;
+  std::unique_ptr<Agent> agent_;
+  std::thread thread_;
+};
+
+TEST_F(AgentTest, IntroducesItself) {
+  const net::Metadata& request = Connect().request();
+  EXPECT_EQ(request.Get("agentid"), "agent-1");
+  EXPECT_EQ(request.Get("agentidentifiers"), "host=paris");
+  EXPECT_EQ(request.Get("hawser-features"), "early,fin,reason,window");
+}
+
+TEST_F(AgentTest, CarriesBytesBothWays) {
+  Connect();
+  Target target(loop_);
+  const auto [dialled, peer] = Open(target);
+  dialled->client->Send("question");
+  Await([&, peer = peer] { return peer->received() == "question"; });
+  peer->Send("answer");
+  Await([&, client = dialled->client.get()] { return client->received() == "answer"; });
+}
+
+TEST_F(AgentTest, HalfClosesBothWays) {
+  Connect();
+  Target target(loop_);
+  const auto [dialled, peer] = Open(target);
+  LoopbackPeer& client = *dialled->client;
+  client.Send("all I have");
+  client.Finish();
+  Await([&, peer = peer] { return peer->ended(); });
+  EXPECT_EQ(peer->received(), "all I have");
+  EXPECT_FALSE(client.ended());
+  peer->Send("still here");
+  peer->Finish();
+  Await([&] { return client.ended(); });
+  EXPECT_EQ(client.received(), "still here");
+  Await([&] { return hub_.sessions().front()->connection_count() == 0; });
+}
+
+TEST_F(AgentTest, ATargetMayFinishFirst) {
+  Connect();
+  Target target(loop_);
+  const auto [dialled, peer] = Open(target);
+  LoopbackPeer& client = *dialled->client;
+  peer->Finish();
+  Await([&] { return client.ended(); });
+  client.Send("late");
+  client.Finish();
+  Await([&, peer = peer] { return peer->ended(); });
+  EXPECT_EQ(peer->received(), "late");
+}
+
+TEST_F(AgentTest, AResetTargetResetsTheClient) {
+  Connect();
+  Target target(loop_);
+  const auto [dialled, peer] = Open(target);
+  peer->socket().Abort();
+  Await([&, client = dialled->client.get()] { return client->ended(); });
+  Await([&] { return hub_.sessions().front()->connection_count() == 0; });
+}
+
+TEST_F(AgentTest, TwentyMebibytesEachWayArriveIntact) {
+  Connect();
+  Target target(loop_);
+  const auto [dialled, peer] = Open(target);
+  LoopbackPeer& client = *dialled->client;
+  const std::string up = Pattern(20 << 20, 1);
+  const std::string down = Pattern(20 << 20, 2);
+  client.Send(up);
+  client.Finish();
+  peer->Send(down);
+  peer->Finish();
+  Await([&, peer = peer] { return client.ended() && peer->ended(); });
+  EXPECT_TRUE(peer->received() == up);
+  EXPECT_TRUE(client.received() == down);
+}
+
+TEST_F(AgentTest, TellsWhyADialFailed) {
+  options_.allow_list = *AllowList::Make({{.cidrs = {"127.0.0.1"}}});
+  ASSERT_THAT(options_.names.table.Add("elsewhere", "127.0.0.2"), testing::IsOk());
+  Connect();
+  uint16_t closed_port;
+  {
+    const auto listener = net::Listener::Tcp(loop_, *net::BindEndpoint("127.0.0.1", 0));
+    closed_port = (*listener)->port();
+  }
+  const std::string closed = "127.0.0.1:" + std::to_string(closed_port);
+  EXPECT_EQ(FailedDial(closed),
+            (tunnel::Failure{Reason::kRefused, Hop::kTarget,
+                             "dial tcp " + closed + ": connect: connection refused"}));
+  EXPECT_EQ(FailedDial("elsewhere.paris:80"),
+            (tunnel::Failure{Reason::kPolicyDenied, Hop::kAgent,
+                             "dial tcp 127.0.0.2:80: not on the agent's allow-list"}));
+  // A label that DNS cannot carry is not even asked for.
+  const std::string nope(64, 'a');
+  EXPECT_EQ(FailedDial(nope + ":80"),
+            (tunnel::Failure{Reason::kNameNotFound, Hop::kAgent,
+                             "dial tcp: lookup " + nope + ": no such host"}));
+  const tunnel::Failure malformed = FailedDial("no port");
+  EXPECT_EQ(malformed.reason, Reason::kProtocolError);
+  EXPECT_THAT(malformed.text, HasSubstr("\"no port\""));
+
+  const std::string metrics = Admin("/metrics");
+  EXPECT_THAT(metrics, HasSubstr("hawser_dial_failures_total{reason=\"refused\"} 1"));
+  EXPECT_THAT(metrics, HasSubstr("hawser_dial_failures_total{reason=\"policy_denied\"} 1"));
+  EXPECT_THAT(metrics, HasSubstr("konnectivity_network_proxy_agent_endpoint_dial_failure_total"
+                                 "{reason=\"unknown\"} 4"));
+}
+
+TEST_F(AgentTest, StripsItsOwnNameAndUsesItsTable) {
+  Target web(loop_), api(loop_);
+  ASSERT_THAT(options_.names.table.Add("web.default.svc", web.address()), testing::IsOk());
+  ASSERT_THAT(options_.names.table.Add("kubernetes.default.svc", api.address()), testing::IsOk());
+  Connect();
+  EXPECT_FALSE(Dial("web.default.svc.paris:80")->failure);
+  Await([&] { return web.peers.size() == 1; });
+  EXPECT_FALSE(Dial("paris:6443")->failure);
+  Await([&] { return api.peers.size() == 1; });
+  EXPECT_FALSE(Dial("127-0-0-1.ip.paris:" + web.port())->failure);
+  Await([&] { return web.peers.size() == 2; });
+}
+
+// A listener whose queue is full does not answer.
+class UnansweringTarget {
+ public:
+  UnansweringTarget() : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    EXPECT_EQ(::bind(listener_, reinterpret_cast<sockaddr*>(&address), size), 0);
+    EXPECT_EQ(::listen(listener_, 0), 0);
+    EXPECT_EQ(::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size), 0);
+    port_ = ntohs(address.sin_port);
+    filler_ = ConnectTo(port_);
+  }
+  ~UnansweringTarget() {
+    ::close(filler_);
+    ::close(listener_);
+  }
+  std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
+
+ private:
+  int listener_;
+  int filler_;
+  uint16_t port_;
+};
+
+TEST_F(AgentTest, ADialTimesOut) {
+  options_.dial_timeout = milliseconds(50);
+  UnansweringTarget target;
+  Connect();
+  EXPECT_EQ(FailedDial(target.address()),
+            (tunnel::Failure{Reason::kTimedOut, Hop::kTarget,
+                             "dial tcp " + target.address() + ": i/o timeout"}));
+  EXPECT_THAT(Admin("/metrics"), HasSubstr("endpoint_dial_failure_total{reason=\"timeout\"} 1"));
+}
+
+TEST_F(AgentTest, ACancelledDialLeavesNothingBehind) {
+  UnansweringTarget silent;
+  Target target(loop_);
+  FakeHub::Session& session = Connect();
+  const auto dialled = hub_.Dial(session, silent.address());
+  session.CancelDial(dialled->id);
+  EXPECT_FALSE(Dial(target.address())->failure);  // behind the cancellation
+  EXPECT_FALSE(dialled->done);
+  EXPECT_THAT(Admin("/metrics"), HasSubstr("hawser_dial_failures_total{reason=\"cancelled\"} 1"));
+}
+
+TEST_F(AgentTest, ComesBackWithinASecondOfTheHubListening) {
+  Connect();
+  for (const auto outage : {milliseconds(50), milliseconds(700)}) {
+    hub_.Stop();
+    base::Timer over(loop_);
+    bool listening = false;
+    over.Set(outage, [&] {
+      hub_.Listen();
+      listening = true;
+    });
+    Await([&] { return listening; });
+    const auto since = std::chrono::steady_clock::now();
+    Await([&] { return hub_.sessions().size() == 1; });
+    EXPECT_LT(std::chrono::steady_clock::now() - since, seconds(1));
+  }
+}
+
+TEST_F(AgentTest, LosingTheHubEndsConnectionsAndReadiness) {
+  Connect();
+  Target target(loop_);
+  const auto [dialled, peer] = Open(target);
+  EXPECT_THAT(Health("/readyz"), HasSubstr("200 OK"));
+  EXPECT_THAT(Health("/readyz?verbose"), HasSubstr("[+]server hub at 127.0.0.1:"));
+  EXPECT_THAT(Admin("/debug/connections"), HasSubstr("\"server\": \"hub\""));
+  hub_.Stop();
+  Await([&, peer = peer] { return peer->ended(); });
+  const std::string ready = Health("/readyz?verbose");
+  EXPECT_THAT(ready, HasSubstr("503"));
+  EXPECT_THAT(ready, HasSubstr("[-]server at 127.0.0.1:"));
+  EXPECT_THAT(Health("/healthz"), HasSubstr("200 OK"));
+}
+
+TEST_F(AgentTest, LinksToTwoServersDoNotDisturbEachOther) {
+  FakeHub second(loop_, certificates_.HubAgentPort(), {.id = "hub-2"});
+  second.Listen();
+  options_.servers = {{"127.0.0.1", hub_.port()}, {"localhost", second.port()}};
+  Start();
+  Await([&] { return hub_.sessions().size() == 1 && second.sessions().size() == 1; });
+  Target target(loop_);
+  const auto [dialled, peer] = Open(target);
+  second.Stop();
+  dialled->client->Send("undisturbed");
+  Await([&, peer = peer] { return peer->received() == "undisturbed"; });
+}
+
+TEST_F(AgentTest, KeepsOneLinkPerServer) {
+  options_.servers = {{"127.0.0.1", hub_.port()}, {"localhost", hub_.port()}};
+  Start();
+  Await([&] { return hub_.handshakes() >= 3 && hub_.sessions().size() == 1; });
+  EXPECT_THAT(Admin("/metrics"),
+              HasSubstr("konnectivity_network_proxy_agent_open_server_connections 1"));
+}
+
+TEST_F(AgentTest, LinksToAsManyServersAsThereAre) {
+  // One address, behind which the servers say that they are two.
+  FakeHub pair(loop_, certificates_.HubAgentPort(), {.id = "hub-1", .count = 2});
+  pair.Listen();
+  options_.servers = {{"127.0.0.1", pair.port()}};
+  Start();
+  Await([&] { return pair.handshakes() >= 2; });
+  EXPECT_THAT(Admin("/metrics"),
+              HasSubstr("konnectivity_network_proxy_agent_known_server_count 2"));
+}
+
+TEST_F(AgentTest, ARefusalIsShown) {
+  FakeHub strict(loop_, certificates_.HubAgentPort(),
+                 {.refusal = absl::PermissionDeniedError("paris is somebody else")});
+  strict.Listen();
+  options_.servers = {{"127.0.0.1", strict.port()}};
+  Start();
+  Await([&] { return strict.refused() >= 2; });  // it tries again
+  const std::string ready = Health("/readyz");
+  EXPECT_THAT(ready, HasSubstr("503"));
+  EXPECT_THAT(ready, HasSubstr("paris is somebody else"));
+}
+
+TEST_F(AgentTest, AServerOfAnotherCaIsNotTrusted) {
+  options_.tls.files.ca = certificates_.HubAgentPort().ca;  // the agents' CA, not the servers'
+  Start();
+  std::string ready;
+  Await([&] {
+    loop_.Post([] {});  // look again
+    ready = Health("/readyz");
+    return ready.find("verify failed") != std::string::npos;
+  });
+  EXPECT_EQ(hub_.handshakes(), 0);
+}
+
+TEST_F(AgentTest, AnExpiredCertificateIsNamed) {
+  options_.tls.files = certificates_.ExpiredAgent("paris");
+  Start();
+  std::string ready;
+  Await([&] {
+    loop_.Post([] {});  // look again
+    ready = Health("/readyz");
+    return ready.find("own certificate expired") != std::string::npos;
+  });
+  EXPECT_EQ(hub_.handshakes(), 0);
+}
+
+TEST_F(AgentTest, RenewedCertificatesMakeBeforeBreak) {
+  FakeHub::Session& old = Connect();
+  Target target(loop_);
+  const auto [dialled, peer] = Open(target);
+  const net::TlsFiles renewed = certificates_.Agent("paris");
+  std::filesystem::rename(renewed.certificate, options_.tls.files.certificate);
+  std::filesystem::rename(renewed.key, options_.tls.files.key);
+  agent_->Reload();
+  Await([&] { return hub_.sessions().size() == 2 && old.draining(); });
+  dialled->client->Send("on the old link");
+  Await([&, peer = peer] { return peer->received() == "on the old link"; });
+  dialled->client->Finish();
+  peer->Finish();
+  Await([&] { return hub_.sessions().size() == 1; });
+  EXPECT_NE(hub_.sessions().front(), &old);
+}
+
+TEST_F(AgentTest, StopsWhenItsConnectionsHaveEnded) {
+  FakeHub::Session& session = Connect();
+  Target target(loop_);
+  const auto [dialled, peer] = Open(target);
+  agent_->Stop();
+  Await([&] { return session.draining(); });
+  EXPECT_THAT(Health("/readyz"), HasSubstr("[-]stopping"));
+  dialled->client->Send("last words");
+  dialled->client->Finish();
+  Await([&, peer = peer] { return peer->ended(); });
+  EXPECT_EQ(peer->received(), "last words");
+  peer->Finish();
+  Await([&] { return hub_.sessions().empty(); });
+  thread_.join();
+  agent_ = nullptr;
+}
+
+TEST_F(AgentTest, TheSecondStopDoesNotWait) {
+  FakeHub::Session& session = Connect();
+  Target target(loop_);
+  const auto [dialled, peer] = Open(target);
+  agent_->Stop();
+  Await([&] { return session.draining(); });
+  agent_->Stop();
+  thread_.join();
+  agent_ = nullptr;
+  Await([&, peer = peer] { return peer->ended(); });
+}
+
+TEST_F(AgentTest, SpeaksPlainKonnectivity) {
+  FakeHub plain(loop_, certificates_.HubAgentPort(), {.plain = true});
+  plain.Listen();
+  options_.servers = {{"127.0.0.1", plain.port()}};
+  Start();
+  Await([&] { return plain.sessions().size() == 1; });
+  Target target(loop_);
+  const auto dialled = plain.Dial(*plain.sessions().front(), target.address());
+  Await([&] { return dialled->done && target.peers.size() == 1; });
+  target.peers.front()->Send("answer");
+  target.peers.front()->Finish();
+  Await([&] { return dialled->client->ended(); });
+  EXPECT_EQ(dialled->client->received(), "answer");
+}
+
+TEST_F(AgentTest, RefusesToBeginWithoutItsFilesOrPorts) {
+  options_.servers = {{"127.0.0.1", hub_.port()}};
+  Options broken = options_;
+  broken.tls.files.key = "/nonexistent/tls.key";
+  EXPECT_THAT(Agent::Create(broken).status(),
+              StatusIs(absl::StatusCode::kNotFound, HasSubstr("/nonexistent/tls.key")));
+  broken = options_;
+  broken.tls.files = certificates_.Client("alice");
+  EXPECT_THAT(Agent::Create(broken).status(),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("not an agent's")));
+  broken = options_;
+  broken.health.port = hub_.port();
+  EXPECT_THAT(Agent::Create(broken).status(),
+              StatusIs(absl::StatusCode::kAlreadyExists, HasSubstr("serve health")));
+}
+
+}  // namespace
+}  // namespace hawser::spoke
