@@ -173,15 +173,19 @@ void Stream::EndOfRemote(const absl::Status& status) {
   }
 }
 
-Stream::Filled Stream::Fill(std::span<uint8_t> space, size_t allowed) {
-  if (!deaf()) {
-    const size_t bytes = stash_.empty() ? Produce(space, allowed) : Unstash(space, allowed);
-    // Produce() may have reset the stream.
-    if (bytes > 0 && !deaf()) return {Filled::kBytes, bytes};
-    if (finished_ && !deaf()) return {Filled::kEnd};
+const Stream::Filled& Stream::Fill(std::span<uint8_t> space, size_t allowed) {
+  size_t bytes = 0;
+  if (!deaf()) bytes = stash_.empty() ? Produce(space, allowed) : Unstash(space, allowed);
+  // Produce() may have reset the stream.
+  if (deaf()) {
+    filled_ = {Filled::kNothing};
+  } else if (bytes > 0) {
+    filled_ = {Filled::kBytes, bytes};
+  } else {
+    filled_ = {finished_ ? Filled::kEnd : Filled::kNothing};
   }
-  idle_ = true;
-  return {Filled::kNothing};
+  idle_ = filled_.kind == Filled::kNothing;
+  return filled_;
 }
 
 size_t Stream::Produce(std::span<uint8_t> space, size_t allowed) {

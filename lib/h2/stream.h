@@ -25,10 +25,10 @@ class Stream final : public net::MessageStream, private Deframer::Sink {
   // What Fill() did.
   struct Filled {
     enum Kind {
-      kBytes,    // `bytes` > 0 are ready to be framed
       kNothing,  // until the stream is woken
+      kBytes,    // `bytes` > 0 are ready to be framed
       kEnd,      // nothing more, ever
-    } kind;
+    } kind = kNothing;
     size_t bytes = 0;
   };
 
@@ -60,8 +60,9 @@ class Stream final : public net::MessageStream, private Deframer::Sink {
   void OnEndOfData();
 
   // Puts the next bytes of messages into `space` (kMinBatch or more), of which the peer takes no
-  // more than `allowed` now.
-  Filled Fill(std::span<uint8_t> space, size_t allowed);
+  // more than `allowed` now. The result can be read until the next call.
+  const Filled& Fill(std::span<uint8_t> space, size_t allowed);
+  const Filled& filled() const { return filled_; }
   // Asks for Fill() again when it had nothing.
   void OnWoken();
   // What a server says after its last message.
@@ -102,6 +103,7 @@ class Stream final : public net::MessageStream, private Deframer::Sink {
   bool retired_ = false;
   absl::Status result_;  // given to Finish(); once retired: for OnClosed()
 
+  Filled filled_;
   size_t withheld_ = 0;
   size_t withheld_now_ = 0;  // of the bytes being handed over
   // Produced bytes that the peer's window did not take yet: less than kMinBatch.

@@ -59,32 +59,34 @@ struct Transport::SendCallbacks {
     return static_cast<ssize_t>(taken);
   }
 
-  // As much as the peer and the batch take in one frame.
-  static ssize_t FrameSize(nghttp2_session*, uint8_t, int32_t, int32_t connection_window,
+  // Has the stream's handler write its messages where they will stand in the batch: behind the
+  // frame header that OnSendData() puts in front. Done here, ahead of ReadData(), because nghttp2
+  // grows a buffer of its own to the size returned, which it then does not use: an idle connection
+  // shall not pay for the frames that it might send.
+  static ssize_t FrameSize(nghttp2_session*, uint8_t, int32_t id, int32_t connection_window,
                            int32_t stream_window, uint32_t max_frame, void* user) {
-    const auto& transport = *static_cast<Transport*>(user);
-    const size_t room = transport.batch_.size();
-    const int64_t fits = room > kFrameHeader ? static_cast<int64_t>(room - kFrameHeader) : 1;
-    return static_cast<ssize_t>(std::min<int64_t>(
-        {connection_window, stream_window, static_cast<int64_t>(max_frame), fits}));
+    auto& transport = *static_cast<Transport*>(user);
+    transport.batch_full_ = transport.batch_.size() < kMinRoom;
+    Stream* const stream = transport.Find(id);
+    if (transport.batch_full_ || stream == nullptr) return 1;
+    const std::span<uint8_t> space = transport.batch_.subspan(kFrameHeader);
+    const auto window = static_cast<size_t>(std::min(connection_window, stream_window));
+    const size_t allowed = std::min({window, size_t{max_frame}, space.size()});
+    return static_cast<ssize_t>(std::max<size_t>(stream->Fill(space, allowed).bytes, 1));
   }
 
-  // Has the stream's handler write its messages where they will stand in the batch, behind the
-  // frame header that OnSendData() puts in front.
+  // Called right after FrameSize().
   static ssize_t ReadData(nghttp2_session*, int32_t id, uint8_t*, size_t length, uint32_t* flags,
                           nghttp2_data_source*, void* user) {
     auto& transport = *static_cast<Transport*>(user);
-    Stream* stream = transport.Find(id);
+    if (transport.batch_full_) return NGHTTP2_ERR_PAUSE;
+    Stream* const stream = transport.Find(id);
     if (stream == nullptr) return NGHTTP2_ERR_DEFERRED;
-    if (transport.batch_.size() < kMinRoom) {
-      transport.batch_full_ = true;
-      return NGHTTP2_ERR_PAUSE;
-    }
-    const Stream::Filled filled = stream->Fill(transport.batch_.subspan(kFrameHeader), length);
-    switch (filled.kind) {
+    switch (stream->filled().kind) {
       case Stream::Filled::kBytes:
+        CHECK_LE(stream->filled().bytes, length);
         *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
-        return static_cast<ssize_t>(filled.bytes);
+        return static_cast<ssize_t>(stream->filled().bytes);
       case Stream::Filled::kEnd:
         *flags |= NGHTTP2_DATA_FLAG_NO_COPY | NGHTTP2_DATA_FLAG_EOF;
         if (transport.server()) {
