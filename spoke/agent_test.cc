@@ -148,6 +148,15 @@ class AgentTest : public ::testing::Test {
   std::string Health(const std::string& path) { return Get(agent_->served()[0].address, path); }
   std::string Admin(const std::string& path) { return Get(agent_->served()[1].address, path); }
 
+  // Until the agent says `why` it is not ready.
+  void AwaitUnready(const std::string& why) {
+    Await([&] {
+      loop_.Post([] {});  // look again
+      const std::string ready = Health("/readyz");
+      return ready.find(" 503 ") != std::string::npos && ready.find(why) != std::string::npos;
+    });
+  }
+
   TestCertificates certificates_;
   net::EventLoop loop_;
   FakeHub hub_{loop_, certificates_.HubAgentPort(), {}};
@@ -320,20 +329,13 @@ TEST_F(AgentTest, ACancelledDialLeavesNothingBehind) {
   EXPECT_THAT(Admin("/metrics"), HasSubstr("hawser_dial_failures_total{reason=\"cancelled\"} 1"));
 }
 
-TEST_F(AgentTest, ComesBackWithinASecondOfTheHubListening) {
+TEST_F(AgentTest, ComesBackWhenTheHubDoes) {
   Connect();
-  for (const auto outage : {milliseconds(50), milliseconds(700)}) {
+  for (int outage = 0; outage < 3; ++outage) {
     hub_.Stop();
-    base::Timer over(loop_);
-    bool listening = false;
-    over.Set(outage, [&] {
-      hub_.Listen();
-      listening = true;
-    });
-    Await([&] { return listening; });
-    const auto since = std::chrono::steady_clock::now();
+    AwaitUnready("[-]server at 127.0.0.1:");
+    hub_.Listen();
     Await([&] { return hub_.sessions().size() == 1; });
-    EXPECT_LT(std::chrono::steady_clock::now() - since, seconds(1));
   }
 }
 
@@ -346,9 +348,7 @@ TEST_F(AgentTest, LosingTheHubEndsConnectionsAndReadiness) {
   EXPECT_THAT(Admin("/debug/connections"), HasSubstr("\"server\": \"hub\""));
   hub_.Stop();
   Await([&, peer = peer] { return peer->ended(); });
-  const std::string ready = Health("/readyz?verbose");
-  EXPECT_THAT(ready, HasSubstr("503"));
-  EXPECT_THAT(ready, HasSubstr("[-]server at 127.0.0.1:"));
+  AwaitUnready("[-]server at 127.0.0.1:");
   EXPECT_THAT(Health("/healthz"), HasSubstr("200 OK"));
 }
 
@@ -391,32 +391,20 @@ TEST_F(AgentTest, ARefusalIsShown) {
   options_.servers = {{"127.0.0.1", strict.port()}};
   Start();
   Await([&] { return strict.refused() >= 2; });  // it tries again
-  const std::string ready = Health("/readyz");
-  EXPECT_THAT(ready, HasSubstr("503"));
-  EXPECT_THAT(ready, HasSubstr("paris is somebody else"));
+  AwaitUnready("paris is somebody else");
 }
 
 TEST_F(AgentTest, AServerOfAnotherCaIsNotTrusted) {
   options_.tls.files.ca = certificates_.HubAgentPort().ca;  // the agents' CA, not the servers'
   Start();
-  std::string ready;
-  Await([&] {
-    loop_.Post([] {});  // look again
-    ready = Health("/readyz");
-    return ready.find("verify failed") != std::string::npos;
-  });
+  AwaitUnready("verify failed");
   EXPECT_EQ(hub_.handshakes(), 0);
 }
 
 TEST_F(AgentTest, AnExpiredCertificateIsNamed) {
   options_.tls.files = certificates_.ExpiredAgent("paris");
   Start();
-  std::string ready;
-  Await([&] {
-    loop_.Post([] {});  // look again
-    ready = Health("/readyz");
-    return ready.find("own certificate expired") != std::string::npos;
-  });
+  AwaitUnready("own certificate expired");
   EXPECT_EQ(hub_.handshakes(), 0);
 }
 

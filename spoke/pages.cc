@@ -106,8 +106,9 @@ Readiness CheckReadiness(const ServerSet& servers, bool stopping) {
     if (const ServerLink* link = server->link()) {
       readiness.text += "[+]server " + link->server().id + " at " + address + " linked\n";
     } else {
+      const std::string why(server->last_failure.message());
       readiness.text += "[-]server at " + address + " " + StateName(server->reconnector->state()) +
-                        ": " + std::string(server->last_failure.message()) + "\n";
+                        (why.empty() ? "" : ": " + why) + "\n";
     }
   }
   if (stopping) readiness.text += "[-]stopping\n";

@@ -109,7 +109,7 @@ void ServerLink::OpenStream() {
 }
 
 void ServerLink::OnAccepted(const net::Metadata& headers) {
-  server_.id = headers.Get("serverid");
+  server_.id = tunnel::WireText(headers.Get("serverid"));
   if (!absl::SimpleAtoi(headers.Get("servercount"), &server_.count)) server_.count = 0;
   if (const absl::Status admitted = admit_(server_); !admitted.ok()) {
     transport_->Close(admitted);

@@ -77,7 +77,9 @@ absl::Status ServerSet::Admit(const Server& server, const ServerLink::Server& ca
 }
 
 void ServerSet::OnChange(Server& server, tunnel::Reconnector::Change change,
-                         const absl::Status& reason) {
+                         const absl::Status& status) {
+  // It may be a stranger's text.
+  const absl::Status reason(status.code(), tunnel::WireText(std::string(status.message())));
   using Change = tunnel::Reconnector::Change;
   const std::string address = FormatHostPort(server.address);
   switch (change) {

@@ -40,7 +40,7 @@ void TargetDial::Start(const std::string& protocol, const std::string& address) 
 void TargetDial::OnResolved(const absl::StatusOr<std::vector<asio::ip::address>>& addresses) {
   const base::HostPort& target = target_.address;
   if (!addresses.ok()) {
-    const Failure failure = LookUpFailure(target.host, addresses.status());
+    const Failure failure = LookUpFailure(addresses.status());
     Fail(failure.reason, failure.hop, failure.text);
     return;
   }
@@ -73,15 +73,13 @@ void TargetDial::Fail(Reason reason, Hop hop, const std::string& text) {
   std::exchange(done_, nullptr)(nullptr, &failure);  // may destroy this
 }
 
-Failure LookUpFailure(const std::string& host, const absl::Status& status) {
-  const std::string text = "dial tcp: lookup " + host + ": ";
-  switch (status.code()) {
-    case absl::StatusCode::kNotFound:
-      return {Reason::kNameNotFound, Hop::kAgent, text + "no such host"};
-    case absl::StatusCode::kDeadlineExceeded:
-      return {Reason::kTimedOut, Hop::kAgent, text + "i/o timeout"};
-    default: return {Reason::kNameNotFound, Hop::kAgent, text + std::string(status.message())};
-  }
+Failure LookUpFailure(const absl::Status& status) {
+  // "lookup web.default.svc: no such host"
+  const std::string message(status.message());
+  if (!absl::IsDeadlineExceeded(status))
+    return {Reason::kNameNotFound, Hop::kAgent, "dial tcp: " + message};
+  return {Reason::kTimedOut, Hop::kAgent,
+          "dial tcp: " + message.substr(0, message.rfind(": ")) + ": i/o timeout"};
 }
 
 Failure ConnectFailure(const absl::Status& status) {
@@ -93,6 +91,9 @@ Failure ConnectFailure(const absl::Status& status) {
   if (absl::IsDeadlineExceeded(status))
     return {Reason::kTimedOut, Hop::kTarget, text + ": i/o timeout"};
   const std::string why = absl::AsciiStrToLower(message.substr(end + 2));
+  // This process is out of descriptors.
+  if (absl::IsResourceExhausted(status))
+    return {Reason::kOverloaded, Hop::kAgent, text + ": socket: " + why};
   Reason reason = tunnel::ReasonFromText(why);
   if (reason == Reason::kUnknown) reason = Reason::kUnreachable;
   return {reason, Hop::kTarget, text + ": connect: " + why};

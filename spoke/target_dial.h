@@ -56,9 +56,9 @@ class TargetDial {
   std::unique_ptr<net::ConnectAttempt> attempt_;
 };
 
-// How a Go program words that: "dial tcp 10.0.0.1:80: connect: connection refused". Reference
-// clients and their tests look for such words.
-tunnel::Failure LookUpFailure(const std::string& host, const absl::Status& status);
+// Errors of net::Resolver and net::Connect in the words of Go programs, which reference clients and
+// their tests look for: "dial tcp 10.0.0.1:80: connect: connection refused".
+tunnel::Failure LookUpFailure(const absl::Status& status);
 tunnel::Failure ConnectFailure(const absl::Status& status);
 
 }  // namespace hawser::spoke
