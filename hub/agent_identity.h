@@ -37,6 +37,8 @@ struct AgentIdentity {
 
   // What logs and listings call it: its cluster or, asserted, its first host or "(asserted)".
   std::string name() const;
+  // What counters call it: as name(), but one for all asserted agents, who could make up any number.
+  std::string label() const { return cluster.empty() ? "(asserted)" : cluster; }
 };
 
 struct AgentRefusal {

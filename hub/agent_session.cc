@@ -54,7 +54,7 @@ void AgentSession::OnClosed(const absl::Status& status) {
             << (status.ok() ? "it closed the session" : std::string(status.message())) << "; "
             << connection_count() << " connections and " << pending_dials() << " dials lost";
   DialingSession::OnClosed(status);
-  AddCounters(shard_.counters.agents[identity_.name()], counters());
+  shard_.counters.agents[identity_.label()].Add(counters());
 }
 
 std::string FeatureList(const tunnel::Features& features) {

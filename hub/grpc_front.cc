@@ -97,7 +97,7 @@ void FrontSession::OnClosed(const absl::Status& status) {
   *self_ = nullptr;
   shard_.clients.erase(this);
   DialedSession::OnClosed(status);
-  AddCounters(shard_.counters.clients, counters());
+  shard_.counters.clients.Add(counters());
 }
 
 void FrontSession::OnDial(Request request) {

@@ -1,8 +1,8 @@
 #include "hub/pages.h"
 
+#include <ctime>
 #include <nlohmann/json.hpp>
 
-#include "absl/time/time.h"
 #include "hub/agent_session.h"
 
 namespace hawser::hub {
@@ -13,7 +13,12 @@ using nlohmann::json;
 double Seconds(base::Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
 std::string Rfc3339(WallTime time) {
-  return absl::FormatTime(absl::RFC3339_sec, absl::FromChrono(time), absl::UTCTimeZone());
+  const std::time_t seconds = WallTime::clock::to_time_t(time);
+  std::tm utc{};
+  gmtime_r(&seconds, &utc);
+  char text[sizeof("2026-11-21T08:34:41Z")];
+  std::strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &utc);
+  return text;
 }
 
 // Text of peers may hold any byte: what is not UTF-8 is replaced.

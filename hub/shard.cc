@@ -18,6 +18,10 @@ void Shard::Stop() {
 }
 
 void Shard::RunAndWait(base::Closure work) {
+  if (!thread_.joinable()) {
+    loop_.RunTurn(work);
+    return;
+  }
   std::promise<void> done;
   loop_.Post([&] {
     work();

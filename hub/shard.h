@@ -28,7 +28,8 @@ class Shard {
   void Stop();
 
   net::EventLoop& loop() { return loop_; }
-  // Runs `work` on the loop and waits for it. Not from a shard's thread.
+  // Runs `work` on the loop and waits for it; here, while the loop has no thread. Not from a
+  // shard's thread.
   void RunAndWait(base::Closure work);
 
   // Connections of agents and of gRPC clients that are on this shard or on their way to it: what

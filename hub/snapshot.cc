@@ -12,6 +12,7 @@ AgentPicture Picture(SessionRegistry::Handle id, AgentSession& session) {
   picture.id = id;
   picture.cluster = session.identity().cluster;
   picture.name = session.identity().name();
+  picture.label = session.identity().label();
   picture.agent_id = session.identity().agent_id;
   picture.address = session.peer().address;
   picture.features = session.features();
@@ -47,11 +48,11 @@ Snapshot TakeSnapshot(const Shards& shards) {
       snapshot.counters.Add(shard->counters);
       for (const auto& [handle, session] : shard->agents) {
         snapshot.agents.push_back(Picture(handle, *session));
-        AddCounters(snapshot.counters.agents[session->identity().name()], session->counters());
+        snapshot.counters.agents[session->identity().label()].Add(session->counters());
       }
       snapshot.client_streams += shard->clients.size();
       for (const FrontSession* session : shard->clients)
-        AddCounters(snapshot.counters.clients, session->counters());
+        snapshot.counters.clients.Add(session->counters());
     });
   }
   return snapshot;

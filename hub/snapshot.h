@@ -21,6 +21,7 @@ struct AgentPicture {
   SessionRegistry::Handle id;
   std::string cluster;  // certified; empty: asserted
   std::string name;     // AgentIdentity::name()
+  std::string label;    // AgentIdentity::label()
   std::string agent_id;
   std::string address;
   tunnel::Features features;

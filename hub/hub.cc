@@ -1,0 +1,263 @@
+#include "hub/hub.h"
+
+#include <glog/logging.h>
+#include <sys/resource.h>
+
+#include <csignal>
+#include <cstdlib>
+
+#include "hub/metrics.h"
+#include "hub/pages.h"
+#include "hub/snapshot.h"
+#include "lib/base/status.h"
+#include "lib/net/socket_address.h"
+#include "lib/pki/certificate.h"
+
+namespace hawser::hub {
+namespace {
+
+// How many connections clients may have, so that agents find descriptors too.
+size_t ClientConnections(size_t reserve) {
+  rlimit descriptors{};
+  getrlimit(RLIMIT_NOFILE, &descriptors);
+  return descriptors.rlim_cur > 2 * reserve ? descriptors.rlim_cur - reserve : reserve;
+}
+
+absl::StatusOr<std::shared_ptr<net::TlsContext>> LoadTls(const Options& options,
+                                                         const net::TlsFiles& files, Port port) {
+  net::TlsOptions tls{.files = files,
+                      .min_version = options.tls_min_version,
+                      .cipher_suites = options.cipher_suites,
+                      .session_context = PortName(port)};
+  if (port == Port::kHttpConnect) {
+    tls.alpn = {"http/1.1"};
+    tls.require_alpn = false;
+  }
+  return net::TlsContext::Server(tls);
+}
+
+}  // namespace
+
+Hub::Hub(const Options& options)
+    : options_(options),
+      memory_(options.limits.buffered_bytes),
+      registry_(options.strategies, options.cluster_domain, options.limits.pending_dials),
+      limits_({.per_address = options.limits.connections_per_address,
+               .per_identity = options.limits.connections_per_identity,
+               .front_ends = ClientConnections(options.limits.descriptor_reserve)}),
+      health_(loop_, {}),
+      admin_(loop_, {}),
+      control_state_(shards_, registry_),
+      signals_(loop_.io()),
+      drain_deadline_(loop_) {
+  for (size_t i = 0; i < options_.threads; ++i) shards_.push_back(std::make_unique<Shard>());
+}
+
+absl::StatusOr<std::unique_ptr<Hub>> Hub::Create(const Options& options) {
+  std::unique_ptr<Hub> hub(new Hub(options));
+  HAWSER_RETURN_IF_ERROR(hub->CreateAgentPort());
+  HAWSER_RETURN_IF_ERROR(hub->CreateFrontEnds());
+  HAWSER_RETURN_IF_ERROR(hub->CreatePages());
+  for (const auto& shard : hub->shards_) shard->Start();
+  HAWSER_RETURN_IF_ERROR(hub->CreateControl());
+  return hub;
+}
+
+Hub::~Hub() { Shutdown(); }
+
+tunnel::SessionOptions Hub::SessionOptions() {
+  return {.first_window = options_.limits.first_window,
+          .max_window = options_.limits.max_window,
+          .max_pending_dials = options_.limits.pending_dials,
+          .memory = &memory_};
+}
+
+absl::Status Hub::CreateAgentPort() {
+  HAWSER_ASSIGN_OR_RETURN(auto tls, LoadTls(options_, options_.cluster_tls, Port::kAgents));
+  HAWSER_ASSIGN_OR_RETURN(const auto certificate,
+                          pki::Certificate::Load(options_.cluster_tls.certificate));
+  certificate_expiry_[0] = certificate.not_after();
+  agents_ = std::make_unique<AgentPort>(
+      AgentPort::Options{.socket = {.port = Port::kAgents,
+                                    .tcp = options_.agents,
+                                    .tls = std::move(tls),
+                                    .handshake_timeout = options_.limits.handshake_timeout,
+                                    .spread_by_load = true},
+                         .transport = {.keepalive = options_.keepalive},
+                         .session = SessionOptions(),
+                         .identity_mode = options_.agent_identity,
+                         .grants = options_.grants,
+                         .server = options_.server},
+      shards_, limits_, registry_);
+  HAWSER_RETURN_IF_ERROR(agents_->Listen());
+  for (const std::string& address : agents_->addresses()) served_.push_back({"agents", address});
+  return absl::OkStatus();
+}
+
+absl::Status Hub::CreateFrontEnds() {
+  const auto socket = [this](Port port, const FrontEndOptions& front)
+      -> absl::StatusOr<SocketPort::Options> {
+    SocketPort::Options socket{.port = port,
+                               .tcp = front.tcp,
+                               .unix_path = front.unix_path,
+                               .replace_stale_socket = options_.delete_existing_uds,
+                               .handshake_timeout = options_.limits.handshake_timeout};
+    if (!front.tcp) return socket;
+    HAWSER_ASSIGN_OR_RETURN(socket.tls, LoadTls(options_, options_.server_tls, port));
+    HAWSER_ASSIGN_OR_RETURN(const auto certificate,
+                            pki::Certificate::Load(options_.server_tls.certificate));
+    certificate_expiry_[1] = certificate.not_after();
+    return socket;
+  };
+  if (options_.grpc.enabled()) {
+    GrpcFront::Options grpc;
+    HAWSER_ASSIGN_OR_RETURN(grpc.socket, socket(Port::kGrpc, options_.grpc));
+    grpc.socket.spread_by_load = true;
+    grpc.transport.keepalive = options_.frontend_keepalive;
+    grpc.transport.max_streams = static_cast<uint32_t>(options_.limits.streams_per_connection);
+    // What a client may have on its way for a connection that is not read.
+    grpc.transport.stream_window = static_cast<uint32_t>(options_.limits.max_window);
+    grpc.session = SessionOptions();
+    grpc.session.one_connection = true;
+    grpc.dial_timeout = options_.backend_dial_timeout;
+    grpc_ = std::make_unique<GrpcFront>(std::move(grpc), shards_, limits_, registry_);
+    HAWSER_RETURN_IF_ERROR(grpc_->Listen());
+    for (const std::string& address : grpc_->addresses()) served_.push_back({"grpc", address});
+  }
+  if (options_.http_connect.enabled()) {
+    ConnectFront::Options connect;
+    HAWSER_ASSIGN_OR_RETURN(connect.socket, socket(Port::kHttpConnect, options_.http_connect));
+    connect.head_timeout = options_.limits.request_head_timeout;
+    connect.dial_timeout = options_.backend_dial_timeout;
+    http_connect_ = std::make_unique<ConnectFront>(std::move(connect), shards_, limits_, registry_);
+    HAWSER_RETURN_IF_ERROR(http_connect_->Listen());
+    for (const std::string& address : http_connect_->addresses())
+      served_.push_back({"http-connect", address});
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Hub::CreateControl() {
+  if (options_.control_path.empty()) return absl::OkStatus();
+  HAWSER_ASSIGN_OR_RETURN(control_,
+                          control::Server::Start("unix:" + options_.control_path, control_state_));
+  served_.push_back({"control", control_->address()});
+  return absl::OkStatus();
+}
+
+absl::Status Hub::CreatePages() {
+  using Response = net::Http1Server::Response;
+  health_.Handle("/healthz", [](const std::string&) { return Response{.body = "ok\n"}; });
+  health_.Handle("/readyz", [this](const std::string& query) { return Ready(query); });
+  admin_.Handle("/metrics", [this](const std::string&) { return Metrics(); });
+  admin_.Handle("/debug/sessions", [this](const std::string&) {
+    return Response{.content_type = "application/json",
+                    .body = SessionsJson(TakeSnapshot(shards_).agents)};
+  });
+  admin_.Handle("/debug/connections", [this](const std::string&) {
+    return Response{.content_type = "application/json",
+                    .body = ConnectionsJson(ListConnections(shards_))};
+  });
+  HAWSER_ASSIGN_OR_RETURN(health_listener_, ListenForPages("health", options_.health, health_));
+  HAWSER_ASSIGN_OR_RETURN(admin_listener_, ListenForPages("admin", options_.admin, admin_));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<net::Listener>> Hub::ListenForPages(const char* what,
+                                                                   const base::HostPort& address,
+                                                                   net::Http1Server& server) {
+  auto listener = [&]() -> absl::StatusOr<std::unique_ptr<net::Listener>> {
+    HAWSER_ASSIGN_OR_RETURN(const auto endpoint, net::BindEndpoint(address.host, address.port));
+    return net::Listener::Tcp(loop_, endpoint);
+  }();
+  if (!listener.ok()) return base::Annotate(listener.status(), std::string("serve ") + what);
+  (*listener)->Start([&server](int fd) { server.Serve(fd); });
+  served_.push_back({what, (*listener)->address()});
+  return listener;
+}
+
+net::Http1Server::Response Hub::Ready(const std::string& query) const {
+  const Readiness readiness = CheckReadiness(registry_, draining_);
+  const bool verbose = query == "verbose" || query.starts_with("verbose=");
+  return {.status = readiness.ready ? 200 : 503,
+          .body = readiness.ready && !verbose ? "ok\n" : readiness.text};
+}
+
+net::Http1Server::Response Hub::Metrics() const {
+  const Snapshot snapshot = TakeSnapshot(shards_);
+  return {.content_type = "text/plain; version=0.0.4; charset=utf-8",
+          .body = MetricsText({.snapshot = snapshot,
+                               .registry = registry_,
+                               .limits = limits_,
+                               .queued_bytes = memory_.used(),
+                               .certificate_expiry = {certificate_expiry_[0],
+                                                      certificate_expiry_[1]}})};
+}
+
+void Hub::Run() {
+  agents_->Start();
+  if (grpc_ != nullptr) grpc_->Start();
+  if (http_connect_ != nullptr) http_connect_->Start();
+  loop_.Run();
+  Shutdown();
+}
+
+void Hub::Stop() {
+  loop_.Post([this] {
+    if (draining_) {
+      Finish();
+    } else {
+      Drain();
+    }
+  });
+}
+
+void Hub::StopOnSignals() {
+  signals_.add(SIGTERM);
+  signals_.add(SIGINT);
+  AwaitSignal();
+}
+
+void Hub::AwaitSignal() {
+  signals_.async_wait([this](asio::error_code error, int) {
+    if (error) return;
+    Stop();
+    AwaitSignal();
+  });
+}
+
+void Hub::Drain() {
+  draining_ = true;
+  LOG(INFO) << "stopping: " << limits_.count(Port::kGrpc) + limits_.count(Port::kHttpConnect)
+            << " client connections may end by themselves";
+  agents_->Stop();
+  if (grpc_ != nullptr) {
+    grpc_->Stop();
+    grpc_->GoAway();
+  }
+  if (http_connect_ != nullptr) http_connect_->Stop();
+  drain_deadline_.Set(options_.graceful_shutdown_timeout, [this] { Finish(); });
+  limits_.OnFrontEndsIdle([this] { loop_.Post([this] { Finish(); }); });
+}
+
+void Hub::Finish() {
+  LOG(INFO) << "stopped with " << limits_.count(Port::kGrpc) + limits_.count(Port::kHttpConnect)
+            << " client connections open";
+  loop_.Stop();
+}
+
+// Everything goes while the shards still run, and before what it uses.
+void Hub::Shutdown() {
+  control_.reset();
+  const auto close = [](auto& port) {
+    if (port == nullptr) return;
+    port->Stop();
+    port->Close();
+  };
+  close(agents_);
+  close(grpc_);
+  close(http_connect_);
+  for (const auto& shard : shards_) shard->Stop();
+}
+
+}  // namespace hawser::hub

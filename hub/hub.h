@@ -1,0 +1,102 @@
+// A hub process: ports, shards and what watches them.
+//
+//   auto hub = Hub::Create(options);
+//   (*hub)->Run();       // until Stop()
+//
+// The main thread runs a loop of its own for the health and admin ports and for stopping; it may
+// wait for the shards, which never wait for it.
+#pragma once
+
+#include <asio/signal_set.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "hub/agent_port.h"
+#include "hub/connect_front.h"
+#include "hub/connection_limits.h"
+#include "hub/control_state.h"
+#include "hub/grpc_front.h"
+#include "hub/options.h"
+#include "hub/session_registry.h"
+#include "hub/shard.h"
+#include "hub/snapshot.h"
+#include "lib/control/server.h"
+#include "lib/net/event_loop.h"
+#include "lib/net/http1_server.h"
+#include "lib/net/listener.h"
+#include "lib/tunnel/memory.h"
+
+namespace hawser::hub {
+
+class Hub {
+ public:
+  // Loads certificates and binds every port. Errors name the file or address.
+  static absl::StatusOr<std::unique_ptr<Hub>> Create(const Options& options);
+  Hub(const Hub&) = delete;
+  Hub& operator=(const Hub&) = delete;
+  ~Hub();
+
+  struct Served {
+    std::string what;  // "agents", "grpc", "http-connect", "health", "admin", "control"
+    std::string address;
+  };
+  const std::vector<Served>& served() const { return served_; }
+
+  // Serves on the calling thread and on the shards' until it was stopped.
+  void Run();
+  // First call: takes nothing new and lets open connections end, up to the deadline. Second call:
+  // ends at once. Any thread.
+  void Stop();
+  // SIGTERM and SIGINT call Stop().
+  void StopOnSignals();
+
+ private:
+  explicit Hub(const Options& options);
+
+  absl::Status CreateAgentPort();
+  absl::Status CreateFrontEnds();
+  absl::Status CreatePages();
+  absl::Status CreateControl();
+  tunnel::SessionOptions SessionOptions();
+  void AwaitSignal();
+  void Drain();
+  void Finish();
+  void Shutdown();
+
+  // A listener for pages on the main thread's loop.
+  absl::StatusOr<std::unique_ptr<net::Listener>> ListenForPages(const char* what,
+                                                                const base::HostPort& address,
+                                                                net::Http1Server& server);
+  net::Http1Server::Response Ready(const std::string& query) const;
+  net::Http1Server::Response Metrics() const;
+
+  const Options options_;
+  net::EventLoop loop_;  // the main thread's
+  // Outlive the shards, whose loops may still hold sockets on their way.
+  tunnel::MemoryBudget memory_;
+  SessionRegistry registry_;
+  ConnectionLimits limits_;
+  Shards shards_;
+  std::unique_ptr<AgentPort> agents_;
+  std::unique_ptr<GrpcFront> grpc_;
+  std::unique_ptr<ConnectFront> http_connect_;
+  net::Http1Server health_;
+  net::Http1Server admin_;
+  std::unique_ptr<net::Listener> health_listener_;
+  std::unique_ptr<net::Listener> admin_listener_;
+  ControlState control_state_;
+  std::unique_ptr<control::Server> control_;
+  std::optional<WallTime> certificate_expiry_[2];  // agents' port, front ends
+  std::vector<Served> served_;
+
+  // On the main thread:
+  asio::signal_set signals_;
+  base::Timer drain_deadline_;
+  bool draining_ = false;
+};
+
+}  // namespace hawser::hub

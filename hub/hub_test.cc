@@ -1,0 +1,557 @@
+// A whole hub over loopback with real TLS: agents and clients of both front ends.
+#include "hub/hub.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <openssl/ssl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <thread>
+
+#include "hub/test_peers.h"
+#include "hub/test_raw_client.h"
+#include "lib/base/host_port.h"
+#include "lib/testing/status_matchers.h"
+#include "lib/testing/test_certificates.h"
+
+namespace hawser::hub {
+namespace {
+
+using absl::StatusCode;
+using std::chrono::seconds;
+using ::testing::AllOf;
+using ::testing::AnyOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+using testing::IsOk;
+using testing::IsOkAndHolds;
+using testing::StatusIs;
+using tunnel::Hop;
+using tunnel::Reason;
+
+class HubTest : public ::testing::Test {
+ protected:
+  HubTest() {
+    const char* const base = std::getenv("TEST_TMPDIR");
+    std::string pattern = std::string(base != nullptr ? base : "/tmp") + "/hub.XXXXXX";
+    folder_ = mkdtemp(pattern.data());
+  }
+  ~HubTest() override {
+    StopHub();
+    std::filesystem::remove_all(folder_);
+  }
+
+  // Everything on ports of the system's choice and on Unix sockets, two shards.
+  Options DefaultOptions() {
+    Options options;
+    const base::HostPort any{"127.0.0.1", 0};
+    options.grpc = {.tcp = any, .unix_path = folder_ + "/grpc.sock"};
+    options.http_connect = {.tcp = any, .unix_path = folder_ + "/connect.sock"};
+    options.agents = options.health = options.admin = any;
+    options.server_tls = certificates_.HubFrontEnd();
+    options.cluster_tls = certificates_.HubAgentPort();
+    options.tls_min_version = TLS1_2_VERSION;
+    options.server = {"hub-1", 1};
+    options.agent_identity = AgentIdentityMode::kAuto;
+    options.strategies = {tunnel::Strategy::kDefault};
+    options.threads = 2;
+    options.keepalive = options.frontend_keepalive = seconds(15);
+    options.graceful_shutdown_timeout = seconds(20);
+    options.backend_dial_timeout = seconds(10);
+    options.limits = {.handshake_timeout = seconds(10),
+                      .request_head_timeout = seconds(10),
+                      .connections_per_address = 1000,
+                      .connections_per_identity = 1000,
+                      .streams_per_connection = 100,
+                      .pending_dials = 100,
+                      .descriptor_reserve = 16,
+                      .buffered_bytes = 64 * 1024 * 1024,
+                      .first_window = 64 * 1024,
+                      .max_window = 256 * 1024};
+    return options;
+  }
+
+  void StartHub(const Options& options) {
+    auto hub = Hub::Create(options);
+    ASSERT_THAT(hub, IsOk());
+    hub_ = *std::move(hub);
+    thread_ = std::thread([this] { hub_->Run(); });
+  }
+  void StartHub() { StartHub(DefaultOptions()); }
+  // Ends at once, whatever is open.
+  void StopHub() {
+    if (hub_ == nullptr) return;
+    hub_->Stop();
+    hub_->Stop();
+    AwaitStopped();
+  }
+  void AwaitStopped() {
+    thread_.join();
+    hub_.reset();
+  }
+
+  uint16_t PortOf(const std::string& what) {
+    for (const Hub::Served& served : hub_->served()) {
+      const auto address = base::ParseHostPort(served.address);
+      if (served.what == what && address.ok()) return address->port;
+    }
+    ADD_FAILURE() << "nothing serves " << what;
+    return 0;
+  }
+  HubAddress AgentsPort(const net::TlsFiles& files) { return {PortOf("agents"), files, ""}; }
+  HubAddress GrpcPort(const net::TlsFiles& files) { return {PortOf("grpc"), files, ""}; }
+  HubAddress GrpcSocket() { return {.unix_path = folder_ + "/grpc.sock"}; }
+
+  std::unique_ptr<TestAgent> StartAgent(const std::string& cluster, const std::string& id = "a1",
+                                        const std::string& identifiers = "") {
+    auto agent = std::make_unique<TestAgent>(TestAgent::Options{
+        AgentsPort(certificates_.Agent(cluster)), id, identifiers, false});
+    EXPECT_THAT(agent->Connected(), IsOkAndHolds(std::string("hub-1")));
+    return agent;
+  }
+
+  // The answer to a CONNECT, up to the end of its head when it is a success.
+  static std::string Connect(RawClient& client, const std::string& target) {
+    client.Send("CONNECT " + target + " HTTP/1.1\r\nHost: " + target + "\r\n\r\n");
+    const std::string head = client.ReadUntil("\r\n\r\n");
+    return head.starts_with("HTTP/1.1 200") ? head : head + client.ReadToEnd();
+  }
+  std::string Get(const std::string& what, const std::string& path) {
+    RawClient client(PortOf(what));
+    client.Send("GET " + path + " HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    return client.ReadToEnd();
+  }
+
+  static constexpr char kEstablished[] = "HTTP/1.1 200 Connection Established\r\n\r\n";
+
+  testing::TestCertificates certificates_;
+  std::string folder_;
+  std::unique_ptr<Hub> hub_;
+  std::thread thread_;
+};
+
+TEST_F(HubTest, ConnectOverUnixSocketReachesTheNamedCluster) {
+  StartHub();
+  // Several of each, so that sessions live on both shards.
+  const auto paris = StartAgent("paris", "p"), tokyo = StartAgent("tokyo", "t");
+  const auto rome = StartAgent("rome", "r");
+  for (const auto& [cluster, answer] :
+       {std::pair("paris", "p"), std::pair("tokyo", "t"), std::pair("ROME.", "r")}) {
+    RawClient client(folder_ + "/connect.sock");
+    EXPECT_EQ(Connect(client, std::string("name.default.svc.") + cluster + ":80"), kEstablished);
+    EXPECT_EQ(client.ReadToEnd(), answer) << "no stray byte, and the target's end";
+  }
+  EXPECT_THAT(paris->dials(), ElementsAre("name.default.svc.paris:80"))
+      << "the address goes to the agent unchanged";
+}
+
+TEST_F(HubTest, ConnectOverTlsEchoes) {
+  StartHub();
+  const auto agents = {StartAgent("paris", "1"), StartAgent("paris", "2")};
+  for (const char* alpn : {"", "http/1.1"}) {
+    for (int i = 0; i < 2; ++i) {  // one replica after the other
+      RawClient client(PortOf("http-connect"), certificates_.Client("ann"), alpn);
+      ASSERT_TRUE(client.ok());
+      ASSERT_EQ(Connect(client, "echo.paris:7"), kEstablished);
+      client.Send("hello");
+      EXPECT_EQ(client.ReadUntil("hello"), "hello");
+      client.FinishSending();
+      EXPECT_EQ(client.ReadToEnd(), "");
+    }
+  }
+  for (const auto& agent : agents) EXPECT_TRUE(agent->AwaitOpen(0));
+}
+
+TEST_F(HubTest, BytesSentWithTheRequestAreNotLost) {
+  StartHub();
+  const auto paris = StartAgent("paris");
+  for (const size_t size : {5, 10'000}) {  // within and beyond what travels with a dial
+    RawClient client(folder_ + "/connect.sock");
+    const std::string early(size, 'e');
+    client.Send("CONNECT echo.paris:7 HTTP/1.1\r\n\r\n" + early);
+    client.FinishSending();
+    EXPECT_EQ(client.ReadToEnd(), kEstablished + early);
+  }
+}
+
+TEST_F(HubTest, PlainAgentsWorkToo) {
+  StartHub();
+  TestAgent agent({.hub = AgentsPort(certificates_.Agent("paris")), .plain = true});
+  ASSERT_THAT(agent.Connected(), IsOk());
+  RawClient client(folder_ + "/connect.sock");
+  ASSERT_EQ(Connect(client, "echo.paris:7"), kEstablished);
+  client.Send("hello");
+  EXPECT_EQ(client.ReadUntil("hello"), "hello");
+  TestClient grpc(GrpcSocket());
+  ASSERT_THAT(grpc.Connected(), IsOk());
+  const auto tunnel = grpc.Dial("echo.paris:7");
+  ASSERT_EQ(tunnel->Dialled(), std::nullopt);
+  tunnel->Send("hello");
+  EXPECT_TRUE(tunnel->AwaitReceived("hello"));
+}
+
+TEST_F(HubTest, ConnectFailuresSayWhy) {
+  StartHub();
+  const auto paris = StartAgent("paris");
+  const auto answer = [this](const std::string& target) {
+    RawClient client(folder_ + "/connect.sock");
+    return Connect(client, target);
+  };
+  EXPECT_THAT(answer("refused.paris:80"),
+              AllOf(StartsWith("HTTP/1.1 502 Bad Gateway\r\n"), HasSubstr("Connection: close\r\n"),
+                    HasSubstr("Hawser-Reason: refused\r\nHawser-Hop: target\r\n"),
+                    HasSubstr("dial tcp refused.paris:80: connection refused")));
+  EXPECT_THAT(answer("web.rome:80"),
+              AllOf(StartsWith("HTTP/1.1 503 Service Unavailable\r\n"),
+                    HasSubstr("Hawser-Reason: no_agent\r\nHawser-Hop: hub\r\n"),
+                    HasSubstr("no agent available for \"web.rome\"")));
+  EXPECT_THAT(answer("10.0.0.1:80"), StartsWith("HTTP/1.1 503"));
+  EXPECT_THAT(answer("web.paris"), StartsWith("HTTP/1.1 400"));
+}
+
+TEST_F(HubTest, OnlyConnectIsServed) {
+  StartHub();
+  RawClient client(folder_ + "/connect.sock");
+  client.Send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(client.ReadToEnd(),
+              AllOf(StartsWith("HTTP/1.1 405 Method Not Allowed\r\n"),
+                    HasSubstr("this proxy only supports CONNECT passthrough")));
+  RawClient garbage(folder_ + "/connect.sock");
+  garbage.Send("\x16\x03\x01 garbage\r\n\r\n");
+  EXPECT_THAT(garbage.ReadToEnd(), StartsWith("HTTP/1.1 400"));
+  RawClient endless(folder_ + "/connect.sock");
+  endless.Send("CONNECT a.b:1 HTTP/1.1\r\nX: " + std::string(64 * 1024, 'x'));
+  EXPECT_THAT(endless.ReadToEnd(), StartsWith("HTTP/1.1 431"));
+}
+
+TEST_F(HubTest, SlowHeadsAreCutOff) {
+  Options options = DefaultOptions();
+  options.limits.request_head_timeout = std::chrono::milliseconds(50);
+  StartHub(options);
+  RawClient client(folder_ + "/connect.sock");
+  client.Send("CONNECT web.paris:80 HT");
+  EXPECT_THAT(client.ReadToEnd(), StartsWith("HTTP/1.1 408"));
+}
+
+TEST_F(HubTest, GrpcCarriesBytesAndEndsBothWays) {
+  StartHub();
+  const auto paris = StartAgent("paris"), tokyo = StartAgent("tokyo");
+  for (const HubAddress& front : {GrpcSocket(), GrpcPort(certificates_.Client("ann"))}) {
+    TestClient client(front);
+    ASSERT_THAT(client.Connected(), IsOk());
+    // Both clusters: one session shares the client's shard, the other does not.
+    for (const char* cluster : {"paris", "tokyo"}) {
+      const auto tunnel = client.Dial(std::string("echo.") + cluster + ":7");
+      ASSERT_EQ(tunnel->Dialled(), std::nullopt);
+      const std::string bytes(3'000'000, 'b');
+      tunnel->Send(bytes);
+      EXPECT_TRUE(tunnel->AwaitReceived(bytes));
+      tunnel->Finish();
+      EXPECT_TRUE(tunnel->AwaitEnd());
+      EXPECT_EQ(tunnel->Closed(), std::nullopt);
+    }
+  }
+  EXPECT_TRUE(paris->AwaitOpen(0));
+  EXPECT_TRUE(tokyo->AwaitOpen(0));
+}
+
+TEST_F(HubTest, GrpcFailuresSayWhy) {
+  StartHub();
+  const auto paris = StartAgent("paris");
+  TestClient client(GrpcSocket());
+  ASSERT_THAT(client.Connected(), IsOk());
+  const auto refused = client.Dial("refused.paris:80")->Dialled();
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(refused->reason, Reason::kRefused);
+  EXPECT_EQ(refused->hop, Hop::kTarget);
+  const auto unknown = client.Dial("web.rome:80")->Dialled();
+  ASSERT_TRUE(unknown);
+  EXPECT_EQ(unknown->reason, Reason::kNoAgent);
+  EXPECT_THAT(unknown->text, HasSubstr("web.rome"));
+  const auto malformed = client.Dial("nowhere")->Dialled();
+  ASSERT_TRUE(malformed);
+  EXPECT_EQ(malformed->reason, Reason::kProtocolError);
+}
+
+TEST_F(HubTest, ForeignNamesAreRefused) {
+  StartHub();
+  TestAgent impostor(
+      {.hub = AgentsPort(certificates_.Agent("paris")), .identifiers = "host=tokyo"});
+  EXPECT_THAT(impostor.Connected(),
+              StatusIs(StatusCode::kPermissionDenied,
+                       HasSubstr("cluster paris, but it announced host=tokyo")));
+  impostor.Ended().IgnoreError();
+  EXPECT_THAT(Get("admin", "/metrics"),
+              HasSubstr("hawser_refused_agents_total{reason=\"foreign_name\"} 1"));
+  RawClient client(folder_ + "/connect.sock");
+  EXPECT_THAT(Connect(client, "web.tokyo:80"), StartsWith("HTTP/1.1 503"));
+}
+
+TEST_F(HubTest, CertificateModeRefusesUnnamedAgents) {
+  Options options = DefaultOptions();
+  options.agent_identity = AgentIdentityMode::kCertificate;
+  StartHub(options);
+  TestAgent agent({.hub = AgentsPort(certificates_.AgentWithoutIdentity())});
+  EXPECT_THAT(agent.Connected(), StatusIs(StatusCode::kPermissionDenied, HasSubstr("no cluster")));
+}
+
+TEST_F(HubTest, ClaimedNamesAreClosedToAssertedAgents) {
+  StartHub();
+  TestAgent asserted({.hub = AgentsPort(certificates_.AgentWithoutIdentity()),
+                      .agent_id = "impostor",
+                      .identifiers = "host=paris&default-route=true"});
+  ASSERT_THAT(asserted.Connected(), IsOk());
+  auto paris = StartAgent("paris", "genuine");
+  const auto ask = [this](const std::string& target) {
+    RawClient client(folder_ + "/connect.sock");
+    const std::string answer = Connect(client, target);
+    return answer == kEstablished ? client.ReadToEnd() : answer;
+  };
+  EXPECT_EQ(ask("name.paris:80"), "genuine");
+  EXPECT_EQ(ask("name.elsewhere:80"), "impostor");
+  paris->Lose();
+  paris->Ended().IgnoreError();
+  std::string answer;
+  do {
+    answer = ask("name.paris:80");
+  } while (answer.find("agent_lost") != std::string::npos);  // until the hub has noticed
+  EXPECT_THAT(answer, HasSubstr("no_agent"));
+}
+
+TEST_F(HubTest, StrangersDoNotGetIn) {
+  StartHub();
+  for (const net::TlsFiles& files :
+       {certificates_.ForeignAgent("paris"), certificates_.ExpiredAgent("paris"),
+        certificates_.Client("ann")}) {
+    TestAgent agent({.hub = AgentsPort(files)});
+    EXPECT_FALSE(agent.Connected().ok());
+  }
+  // An agent's certificate opens no front end.
+  RawClient client(PortOf("http-connect"), certificates_.Agent("paris"), "");
+  EXPECT_EQ(Connect(client, "web.paris:80"), "");
+  EXPECT_THAT(Get("admin", "/metrics"), HasSubstr("hawser_failed_handshakes_total"));
+}
+
+TEST_F(HubTest, LostAgentFailsItsDialsAtOnce) {
+  StartHub();
+  const auto paris = StartAgent("paris");
+  RawClient client(folder_ + "/connect.sock");
+  client.Send("CONNECT silent.paris:80 HTTP/1.1\r\n\r\n");
+  TestClient grpc(GrpcSocket());
+  ASSERT_THAT(grpc.Connected(), IsOk());
+  const auto tunnel = grpc.Dial("silent.paris:80");
+  ASSERT_TRUE(paris->AwaitDials(2));
+  paris->Lose();
+  EXPECT_THAT(client.ReadToEnd(), AllOf(StartsWith("HTTP/1.1 502"), HasSubstr("agent_lost")));
+  const auto failure = tunnel->Dialled();
+  ASSERT_TRUE(failure);
+  EXPECT_EQ(failure->reason, Reason::kAgentLost);
+}
+
+TEST_F(HubTest, AnotherReplicaIsTriedWhenOneIsLost) {
+  StartHub();
+  auto first = StartAgent("paris", "1");
+  RawClient client(folder_ + "/connect.sock");
+  client.Send("CONNECT silent.paris:80 HTTP/1.1\r\n\r\n");
+  TestClient grpc(GrpcSocket());
+  ASSERT_THAT(grpc.Connected(), IsOk());
+  const auto tunnel = grpc.Dial("silent.paris:80");
+  ASSERT_TRUE(first->AwaitDials(2));
+  const auto second = StartAgent("paris", "2");
+  first->Lose();
+  EXPECT_TRUE(second->AwaitDials(2));
+  second->Lose();
+  EXPECT_THAT(client.ReadToEnd(), HasSubstr("agent_lost")) << "once only";
+  EXPECT_TRUE(tunnel->Dialled());
+}
+
+TEST_F(HubTest, LostAgentEndsItsConnections) {
+  StartHub();
+  const auto paris = StartAgent("paris");
+  RawClient client(folder_ + "/connect.sock");
+  ASSERT_EQ(Connect(client, "echo.paris:7"), kEstablished);
+  TestClient grpc(GrpcSocket());
+  ASSERT_THAT(grpc.Connected(), IsOk());
+  const auto tunnel = grpc.Dial("echo.paris:7");
+  ASSERT_EQ(tunnel->Dialled(), std::nullopt);
+  paris->Lose();
+  EXPECT_EQ(client.ReadToEnd(), "");
+  const auto failure = tunnel->Closed();
+  ASSERT_TRUE(failure);
+  EXPECT_EQ(failure->reason, Reason::kAgentLost);
+}
+
+TEST_F(HubTest, DialsHaveADeadline) {
+  Options options = DefaultOptions();
+  options.backend_dial_timeout = std::chrono::milliseconds(50);
+  StartHub(options);
+  const auto paris = StartAgent("paris");
+  RawClient client(folder_ + "/connect.sock");
+  EXPECT_THAT(Connect(client, "silent.paris:80"),
+              AllOf(StartsWith("HTTP/1.1 504"), HasSubstr("timed_out")));
+  EXPECT_TRUE(paris->AwaitCancelled(1));
+}
+
+TEST_F(HubTest, ClientsThatHangUpLeaveNoDial) {
+  StartHub();
+  const auto paris = StartAgent("paris");
+  {
+    RawClient client(folder_ + "/connect.sock");
+    client.Send("CONNECT silent.paris:80 HTTP/1.1\r\n\r\n");
+    ASSERT_TRUE(paris->AwaitDials(1));
+  }
+  EXPECT_TRUE(paris->AwaitCancelled(1));
+  {
+    RawClient client(PortOf("http-connect"), certificates_.Client("ann"), "");
+    client.Send("CONNECT silent.paris:80 HTTP/1.1\r\n\r\n");
+    ASSERT_TRUE(paris->AwaitDials(2));
+  }
+  EXPECT_TRUE(paris->AwaitCancelled(2));
+  TestClient grpc(GrpcSocket());
+  ASSERT_THAT(grpc.Connected(), IsOk());
+  const auto tunnel = grpc.Dial("silent.paris:80");
+  ASSERT_TRUE(paris->AwaitDials(3));
+  tunnel->Cancel();
+  EXPECT_TRUE(paris->AwaitCancelled(3));
+}
+
+TEST_F(HubTest, PendingDialsAreLimited) {
+  Options options = DefaultOptions();
+  options.limits.pending_dials = 1;
+  StartHub(options);
+  const auto paris = StartAgent("paris");
+  RawClient first(folder_ + "/connect.sock");
+  first.Send("CONNECT silent.paris:80 HTTP/1.1\r\n\r\n");
+  ASSERT_TRUE(paris->AwaitDials(1));
+  RawClient second(folder_ + "/connect.sock");
+  EXPECT_THAT(Connect(second, "echo.paris:7"),
+              AllOf(StartsWith("HTTP/1.1 503"), HasSubstr("overloaded")));
+}
+
+TEST_F(HubTest, ConnectionsOfOneIdentityAreLimited) {
+  Options options = DefaultOptions();
+  options.limits.connections_per_identity = 1;
+  StartHub(options);
+  const auto paris = StartAgent("paris");
+  RawClient first(folder_ + "/connect.sock");
+  ASSERT_EQ(Connect(first, "echo.paris:7"), kEstablished);
+  RawClient second(folder_ + "/connect.sock");
+  EXPECT_EQ(Connect(second, "echo.paris:7"), "");
+  RawClient other(PortOf("http-connect"), certificates_.Client("ann"), "");
+  EXPECT_EQ(Connect(other, "echo.paris:7"), kEstablished);
+}
+
+TEST_F(HubTest, DrainingAgentsAreTheLastResort) {
+  StartHub();
+  const auto first = StartAgent("paris", "1"), second = StartAgent("paris", "2");
+  first->Drain();
+  TestClient client(GrpcSocket());
+  ASSERT_THAT(client.Connected(), IsOk());
+  // The hub has read the DRAIN when it answers what was sent behind it.
+  while (Get("admin", "/debug/sessions").find("\"draining\": true") == std::string::npos) {
+  }
+  for (int i = 0; i < 4; ++i) EXPECT_TRUE(client.Dial("name.paris:80")->AwaitReceived("2"));
+  second->Lose();
+  while (!client.Dial("name.paris:80")->AwaitReceived("1")) {
+  }
+}
+
+TEST_F(HubTest, ReadinessFollowsTheAgents) {
+  StartHub();
+  EXPECT_THAT(Get("health", "/healthz"), StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(Get("health", "/readyz"),
+              AllOf(StartsWith("HTTP/1.1 503"), HasSubstr("no agent is connected")));
+  const auto paris = StartAgent("paris");
+  EXPECT_THAT(Get("health", "/readyz"), StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(Get("health", "/readyz?verbose"), HasSubstr("[+]agents ok"));
+}
+
+TEST_F(HubTest, MetricsAndListingsShowWhatGoesOn) {
+  StartHub();
+  const auto paris = StartAgent("paris");
+  TestClient client(GrpcSocket());
+  ASSERT_THAT(client.Connected(), IsOk());
+  const auto tunnel = client.Dial("echo.paris:7");
+  ASSERT_EQ(tunnel->Dialled(), std::nullopt);
+  tunnel->Send("hello");
+  ASSERT_TRUE(tunnel->AwaitReceived("hello"));
+  const std::string metrics = Get("admin", "/metrics");
+  for (const char* line :
+       {"konnectivity_network_proxy_server_dial_duration_seconds_count 1",
+        "konnectivity_network_proxy_server_grpc_connections{service_method=\"Proxy\"} 1",
+        "konnectivity_network_proxy_server_ready_backend_connections 1",
+        "konnectivity_network_proxy_server_established_connections 1",
+        "konnectivity_network_proxy_server_pending_backend_dials 0",
+        "stream_packets_total{segment=\"from_client\",packet_type=\"DIAL_REQ\"} 1",
+        "stream_packets_total{segment=\"to_agent\",packet_type=\"DATA\"} 1",
+        "hawser_bytes_total{cluster=\"paris\",direction=\"to_agent\"} 5",
+        "hawser_sessions{cluster=\"paris\"} 1", "hawser_certificate_expiry_seconds",
+        "hawser_build_info"})
+    EXPECT_THAT(metrics, HasSubstr(line));
+  EXPECT_THAT(Get("admin", "/debug/sessions"),
+              AllOf(HasSubstr("\"cluster\": \"paris\""), HasSubstr("\"connections\": 1"),
+                    HasSubstr("early,fin,reason,window")));
+  EXPECT_THAT(Get("admin", "/debug/connections"), HasSubstr("\"bytes_to_target\": 5"));
+}
+
+TEST_F(HubTest, StopWaitsForOpenConnections) {
+  StartHub();
+  const auto paris = StartAgent("paris");
+  RawClient raw(folder_ + "/connect.sock");
+  ASSERT_EQ(Connect(raw, "echo.paris:7"), kEstablished);
+  TestClient grpc(GrpcSocket());
+  ASSERT_THAT(grpc.Connected(), IsOk());
+  const auto tunnel = grpc.Dial("echo.paris:7");
+  ASSERT_EQ(tunnel->Dialled(), std::nullopt);
+  hub_->Stop();
+  while (Get("health", "/readyz").find("the hub is stopping") == std::string::npos) {
+  }
+  tunnel->Send("still here");
+  EXPECT_TRUE(tunnel->AwaitReceived("still here"));
+  raw.Send("still here");
+  EXPECT_EQ(raw.ReadUntil("here"), "still here");
+  tunnel->Finish();
+  EXPECT_EQ(tunnel->Closed(), std::nullopt);
+  EXPECT_THAT(grpc.Ended(), StatusIs(StatusCode::kUnavailable, HasSubstr("goaway")));
+  raw.FinishSending();
+  EXPECT_EQ(raw.ReadToEnd(), "");
+  AwaitStopped();
+}
+
+TEST_F(HubTest, StopHasADeadline) {
+  Options options = DefaultOptions();
+  options.graceful_shutdown_timeout = std::chrono::milliseconds(50);
+  StartHub(options);
+  const auto paris = StartAgent("paris");
+  RawClient client(folder_ + "/connect.sock");
+  ASSERT_EQ(Connect(client, "echo.paris:7"), kEstablished);
+  hub_->Stop();
+  AwaitStopped();
+  EXPECT_EQ(client.ReadToEnd(), "");
+}
+
+TEST_F(HubTest, PortsInUseAreNamed) {
+  StartHub();
+  Options options = DefaultOptions();
+  options.agents.port = PortOf("agents");
+  EXPECT_THAT(Hub::Create(options),
+              StatusIs(StatusCode::kAlreadyExists,
+                       AllOf(HasSubstr("serve agents"), HasSubstr("127.0.0.1:"))));
+  EXPECT_THAT(Hub::Create(DefaultOptions()),
+              StatusIs(StatusCode::kAlreadyExists, HasSubstr("grpc.sock")));
+}
+
+TEST_F(HubTest, MissingFilesAreNamed) {
+  Options options = DefaultOptions();
+  options.cluster_tls.certificate = folder_ + "/missing.crt";
+  EXPECT_THAT(Hub::Create(options), StatusIs(StatusCode::kNotFound, HasSubstr("missing.crt")));
+}
+
+}  // namespace
+}  // namespace hawser::hub

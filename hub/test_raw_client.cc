@@ -1,0 +1,101 @@
+#include "hub/test_raw_client.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <glog/logging.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "lib/net/dialer.h"
+
+namespace hawser::hub {
+namespace {
+
+const std::string& HubName() {
+  static const auto* const name = new std::string("127.0.0.1");
+  return *name;
+}
+
+// A read that takes longer is a failed test.
+void LimitReads(int fd) {
+  const timeval limit{20, 0};
+  CHECK_EQ(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)), 0);
+}
+
+}  // namespace
+
+RawClient::RawClient(uint16_t port) : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  PCHECK(connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0);
+  LimitReads(fd_);
+}
+
+RawClient::RawClient(const std::string& unix_path) {
+  const auto fd = net::ConnectUnix(unix_path);
+  CHECK(fd.ok()) << fd.status();
+  fd_ = *fd;
+  PCHECK(fcntl(fd_, F_SETFL, fcntl(fd_, F_GETFL) & ~O_NONBLOCK) == 0);
+  LimitReads(fd_);
+}
+
+RawClient::RawClient(uint16_t port, const net::TlsFiles& files, const std::string& alpn)
+    : RawClient(port) {
+  net::TlsOptions options{.files = files, .require_alpn = false};
+  if (!alpn.empty()) options.alpn = {alpn};
+  auto context = net::TlsContext::Client(options);
+  CHECK(context.ok()) << context.status();
+  context_ = *std::move(context);
+  ssl_ = SSL_new(context_->get());
+  context_->NameSessions(ssl_, HubName());
+  if (alpn.empty()) SSL_set_alpn_protos(ssl_, nullptr, 0);
+  SSL_set_fd(ssl_, fd_);
+  ok_ = SSL_connect(ssl_) == 1;
+}
+
+RawClient::~RawClient() {
+  if (ssl_ != nullptr) {
+    if (ok_) SSL_shutdown(ssl_);
+    SSL_free(ssl_);
+  }
+  close(fd_);
+}
+
+void RawClient::Send(const std::string& bytes) {
+  const int size = static_cast<int>(bytes.size());
+  const auto sent = ssl_ != nullptr ? SSL_write(ssl_, bytes.data(), size)
+                                    : send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  if (sent != size) ok_ = false;
+}
+
+void RawClient::FinishSending() {
+  if (ssl_ != nullptr) {
+    SSL_shutdown(ssl_);
+  } else {
+    shutdown(fd_, SHUT_WR);
+  }
+}
+
+int RawClient::ReadSome(char* buffer, int size) {
+  return ssl_ != nullptr ? SSL_read(ssl_, buffer, size)
+                         : static_cast<int>(recv(fd_, buffer, size, 0));
+}
+
+std::string RawClient::ReadUntil(const std::string& end) {
+  std::string bytes;
+  char buffer[4096];
+  // Byte by byte before an end that is waited for, so that nothing behind it is swallowed.
+  const int step = end.empty() ? static_cast<int>(sizeof(buffer)) : 1;
+  while (end.empty() || !bytes.ends_with(end)) {
+    const int count = ReadSome(buffer, step);
+    if (count <= 0) break;
+    bytes.append(buffer, count);
+  }
+  return bytes;
+}
+
+}  // namespace hawser::hub

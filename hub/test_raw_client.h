@@ -1,0 +1,40 @@
+// A blocking client that sends the bytes it is told: over TLS, plain TCP or a Unix socket.
+#pragma once
+
+#include <openssl/ssl.h>
+
+#include <memory>
+#include <string>
+
+#include "lib/net/tls_context.h"
+
+namespace hawser::hub {
+
+class RawClient {
+ public:
+  // Plain TCP to this machine.
+  explicit RawClient(uint16_t port);
+  explicit RawClient(const std::string& unix_path);
+  // TLS; `alpn` may be empty. The handshake may fail: see ok().
+  RawClient(uint16_t port, const net::TlsFiles& files, const std::string& alpn);
+  RawClient(const RawClient&) = delete;
+  RawClient& operator=(const RawClient&) = delete;
+  ~RawClient();
+
+  bool ok() const { return ok_; }
+  void Send(const std::string& bytes);
+  void FinishSending();
+  // Reads until `end` was read; what came before the connection ended otherwise.
+  std::string ReadUntil(const std::string& end);
+  std::string ReadToEnd() { return ReadUntil(""); }
+
+ private:
+  int ReadSome(char* buffer, int size);
+
+  int fd_ = -1;
+  SSL* ssl_ = nullptr;
+  std::shared_ptr<net::TlsContext> context_;
+  bool ok_ = true;
+};
+
+}  // namespace hawser::hub
