@@ -14,6 +14,7 @@ namespace {
 
 using ::hawser::testing::IsOk;
 using ::hawser::testing::LoopbackPeer;
+using ::hawser::testing::RunReady;
 using ::hawser::testing::RunUntil;
 using ::hawser::testing::StatusIs;
 using ::hawser::testing::TcpPair;
@@ -33,11 +34,6 @@ class BytePumpTest : public ::testing::Test {
                                          result_ = status;
                                          pump_.reset();
                                        });
-  }
-
-  void RunUntilIdle() {
-    while (loop_.io().poll() > 0) {
-    }
   }
 
   EventLoop loop_;
@@ -86,7 +82,7 @@ TEST_F(BytePumpTest, WaitsForASlowReader) {
   right_->ReadAtMost(0);
   left_->Send(bytes);
   left_->Finish();
-  RunUntilIdle();
+  RunReady(loop_);
   EXPECT_FALSE(left_->sent());
   // The other direction does not wait.
   right_->Send("hello");

@@ -25,7 +25,6 @@ namespace hawser::testing {
 template <typename Done>
 void RunUntil(net::EventLoop& loop, Done done) {
   loop.io().restart();  // it stops when it runs out of work
-  loop.io().restart();  // it stops whenever nothing is pending
   const auto work = asio::make_work_guard(loop.io());
   while (!done()) loop.io().run_one();
 }
