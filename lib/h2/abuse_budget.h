@@ -13,9 +13,9 @@ namespace hawser::h2 {
 class AbuseBudget {
  public:
   struct Limits {
-    double burst = 1000;             // tokens held at most, and at the start
-    double per_second = 100;         // tokens that come back with time
-    double per_sent_data_frame = 10; // and with productive work
+    double burst = 1000;              // tokens held at most, and at the start
+    double per_second = 100;          // tokens that come back with time
+    double per_sent_data_frame = 10;  // and with productive work
   };
 
   AbuseBudget(const Limits& limits, base::Time now);

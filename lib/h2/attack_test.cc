@@ -139,10 +139,10 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         Violation{"OversizedFrame", Number(65536, 3) + Number(kData, 1) + Number(0, 5),
                   absl::StatusCode::kInternal, "FRAME_SIZE_ERROR"},
-        Violation{"DataOnAnIdleStream", Frame(kData, kNoFlags, 7, "x"),
-                  absl::StatusCode::kInternal, "PROTOCOL_ERROR"},
-        Violation{"DataOnStreamZero", Frame(kData, kNoFlags, 0, "x"),
-                  absl::StatusCode::kInternal, "PROTOCOL_ERROR"},
+        Violation{"DataOnAnIdleStream", Frame(kData, kNoFlags, 7, "x"), absl::StatusCode::kInternal,
+                  "PROTOCOL_ERROR"},
+        Violation{"DataOnStreamZero", Frame(kData, kNoFlags, 0, "x"), absl::StatusCode::kInternal,
+                  "PROTOCOL_ERROR"},
         Violation{"EvenStreamId", Frame(kHeaders, kEndHeaders, 2, RequestFields()),
                   absl::StatusCode::kInternal, "HEADERS"},
         Violation{"BrokenHpack", Frame(kHeaders, kEndHeaders, 3, "\xff\xff\xff\xff\xff\xff"),
@@ -155,8 +155,7 @@ INSTANTIATE_TEST_SUITE_P(
         Violation{"ConnectionWindowOverflow",
                   Frame(kWindowUpdate, kNoFlags, 0, Number(0x7fffffff, 4)),
                   absl::StatusCode::kInternal, "WINDOW_UPDATE"},
-        Violation{"StreamWindowOverflow",
-                  Frame(kWindowUpdate, kNoFlags, 1, Number(0x7fffffff, 4)),
+        Violation{"StreamWindowOverflow", Frame(kWindowUpdate, kNoFlags, 1, Number(0x7fffffff, 4)),
                   absl::StatusCode::kInternal, "WINDOW_UPDATE"},
         Violation{"WindowUpdateOfNothing", Frame(kWindowUpdate, kNoFlags, 1, Number(0, 4)),
                   absl::StatusCode::kInternal, "WINDOW_UPDATE"},
@@ -203,8 +202,8 @@ TEST(GarbageTest, IsNotHttp2) {
 // What is said again and again, until it is too much.
 struct Flood {
   const char* name;
-  std::string first;                         // after the preface
-  std::function<std::string(uint32_t)> unit; // for 0, 1, 2, ...
+  std::string first;                          // after the preface
+  std::function<std::string(uint32_t)> unit;  // for 0, 1, 2, ...
   const char* reason;
 };
 
@@ -226,8 +225,9 @@ TEST_P(FloodTest, EndsSoonWithLittleMemory) {
 TEST_P(FloodTest, EndsSoonWhenNothingIsRead) {
   Attack attack;
   uint32_t count = 0;
-  attack.Run(Preface() + GetParam().first, [&] { return GetParam().unit(count++); }, 64 << 20,
-             /*reads=*/false);
+  attack.Run(
+      Preface() + GetParam().first, [&] { return GetParam().unit(count++); }, 64 << 20,
+      /*reads=*/false);
   ASSERT_TRUE(attack.closed.has_value());
   EXPECT_LT(attack.memory(), kMaxMemory);
   attack.ExpectHonestPeerUnharmed();
@@ -242,8 +242,8 @@ std::string BigTableHeaders() {
 INSTANTIATE_TEST_SUITE_P(
     Frames, FloodTest,
     ::testing::Values(
-        Flood{"RapidReset", "",
-              [](uint32_t i) { return Request(2 * i + 1) + Reset(2 * i + 1); }, "RST_STREAM"},
+        Flood{"RapidReset", "", [](uint32_t i) { return Request(2 * i + 1) + Reset(2 * i + 1); },
+              "RST_STREAM"},
         Flood{"Ping", "", [](uint32_t) { return Frame(kPing, kNoFlags, 0, "12345678"); }, "PING"},
         Flood{"PingAnswers", "", [](uint32_t) { return Frame(kPing, kAck, 0, "12345678"); },
               "PING answer"},
@@ -252,9 +252,10 @@ INSTANTIATE_TEST_SUITE_P(
               "SETTINGS"},
         Flood{"EmptyData", Request(1), [](uint32_t) { return Frame(kData, kNoFlags, 1, ""); },
               "empty DATA"},
-        Flood{"PaddedEmptyData", Request(1),
-              [](uint32_t) { return Frame(kData, kPadded, 1, Number(9, 1) + std::string(9, '\0')); },
-              "empty DATA"},
+        Flood{
+            "PaddedEmptyData", Request(1),
+            [](uint32_t) { return Frame(kData, kPadded, 1, Number(9, 1) + std::string(9, '\0')); },
+            "empty DATA"},
         Flood{"WindowUpdate", "",
               [](uint32_t) { return Frame(kWindowUpdate, kNoFlags, 0, Number(1, 4)); },
               "WINDOW_UPDATE"},
@@ -271,8 +272,7 @@ INSTANTIATE_TEST_SUITE_P(
                 return Frame(kHeaders, kEndHeaders | kEndStream, 2 * i + 1, RequestFields("GET"));
               },
               "refused"},
-        Flood{"StreamsOverTheLimit", "", [](uint32_t i) { return Request(2 * i + 1); },
-              "refused"},
+        Flood{"StreamsOverTheLimit", "", [](uint32_t i) { return Request(2 * i + 1); }, "refused"},
         Flood{"HpackBomb", BigTableHeaders(),
               [](uint32_t i) {
                 // 62: the entry of 4 KB, 15,000 times in one frame.

@@ -36,9 +36,8 @@ absl::Status Deframer::ParsePrefix(size_t& size) const {
                              static_cast<uint32_t>(prefix_[2]) << 16 |
                              static_cast<uint32_t>(prefix_[3]) << 8 | prefix_[4];
   if (announced > max_message_) {
-    return absl::ResourceExhaustedError("peer announced a message of " +
-                                        std::to_string(announced) + " bytes, limit " +
-                                        std::to_string(max_message_));
+    return absl::ResourceExhaustedError("peer announced a message of " + std::to_string(announced) +
+                                        " bytes, limit " + std::to_string(max_message_));
   }
   size = announced;
   return absl::OkStatus();

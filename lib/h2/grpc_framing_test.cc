@@ -95,8 +95,8 @@ TEST(DeframerTest, RefusesUnknownFlags) {
 TEST(DeframerTest, RefusesLongMessagesByTheirPrefix) {
   Collector collector;
   EXPECT_TRUE(FeedAll(Framed(std::string(kMaxMessage, 'x')), collector).ok());
-  const absl::Status status = FeedAll(Framed(std::string(kMaxMessage + 1, 'x')).substr(0, 5),
-                                      collector);
+  const absl::Status status =
+      FeedAll(Framed(std::string(kMaxMessage + 1, 'x')).substr(0, 5), collector);
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << status;
   EXPECT_EQ(FeedAll(std::string("\0\xff\xff\xff\xff", 5), collector).code(),
             absl::StatusCode::kResourceExhausted);
@@ -105,8 +105,7 @@ TEST(DeframerTest, RefusesLongMessagesByTheirPrefix) {
 TEST(DeframerTest, StopsAtTheSinksErrors) {
   Collector collector;
   collector.start_result = absl::DataLossError("start");
-  EXPECT_EQ(FeedAll(Framed("abc") + Framed("def"), collector).code(),
-            absl::StatusCode::kDataLoss);
+  EXPECT_EQ(FeedAll(Framed("abc") + Framed("def"), collector).code(), absl::StatusCode::kDataLoss);
   EXPECT_EQ(collector.sizes.size(), 1u);
   collector.start_result = absl::OkStatus();
   collector.bytes_result = absl::AbortedError("bytes");

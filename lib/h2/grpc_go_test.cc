@@ -158,11 +158,10 @@ class GrpcGoClientTest : public GrpcGoTest {
         headers.Add("serverID", raw->request.Get("agentid"));
         raw->stream->SendHeaders(headers);
       };
-      if (path == "/test.Cc/Echo")
-        call->on_message = [raw] { raw->Send(raw->received.back()); };
+      if (path == "/test.Cc/Echo") call->on_message = [raw] { raw->Send(raw->received.back()); };
       call->on_remote_end = [raw] {
-        const bool broken = raw->check_pattern &&
-                            (raw->pattern_broken || raw->pattern_received != kBulkBytes);
+        const bool broken =
+            raw->check_pattern && (raw->pattern_broken || raw->pattern_received != kBulkBytes);
         raw->stream->Finish(broken ? absl::DataLossError("wrong bytes") : absl::OkStatus());
       };
     } else {
@@ -222,16 +221,16 @@ class GrpcGoServerTest : public GrpcGoTest {
     auto context = net::TlsContext::Client({.files = certificates_.Agent("paris")});
     EXPECT_THAT(context, IsOk());
     const auto port = static_cast<uint16_t>(std::stoi(line.substr(colon + 1)));
-    auto attempt = net::Connect(
-        *loop_, {{asio::ip::address_v4::loopback(), port}}, 10s,
-        [this, context = *context](absl::StatusOr<int> fd) {
-          ASSERT_THAT(fd, IsOk());
-          if (!GetParam()) return Start(net::MakePlainSocket(*loop_, *fd));
-          net::TlsConnect(*loop_, *fd, context, "localhost", 10s, [this](auto socket) {
-            ASSERT_THAT(socket, IsOk());
-            Start(*std::move(socket));
-          });
-        });
+    auto attempt =
+        net::Connect(*loop_, {{asio::ip::address_v4::loopback(), port}}, 10s,
+                     [this, context = *context](absl::StatusOr<int> fd) {
+                       ASSERT_THAT(fd, IsOk());
+                       if (!GetParam()) return Start(net::MakePlainSocket(*loop_, *fd));
+                       net::TlsConnect(*loop_, *fd, context, "localhost", 10s, [this](auto socket) {
+                         ASSERT_THAT(socket, IsOk());
+                         Start(*std::move(socket));
+                       });
+                     });
     EXPECT_TRUE(Await([&] { return transport_ != nullptr; }));
   }
 

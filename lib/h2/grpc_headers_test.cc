@@ -81,8 +81,8 @@ TEST(TimeoutTest, TheLongestDoesNotOverflow) {
 }
 
 TEST(TimeoutTest, RefusesEverythingElse) {
-  for (const char* text : {"", "S", "1", "123456789S", "-1S", "+1S", " 1S", "1 S", "1s", "0x1S",
-                           "1.5S", "S1"}) {
+  for (const char* text :
+       {"", "S", "1", "123456789S", "-1S", "+1S", " 1S", "1 S", "1s", "0x1S", "1.5S", "S1"}) {
     EXPECT_FALSE(ParseTimeout(text).has_value()) << text;
   }
 }

@@ -52,8 +52,8 @@ class GrpcppClientTest : public ::testing::Test {
     listener_->Start([this](int fd) {
       transports_.push_back(Transport::Server(
           net::MakePlainSocket(*loop_, fd), {},
-          [this](const std::string& path, const net::Metadata&)
-              -> std::unique_ptr<net::StreamHandler> {
+          [this](const std::string& path,
+                 const net::Metadata&) -> std::unique_ptr<net::StreamHandler> {
             if (path != "/ProxyService/Proxy") return nullptr;
             calls_.push_back(std::make_shared<TestCall>());
             prepare_(*calls_.back());

@@ -15,8 +15,7 @@ Loopback::Loopback(const Options& server_options, const Options& client_options)
   const auto [server_end, client_end] = SocketPair();
   server = Transport::Server(
       net::MakePlainSocket(*loop, server_end), server_options,
-      [this](const std::string& path,
-             const net::Metadata&) -> std::unique_ptr<net::StreamHandler> {
+      [this](const std::string& path, const net::Metadata&) -> std::unique_ptr<net::StreamHandler> {
         std::shared_ptr<TestCall> call = accept(path);
         if (call == nullptr) return nullptr;
         accepted_calls.push_back(call);

@@ -121,9 +121,8 @@ void Stream::OnResponse(const HeaderBlock& block) {
     handler_->OnHeaders(block.metadata);
     return;
   }
-  const absl::Status status = block.status == "200"
-                                  ? absl::UnknownError("server's answer is not gRPC")
-                                  : CallStatus(block);
+  const absl::Status status =
+      block.status == "200" ? absl::UnknownError("server's answer is not gRPC") : CallStatus(block);
   handler_->OnRemoteEnd(status);
   if (!deaf()) transport_.ResetStream(*this, NGHTTP2_CANCEL, status);
 }
@@ -152,9 +151,8 @@ absl::Status Stream::OnMessageBytes(std::span<const uint8_t> bytes) {
 
 void Stream::OnEndOfData() {
   if (deaf()) return;
-  EndOfRemote(transport_.server()
-                  ? absl::OkStatus()
-                  : absl::UnknownError("server ended the call without a status"));
+  EndOfRemote(transport_.server() ? absl::OkStatus()
+                                  : absl::UnknownError("server ended the call without a status"));
 }
 
 void Stream::EndOfRemote(const absl::Status& status) {

@@ -4,9 +4,27 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 namespace hawser::h2 {
+
+namespace {
+
+// The pattern of TestCall::PatternByte(), which repeats, from any offset on.
+std::span<const uint8_t> PatternAt(uint64_t offset, size_t size) {
+  constexpr size_t kPeriod = 2048;
+  constexpr size_t kLongest = 256 * 1024;
+  static const auto* const pattern = [] {
+    auto* bytes = new std::vector<uint8_t>(kPeriod + kLongest);
+    for (size_t i = 0; i < bytes->size(); ++i) (*bytes)[i] = TestCall::PatternByte(i);
+    return bytes;
+  }();
+  CHECK_LE(size, kLongest);
+  return {pattern->data() + offset % kPeriod, size};
+}
+
+}  // namespace
 
 bool TestLoop::Await(const std::function<bool()>& condition, std::chrono::seconds limit) {
   const auto deadline = std::chrono::steady_clock::now() + limit;
@@ -63,8 +81,9 @@ class TestCall::Recorder : public net::StreamHandler {
       call_->withheld += bytes.size();
     }
     if (call_->check_pattern) {
-      for (const uint8_t byte : bytes)
-        call_->pattern_broken |= byte != PatternByte(call_->pattern_received++);
+      const auto expected = PatternAt(call_->pattern_received, bytes.size());
+      call_->pattern_broken |= !std::equal(bytes.begin(), bytes.end(), expected.begin());
+      call_->pattern_received += bytes.size();
     } else {
       call_->received.back().append(bytes.begin(), bytes.end());
     }
@@ -113,7 +132,7 @@ void TestCall::ProducePattern(net::MessageBatch& batch) {
     // Of varied lengths, so that messages and frames never coincide for long.
     const size_t wanted = std::min<uint64_t>(pattern_left_, 1 + pattern_sent % 9973);
     const size_t size = std::min(space.size(), wanted);
-    for (size_t i = 0; i < size; ++i) space[i] = PatternByte(pattern_sent + i);
+    std::memcpy(space.data(), PatternAt(pattern_sent, size).data(), size);
     batch.CommitPayload(0, {}, size);
     pattern_sent += size;
     pattern_left_ -= size;

@@ -54,18 +54,18 @@ class TestCall : public std::enable_shared_from_this<TestCall> {
 
   // What the test wants done within a callback; may be empty.
   std::function<void()> on_open;
-  std::function<void()> on_message;      // after each complete message
+  std::function<void()> on_message;  // after each complete message
   std::function<void()> on_produce;
   std::function<void()> on_remote_end;
   std::function<void()> on_closed;
   std::function<absl::Status()> on_message_start;
-  bool withhold = false;                 // all bytes that arrive
-  bool check_pattern = false;            // instead of recording messages
+  bool withhold = false;       // all bytes that arrive
+  bool check_pattern = false;  // instead of recording messages
 
   // What was heard.
-  net::MessageStream* stream = nullptr;  // while open
-  net::Metadata request;                 // server
-  std::optional<net::Metadata> response; // client
+  net::MessageStream* stream = nullptr;   // while open
+  net::Metadata request;                  // server
+  std::optional<net::Metadata> response;  // client
   std::vector<std::string> received;
   uint64_t pattern_received = 0;
   uint64_t pattern_sent = 0;

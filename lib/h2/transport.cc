@@ -53,8 +53,8 @@ std::unique_ptr<Transport> Transport::Client(std::unique_ptr<net::Socket> socket
       new Transport(std::move(socket), options, nullptr, std::move(closed)));
 }
 
-Transport::Transport(std::unique_ptr<net::Socket> socket, const Options& options,
-                     Acceptor acceptor, Closed closed)
+Transport::Transport(std::unique_ptr<net::Socket> socket, const Options& options, Acceptor acceptor,
+                     Closed closed)
     : options_(options),
       socket_(std::move(socket)),
       acceptor_(std::move(acceptor)),
@@ -102,9 +102,9 @@ void Transport::SubmitSettings() {
       {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, options_.stream_window},
       {NGHTTP2_SETTINGS_MAX_FRAME_SIZE, options_.max_frame},
       {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, options_.max_header_list},
-      server() ? nghttp2_settings_entry{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS,
-                                        options_.max_streams}
-               : nghttp2_settings_entry{NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
+      server()
+          ? nghttp2_settings_entry{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, options_.max_streams}
+          : nghttp2_settings_entry{NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
       // RFC 9113 section 5.3: whatever clients say of priorities is not even looked at.
       {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
   }};

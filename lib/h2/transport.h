@@ -53,7 +53,8 @@ struct Options {
   // Flow-control windows that we give, bytes.
   uint32_t stream_window = 8 * 1024 * 1024;
   uint32_t connection_window = 32 * 1024 * 1024;
-  // Largest payload of a frame that we take, bytes. With its header it fills four TLS records.
+  // Largest payload of a frame that we take, bytes, 16384 at least (RFC 9113 section 6.5.2). With
+  // its header this one fills four TLS records.
   uint32_t max_frame = 64 * 1024 - 9;
   // Largest header list that we take, bytes as RFC 9113 section 6.5.2 counts them.
   uint32_t max_header_list = 16 * 1024;
@@ -201,7 +202,7 @@ class Transport : private Keepalive::Link {
   HeaderBlock block_;           // the header block being received
 
   base::Deferred flush_;
-  std::span<uint8_t> batch_;     // free space of the loop's write batch, while it is filled
+  std::span<uint8_t> batch_;  // free space of the loop's write batch, while it is filled
   bool batch_full_ = false;
   std::vector<uint8_t> unsent_;  // what the socket did not take of the last batch
   bool blocked_ = false;         // until the socket is writable again

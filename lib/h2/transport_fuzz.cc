@@ -51,10 +51,10 @@ class ScriptedSocket : public net::Socket {
   }
   bool written() const override { return true; }
   void WaitReadable(base::Closure callback) override {
-    loop_.Post([this, alive = std::weak_ptr<void>(alive_),
-                callback = std::move(callback)]() mutable {
-      if (!alive.expired() && open_) callback();
-    });
+    loop_.Post(
+        [this, alive = std::weak_ptr<void>(alive_), callback = std::move(callback)]() mutable {
+          if (!alive.expired() && open_) callback();
+        });
   }
   void WaitWritable(base::Closure) override {}
   void ShutdownWrite() override {}
@@ -107,8 +107,8 @@ void Run(uint8_t choices, size_t piece, std::string script) {
     return calls.back()->Handler();
   };
   const auto on_closed = [&](const absl::Status& why) { closed = why; };
-  auto socket = std::make_unique<ScriptedSocket>(*loop, std::move(script), piece,
-                                                 (choices & kBlocked) != 0);
+  auto socket =
+      std::make_unique<ScriptedSocket>(*loop, std::move(script), piece, (choices & kBlocked) != 0);
   auto transport = (choices & kClient) != 0
                        ? Transport::Client(std::move(socket), {}, on_closed)
                        : Transport::Server(std::move(socket), {}, accept, on_closed);

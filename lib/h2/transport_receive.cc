@@ -18,8 +18,8 @@ constexpr int kReadsPerTurn = 4;
 constexpr size_t kMaxWaitingFrames = 2000;
 
 const char* FrameName(uint8_t type) {
-  constexpr const char* kNames[] = {"DATA",         "HEADERS", "PRIORITY", "RST_STREAM",
-                                    "SETTINGS",     "PUSH_PROMISE", "PING", "GOAWAY",
+  constexpr const char* kNames[] = {"DATA",          "HEADERS",      "PRIORITY", "RST_STREAM",
+                                    "SETTINGS",      "PUSH_PROMISE", "PING",     "GOAWAY",
                                     "WINDOW_UPDATE", "CONTINUATION"};
   return type < std::size(kNames) ? kNames[type] : "unknown";
 }
@@ -56,15 +56,13 @@ struct Transport::ReceiveCallbacks {
     return Verdict(transport);
   }
 
-  static int OnHeader(nghttp2_session*, const nghttp2_frame*, const uint8_t* name,
-                      size_t name_size, const uint8_t* value, size_t value_size, uint8_t,
-                      void* user) {
+  static int OnHeader(nghttp2_session*, const nghttp2_frame*, const uint8_t* name, size_t name_size,
+                      const uint8_t* value, size_t value_size, uint8_t, void* user) {
     auto& transport = *static_cast<Transport*>(user);
     if (!transport.block_.Add(AsText(name, name_size), AsText(value, value_size))) {
-      transport.Fail(absl::ResourceExhaustedError("peer sent a header list over " +
-                                                  std::to_string(
-                                                      transport.options_.max_header_list) +
-                                                  " bytes"),
+      transport.Fail(absl::ResourceExhaustedError(
+                         "peer sent a header list over " +
+                         std::to_string(transport.options_.max_header_list) + " bytes"),
                      NGHTTP2_ENHANCE_YOUR_CALM);
     }
     return Verdict(transport);
@@ -128,7 +126,8 @@ struct Transport::ReceiveCallbacks {
     transport.Charge("GOAWAY");
     if (!transport.going_away_.empty()) return;
     const auto& goaway = frame.goaway;
-    std::string text = std::string("peer said goaway: ") + nghttp2_http2_strerror(goaway.error_code);
+    std::string text =
+        std::string("peer said goaway: ") + nghttp2_http2_strerror(goaway.error_code);
     constexpr size_t kMaxText = 100;
     const auto reason = AsText(goaway.opaque_data, goaway.opaque_data_len).substr(0, kMaxText);
     if (!reason.empty()) text += ": " + PercentEncode(reason);
@@ -142,9 +141,9 @@ struct Transport::ReceiveCallbacks {
       // Honest peers do that too: their frames crossed ours.
       transport.Charge("late or refused frame");
     } else {
-      transport.Fail(
-          absl::InternalError("peer sent an invalid " + name + " frame: " + nghttp2_strerror(error)),
-          NGHTTP2_PROTOCOL_ERROR);
+      transport.Fail(absl::InternalError("peer sent an invalid " + name +
+                                         " frame: " + nghttp2_strerror(error)),
+                     NGHTTP2_PROTOCOL_ERROR);
     }
     return Verdict(transport);
   }
@@ -187,8 +186,7 @@ void Transport::OnReadable() {
              NGHTTP2_NO_ERROR);
         return;
       case net::Socket::Result::kError:
-        Fail(absl::UnavailableError("connection lost: " +
-                                    std::string(socket_->error().message())),
+        Fail(absl::UnavailableError("connection lost: " + std::string(socket_->error().message())),
              NGHTTP2_NO_ERROR);
         return;
     }

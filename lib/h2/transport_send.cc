@@ -30,8 +30,7 @@ std::vector<nghttp2_nv> NameValues(const net::Metadata& fields) {
   std::vector<nghttp2_nv> pairs;
   pairs.reserve(fields.entries().size());
   for (const auto& [name, value] : fields.entries()) {
-    pairs.push_back(
-        {bytes(name), bytes(value), name.size(), value.size(), NGHTTP2_NV_FLAG_NONE});
+    pairs.push_back({bytes(name), bytes(value), name.size(), value.size(), NGHTTP2_NV_FLAG_NONE});
   }
   return pairs;
 }
@@ -94,8 +93,7 @@ struct Transport::SendCallbacks {
           transport.SubmitTrailers(*stream);
         }
         return 0;
-      case Stream::Filled::kNothing:
-        break;
+      case Stream::Filled::kNothing: break;
     }
     return NGHTTP2_ERR_DEFERRED;
   }
@@ -133,9 +131,9 @@ struct Transport::SendCallbacks {
     if (code == NGHTTP2_NO_ERROR || code == NGHTTP2_CANCEL || code == NGHTTP2_REFUSED_STREAM ||
         code == NGHTTP2_STREAM_CLOSED)
       return;
-    transport.Fail(absl::InternalError(std::string("peer broke http/2: ") +
-                                       nghttp2_http2_strerror(code)),
-                   code);
+    transport.Fail(
+        absl::InternalError(std::string("peer broke http/2: ") + nghttp2_http2_strerror(code)),
+        code);
   }
 
   // nghttp2 found the peer breaking HTTP/2 and said so.

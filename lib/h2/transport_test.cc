@@ -250,7 +250,8 @@ TEST(TransportTest, AbortEndsTheConnectionAndAllStreams) {
   net.Do([&] { other->Send("x"); });
   ASSERT_TRUE(net.Await([&] { return net.server_closed && net.client_closed; }));
   EXPECT_EQ(*net.server_closed, absl::InvalidArgumentError("bad packet"));
-  EXPECT_THAT(*net.client_closed, StatusIs(absl::StatusCode::kUnavailable, HasSubstr("bad packet")));
+  EXPECT_THAT(*net.client_closed,
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("bad packet")));
   for (const auto& call : net.accepted_calls)
     EXPECT_EQ(*call->closed, absl::InvalidArgumentError("bad packet"));
   EXPECT_FALSE(one->closed->ok());
@@ -430,9 +431,7 @@ TEST(TransportTest, KeepaliveGivesUpOnASilentPeer) {
   auto transport = Transport::Client(net::MakePlainSocket(*loop, ours), options,
                                      [&](const absl::Status& why) { closed = why; });
   auto call = std::make_shared<TestCall>();
-  loop.Do([&] {
-    EXPECT_THAT(transport->OpenStream("/x/Y", "host", {}, call->Handler()), IsOk());
-  });
+  loop.Do([&] { EXPECT_THAT(transport->OpenStream("/x/Y", "host", {}, call->Handler()), IsOk()); });
   ASSERT_TRUE(loop.Await([&] { return closed.has_value(); }));
   EXPECT_EQ(*closed, absl::UnavailableError("keepalive: no answer to ping within 0.02s"));
   EXPECT_EQ(*call->closed, *closed);
