@@ -1,0 +1,412 @@
+// The `hawser` binary as a user runs it, against a control API and a front end in this process.
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "cli/child_process.h"
+#include "lib/client/fake_front_end.h"
+#include "lib/control/fake_state_source.h"
+#include "lib/control/server.h"
+
+namespace hawser::cli {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::MatchesRegex;
+using ::testing::StartsWith;
+
+constexpr char kHawser[] = "cli/hawser";
+
+struct Result {
+  int code;
+  std::string out;
+  std::string err;
+};
+
+std::vector<std::string> Command(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), kHawser);
+  return arguments;
+}
+
+Result Hawser(const std::vector<std::string>& arguments, const std::string& input = "") {
+  ChildProcess child(Command(arguments));
+  if (!input.empty()) child.WriteInput(input);
+  const int code = child.Wait();
+  return {code, child.out(), child.err()};
+}
+
+class HawserTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::signal(SIGPIPE, SIG_IGN);
+    for (const char* name :
+         {"HAWSER_HUB", "HAWSER_CONTROL", "HAWSER_CA", "HAWSER_CERT", "HAWSER_KEY"})
+      unsetenv(name);
+    std::string pattern = std::filesystem::temp_directory_path() / "hawser.XXXXXX";
+    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
+    folder_ = pattern;
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  mode_t Mode(const std::string& path) const {
+    struct stat found {};
+    EXPECT_EQ(stat((folder_ / path).c_str(), &found), 0) << path;
+    return found.st_mode & 0777;
+  }
+
+  std::filesystem::path folder_;
+};
+
+// --- usage ---
+
+TEST_F(HawserTest, HelpNamesCommandsAndExitsZero) {
+  const Result help = Hawser({"--help"});
+  EXPECT_EQ(help.code, 0);
+  for (const std::string command : {"dial", "port-forward", "get", "pki", "version"})
+    EXPECT_THAT(help.out, HasSubstr("\n  " + command + " ")) << command;
+  EXPECT_THAT(Hawser({"pki", "agent", "--help"}).out,
+              EndsWith("\nUsage:\n  hawser pki agent CLUSTER [options]\n"));
+}
+
+TEST_F(HawserTest, BadUsageIsOneLineAnd64) {
+  const std::vector<std::vector<std::string>> bad = {
+      {},
+      {"fly"},
+      {"get"},
+      {"get", "clusters"},                                     // no control API
+      {"get", "clusters", "--control", "10.0.0.1:1"},          // not local
+      {"dial", "echo.paris:80"},                               // no hub
+      {"dial", "echo.paris", "--hub", "unix:/x"},              // no port
+      {"dial", "a:1", "--hub", "unix:/x", "--timeout", "10"},  // no unit
+      {"dial", "a:1", "--hub", "hub:8090"},                    // no CA
+      {"port-forward", "echo.paris", "0x50", "--hub", "unix:/x"},
+      {"port-forward", "echo.paris", "--hub", "unix:/x"},
+      {"version", "-o", "yaml"},
+      {"version", "--no-such-option"},
+  };
+  for (const auto& arguments : bad) {
+    const Result result = Hawser(arguments);
+    EXPECT_EQ(result.code, 64) << ::testing::PrintToString(arguments);
+    EXPECT_THAT(result.err, MatchesRegex("hawser: [^\n]+\n"));
+    EXPECT_EQ(result.out, "");
+  }
+}
+
+TEST_F(HawserTest, Version) {
+  EXPECT_THAT(Hawser({"version"}).out, StartsWith("hawser "));
+  const auto json = nlohmann::json::parse(Hawser({"version", "-o", "json"}).out);
+  EXPECT_TRUE(json.contains("version"));
+  EXPECT_TRUE(json.contains("commit"));
+}
+
+// --- pki ---
+
+class PkiTest : public HawserTest {
+ protected:
+  Result Pki(std::vector<std::string> arguments) const {
+    arguments.insert(arguments.begin(), {"pki", "--dir", folder_ / "pki"});
+    return Hawser(arguments);
+  }
+  nlohmann::json Show(const std::string& path) const {
+    const Result shown = Hawser({"pki", "show", "-o", "json", folder_ / path});
+    EXPECT_EQ(shown.code, 0) << shown.err;
+    return nlohmann::json::parse(shown.out)["certificates"][0];
+  }
+};
+
+TEST_F(PkiTest, LaysOutCertificatesForEverySide) {
+  EXPECT_EQ(Pki({"init"}).code, 0);
+  EXPECT_EQ(Pki({"agent", "paris"}).code, 0);
+  EXPECT_EQ(Pki({"client", "alice"}).code, 0);
+  EXPECT_EQ(Pki({"server", "hub", "--san", "dns:hub.example", "--san", "ip:10.0.0.1"}).code, 0);
+
+  std::vector<std::string> files;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_ / "pki")) {
+    const std::string path = std::filesystem::relative(entry.path(), folder_);
+    const bool key = path.ends_with(".key");
+    EXPECT_EQ(Mode(path), entry.is_directory() ? 0700 : key ? 0600 : 0644) << path;
+    if (!entry.is_directory()) files.push_back(path);
+  }
+  std::sort(files.begin(), files.end());
+  EXPECT_THAT(files, ElementsAre("pki/agents/paris/ca.crt", "pki/agents/paris/tls.crt",
+                                 "pki/agents/paris/tls.key", "pki/ca/agents.crt",
+                                 "pki/ca/agents.key", "pki/ca/clients.crt", "pki/ca/clients.key",
+                                 "pki/ca/servers.crt", "pki/ca/servers.key",
+                                 "pki/clients/alice/ca.crt", "pki/clients/alice/tls.crt",
+                                 "pki/clients/alice/tls.key", "pki/servers/hub/ca.crt",
+                                 "pki/servers/hub/tls.crt", "pki/servers/hub/tls.key"));
+
+  const auto agent = Show("pki/agents/paris/tls.crt");
+  EXPECT_EQ(agent["names"], nlohmann::json({"uri:spiffe://hawser.local/cluster/paris"}));
+  EXPECT_EQ(agent["issuer"], "hawser agents");
+  EXPECT_EQ(agent["usages"], nlohmann::json({"client"}));
+  const auto client = Show("pki/clients/alice/tls.crt");
+  EXPECT_EQ(client["names"], nlohmann::json({"uri:spiffe://hawser.local/client/alice"}));
+  EXPECT_EQ(client["issuer"], "hawser clients");
+  const auto server = Show("pki/servers/hub/tls.crt");
+  EXPECT_EQ(server["names"], nlohmann::json({"dns:hub.example", "ip:10.0.0.1"}));
+  EXPECT_EQ(server["usages"], nlohmann::json({"server"}));
+  EXPECT_EQ(Show("pki/agents/paris/ca.crt")["subject"], "hawser servers");
+}
+
+TEST_F(PkiTest, NeverOverwritesUnasked) {
+  EXPECT_EQ(Pki({"init"}).code, 0);
+  const Result again = Pki({"init"});
+  EXPECT_EQ(again.code, 1);
+  EXPECT_THAT(again.err, HasSubstr("ca/agents.crt exists already"));
+
+  EXPECT_EQ(Pki({"agent", "paris"}).code, 0);
+  const auto first = Show("pki/agents/paris/tls.crt");
+  EXPECT_EQ(Pki({"agent", "paris"}).code, 1);
+  EXPECT_EQ(Show("pki/agents/paris/tls.crt"), first);
+  EXPECT_EQ(Pki({"agent", "paris", "--overwrite"}).code, 0);
+  EXPECT_NE(Show("pki/agents/paris/tls.crt"), first);
+}
+
+TEST_F(PkiTest, RefusesNamesThatNoPeerWouldAccept) {
+  EXPECT_EQ(Pki({"init"}).code, 0);
+  const std::vector<std::vector<std::string>> bad = {
+      {"agent", "Paris"},
+      {"agent", "../paris"},
+      {"agent", "paris.example"},
+      {"agent", "paris", "--trust-domain", "Hawser"},
+      {"agent", "paris", "--validity", "forever"},
+      {"agent", "paris", "--validity", "0s"},
+      {"client", "a/b"},
+      {"client", ".."},
+      {"server", "../hub", "--san", "dns:hub"},
+      {"server", "hub"},
+      {"server", "hub", "--san", "hub.example"},
+      {"server", "hub", "--san", "ip:hub.example"},
+  };
+  for (const auto& arguments : bad) {
+    const Result result = Pki(arguments);
+    EXPECT_EQ(result.code, 64) << ::testing::PrintToString(arguments) << result.err;
+    EXPECT_THAT(result.err, MatchesRegex("hawser: [^\n]+\n"));
+  }
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "pki/agents"));
+}
+
+TEST_F(PkiTest, NeedsInitFirst) {
+  const Result result = Pki({"agent", "paris"});
+  EXPECT_EQ(result.code, 1);
+  EXPECT_THAT(result.err, HasSubstr("ca/agents.crt"));
+}
+
+// --- get ---
+
+class GetTest : public HawserTest {
+ protected:
+  void SetUp() override {
+    HawserTest::SetUp();
+    address_ = "unix:" + (folder_ / "control.sock").string();
+    auto server = control::Server::Start(address_, source_);
+    ASSERT_TRUE(server.ok()) << server.status();
+    server_ = *std::move(server);
+  }
+
+  static control::Cluster Paris() {
+    control::Cluster cluster;
+    cluster.set_name("paris");
+    cluster.set_agents(2);
+    cluster.set_state(control::READY);
+    const auto since = std::chrono::system_clock::now() - std::chrono::hours(24 * 3 + 1);
+    cluster.mutable_connected_since()->set_seconds(std::chrono::system_clock::to_time_t(since));
+    cluster.mutable_round_trip()->set_nanos(12'340'000);
+    cluster.set_connections(7);
+    cluster.mutable_certificate_not_after()->set_seconds(1'800'000'000);
+    return cluster;
+  }
+  static control::Cluster Reference() {
+    control::Cluster cluster = Paris();
+    cluster.set_name("a-reference-agent");
+    cluster.set_state(control::DRAINING);
+    cluster.clear_round_trip();
+    cluster.clear_certificate_not_after();
+    return cluster;
+  }
+
+  std::string address_;
+  control::FakeStateSource source_;
+  std::unique_ptr<control::Server> server_;
+};
+
+TEST_F(GetTest, PrintsClustersAsATable) {
+  source_.SetClusters({Reference(), Paris()});
+  const Result result = Hawser({"get", "clusters", "--control", address_});
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_EQ(result.out,
+            "NAME                AGENTS   STATUS     SINCE   RTT      CONNECTIONS   CERT-EXPIRES\n"
+            "a-reference-agent   2        Draining   3d      -        7             -\n"
+            "paris               2        Ready      3d      12.3ms   7             "
+            "2027-01-15T08:00:00Z\n");
+}
+
+TEST_F(GetTest, PrintsClustersAsJson) {
+  source_.SetClusters({Paris()});
+  setenv("HAWSER_CONTROL", address_.c_str(), 1);
+  const auto json = nlohmann::json::parse(Hawser({"get", "clusters", "-o", "json"}).out);
+  ASSERT_EQ(json["clusters"].size(), 1);
+  const auto& paris = json["clusters"][0];
+  EXPECT_EQ(paris["name"], "paris");
+  EXPECT_EQ(paris["agents"], 2);
+  EXPECT_EQ(paris["state"], "READY");
+  EXPECT_EQ(paris["roundTrip"], "0.012340s");
+  EXPECT_EQ(paris["certificateNotAfter"], "2027-01-15T08:00:00Z");
+
+  source_.SetClusters({});
+  EXPECT_EQ(nlohmann::json::parse(Hawser({"get", "clusters", "-o", "json"}).out)["clusters"],
+            nlohmann::json::array());
+}
+
+TEST_F(GetTest, WatchesUntilTheHubStops) {
+  source_.SetClusters({Paris()});
+  ChildProcess watch(Command({"get", "clusters", "-w", "--control", address_}));
+  EXPECT_THAT(watch.ReadLine(), StartsWith("NAME    AGENTS"));
+  EXPECT_THAT(watch.ReadLine(), StartsWith("paris   2        Ready "));
+  source_.SetClusters({});
+  EXPECT_THAT(watch.ReadLine(), StartsWith("paris   2        Gone "));
+  server_.reset();
+  EXPECT_EQ(watch.Wait(), 69);
+  EXPECT_THAT(watch.err(), HasSubstr("the hub is stopping"));
+}
+
+TEST_F(GetTest, PrintsSessions) {
+  control::Session session;
+  session.set_id("7");
+  session.set_cluster("paris");
+  session.set_agent_id("agent-1");
+  session.set_address("192.0.2.1:4711");
+  session.set_state(control::READY);
+  source_.SetSessions({session});
+  const Result table = Hawser({"get", "sessions", "--cluster", "paris", "--control", address_});
+  EXPECT_THAT(table.out, HasSubstr("\n7    paris     agent-1   192.0.2.1:4711   Ready"));
+  const auto json =
+      nlohmann::json::parse(Hawser({"get", "sessions", "-o", "json", "--control", address_}).out);
+  EXPECT_EQ(json["sessions"][0]["agentId"], "agent-1");
+}
+
+TEST_F(GetTest, NobodyThereIs69) {
+  server_.reset();
+  const Result result = Hawser({"get", "clusters", "--control", address_});
+  EXPECT_EQ(result.code, 69);
+  EXPECT_THAT(result.err, HasSubstr(address_));
+}
+
+// --- dial and port-forward ---
+
+class TunnelTest : public HawserTest {
+ protected:
+  void SetUp() override {
+    HawserTest::SetUp();
+    setenv("HAWSER_HUB", front_.address().c_str(), 1);
+  }
+  client::FakeFrontEnd front_{{}};
+};
+
+TEST_F(TunnelTest, DialIsAPipeWithHalfClose) {
+  std::string input;
+  for (int i = 0; input.size() < 3'000'000; ++i) input += std::to_string(i) + "\n";
+  ChildProcess dial(Command({"dial", "echo.paris:80"}));
+  std::thread writer([&] {
+    dial.WriteInput(input);
+    dial.CloseInput();
+  });
+  const std::string first = dial.ReadLine();
+  EXPECT_EQ(first, "0");
+  writer.join();
+  EXPECT_EQ(dial.Wait(), 0);
+  EXPECT_TRUE(first + "\n" + dial.out() == input);
+  front_.AwaitIdle();
+}
+
+TEST_F(TunnelTest, DialTellsATargetFromACluster) {
+  const Result refused = Hawser({"dial", "refused.paris:80"});
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_THAT(refused.err, MatchesRegex("hawser: dial refused.paris:80: .*connection refused "
+                                        ".refused at the target in cluster paris.\n"));
+  EXPECT_EQ(Hawser({"dial", "missing.paris:80"}).code, 69);
+  EXPECT_EQ(Hawser({"dial", "echo.paris:80", "--hub", "unix:/nowhere"}).code, 69);
+  EXPECT_EQ(Hawser({"dial", "never.paris:80", "--timeout", "50ms"}).code, 1);
+  EXPECT_EQ(Hawser({"dial", "reset.paris:80"}, "x").code, 1);
+}
+
+TEST_F(TunnelTest, DialReportsALostHub) {
+  ChildProcess dial(Command({"dial", "echo.paris:80"}));
+  dial.WriteInput("hello\n");
+  EXPECT_EQ(dial.ReadLine(), "hello");
+  front_.DropLinks();
+  EXPECT_EQ(dial.Wait(), 69);
+  EXPECT_THAT(dial.err(), HasSubstr("ended the stream"));
+}
+
+// A connection to the port at the end of "forwarding 127.0.0.1:8080 -> ...".
+int ConnectTo(const std::string& line) {
+  const size_t colon = line.find(':');
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<uint16_t>(std::stoi(line.substr(colon + 1))));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  EXPECT_EQ(connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  return fd;
+}
+
+TEST_F(TunnelTest, PortForwardServesSeveralPortsAndSurvivesFailures) {
+  ChildProcess echo(Command({"port-forward", "echo.paris", ":80", ":81"}));
+  const std::string first = echo.ReadLine();
+  const std::string second = echo.ReadLine();
+  EXPECT_THAT(first, MatchesRegex("forwarding 127.0.0.1:[0-9]+ -> echo.paris:80"));
+  EXPECT_THAT(second, MatchesRegex("forwarding 127.0.0.1:[0-9]+ -> echo.paris:81"));
+  std::array<char, 16> space;
+  for (const std::string& line : {first, second, first}) {
+    const int fd = ConnectTo(line);
+    ASSERT_EQ(write(fd, "ping", 4), 4);
+    EXPECT_GT(read(fd, space.data(), space.size()), 0);
+    close(fd);
+  }
+  echo.Kill();
+  EXPECT_EQ(echo.Wait(), -SIGTERM);
+  EXPECT_EQ(echo.err(), "");
+
+  ChildProcess refused(Command({"port-forward", "refused.paris", ":80", "-o", "json"}));
+  const auto forward = nlohmann::json::parse(refused.ReadLine());
+  EXPECT_EQ(forward["remote"], "refused.paris:80");
+  for (int i = 0; i < 2; ++i) {
+    const int fd = ConnectTo(forward["local"]);
+    EXPECT_LE(read(fd, space.data(), space.size()), 0);
+    close(fd);
+  }
+  refused.Kill();
+  refused.Wait();
+  EXPECT_THAT(refused.err(), MatchesRegex("(hawser: 127.0.0.1:[0-9]+ on 127.0.0.1:[0-9]+: dial "
+                                          "refused.paris:80: [^\n]*refused[^\n]*\n)+"));
+}
+
+TEST_F(TunnelTest, PortForwardRefusesAPortInUse) {
+  ChildProcess first(Command({"port-forward", "echo.paris", ":80"}));
+  const std::string line = first.ReadLine();
+  const std::string port = line.substr(line.find(':') + 1, line.find(" ->") - line.find(':') - 1);
+  const Result second = Hawser({"port-forward", "echo.paris", port + ":80"});
+  EXPECT_EQ(second.code, 1);
+  EXPECT_THAT(second.err, HasSubstr("127.0.0.1:" + port));
+}
+
+}  // namespace
+}  // namespace hawser::cli

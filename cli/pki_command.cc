@@ -1,0 +1,176 @@
+// `hawser pki`: the certificates of a hub, its agents and its clients.
+#include <chrono>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "cli/command.h"
+#include "cli/pki_directory.h"
+#include "cli/table.h"
+#include "lib/base/duration.h"
+#include "lib/base/status.h"
+#include "lib/pki/certificate.h"
+
+namespace hawser::cli {
+namespace {
+
+struct PkiOptions {
+  std::string dir = "pki";
+  std::string trust_domain = "hawser.local";
+  std::string validity = "8760h";
+  std::string authority_validity = "87600h";
+  bool overwrite = false;
+  std::string name;
+  std::vector<std::string> sans;
+  std::vector<std::string> files;
+};
+
+absl::StatusOr<std::chrono::seconds> ParseValidity(const std::string& text) {
+  HAWSER_ASSIGN_OR_RETURN(const base::Duration parsed, base::ParseDuration(text));
+  const auto validity = std::chrono::duration_cast<std::chrono::seconds>(parsed);
+  if (validity <= std::chrono::seconds::zero())
+    return absl::InvalidArgumentError("--validity " + text + ": a certificate needs some time");
+  return validity;
+}
+
+absl::Status Init(const PkiOptions& options) {
+  HAWSER_ASSIGN_OR_RETURN(const auto validity, ParseValidity(options.authority_validity));
+  HAWSER_RETURN_IF_ERROR(PkiDirectory(options.dir).Init(validity));
+  std::cout << "created certificate authorities in " << options.dir << "/ca\n";
+  return absl::OkStatus();
+}
+
+// Issues with `issue` and says where the result is.
+template <typename Issuer>
+absl::Status Issue(const PkiOptions& options, const std::string& what, Issuer issue) {
+  PkiDirectory::Issue how;
+  HAWSER_ASSIGN_OR_RETURN(how.validity, ParseValidity(options.validity));
+  how.trust_domain = options.trust_domain;
+  how.overwrite = options.overwrite;
+  PkiDirectory directory(options.dir);
+  HAWSER_ASSIGN_OR_RETURN(const std::string folder, issue(directory, how));
+  std::cout << "issued " << what << " certificate of " << options.name << " in " << folder << "\n";
+  return absl::OkStatus();
+}
+
+nlohmann::ordered_json ToJson(const std::string& file, const pki::Certificate& certificate) {
+  return {{"file", file},
+          {"subject", certificate.common_name()},
+          {"issuer", certificate.issuer_common_name()},
+          {"serial", certificate.serial()},
+          {"names", certificate.alternative_names()},
+          {"usages", certificate.usages()},
+          {"ca", certificate.is_ca()},
+          {"notBefore", TimeText(certificate.not_before())},
+          {"notAfter", TimeText(certificate.not_after())}};
+}
+
+std::string Join(const std::vector<std::string>& items) {
+  std::string joined;
+  for (const std::string& item : items) joined += (joined.empty() ? "" : ",") + item;
+  return joined.empty() ? "-" : joined;
+}
+
+absl::Status Show(const PkiOptions& options, bool json) {
+  Table table({"FILE", "SUBJECT", "ISSUER", "USAGES", "NOT-AFTER", "NAMES"});
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const std::string& file : options.files) {
+    HAWSER_ASSIGN_OR_RETURN(const auto certificates, pki::Certificate::LoadAll(file));
+    for (const pki::Certificate& certificate : certificates) {
+      list.push_back(ToJson(file, certificate));
+      table.AddRow({file, certificate.common_name(), certificate.issuer_common_name(),
+                    certificate.is_ca() ? "ca" : Join(certificate.usages()),
+                    TimeText(certificate.not_after()), Join(certificate.alternative_names())});
+    }
+  }
+  if (json) {
+    std::cout << nlohmann::ordered_json{{"certificates", list}}.dump(2) << "\n";
+  } else {
+    std::cout << table.Take();
+  }
+  return absl::OkStatus();
+}
+
+CLI::App& AddIssueCommand(CLI::App& pki, const std::string& name, const std::string& description,
+                          const std::string& argument, const std::string& meaning,
+                          PkiOptions& options) {
+  CLI::App& command = *pki.add_subcommand(name, description);
+  command.add_option(argument, options.name, meaning)->required();
+  command.add_option("--trust-domain", options.trust_domain, "Trust domain of the identity")
+      ->type_name("DOMAIN")
+      ->capture_default_str();
+  command.add_option("--validity", options.validity, "How long the certificate is valid")
+      ->type_name("DURATION")
+      ->capture_default_str();
+  command.add_flag("--overwrite", options.overwrite, "Replace a certificate that is there already");
+  return command;
+}
+
+}  // namespace
+
+void AddPkiCommand(CLI::App& app, Invocation& invocation) {
+  const auto options = std::make_shared<PkiOptions>();
+  CLI::App& pki = *app.add_subcommand(
+      "pki",
+      "Make and show certificates\n\nThree authorities that never mix: for agents, for "
+      "clients, for servers.");
+  pki.require_subcommand(1);
+  pki.add_option("--dir", options->dir, "Folder of the certificates")
+      ->type_name("DIR")
+      ->capture_default_str();
+
+  CLI::App& init = *pki.add_subcommand("init", "Make the three certificate authorities");
+  init.add_option("--validity", options->authority_validity, "How long they are valid")
+      ->type_name("DURATION")
+      ->capture_default_str();
+  init.callback([=, &invocation] { invocation.action = [=] { return Init(*options); }; });
+
+  AddIssueCommand(pki, "agent", "Issue the certificate of a cluster's agents", "CLUSTER",
+                  "A DNS label: what clients dial", *options)
+      .callback([=, &invocation] {
+        invocation.action = [=] {
+          return Issue(*options, "agent", [&](PkiDirectory& directory, const auto& how) {
+            return directory.IssueAgent(options->name, how);
+          });
+        };
+      });
+  AddIssueCommand(pki, "client", "Issue the certificate of a client of the hub", "NAME",
+                  "Who dials", *options)
+      .callback([=, &invocation] {
+        invocation.action = [=] {
+          return Issue(*options, "client", [&](PkiDirectory& directory, const auto& how) {
+            return directory.IssueClient(options->name, how);
+          });
+        };
+      });
+  CLI::App& server = AddIssueCommand(pki, "server", "Issue the certificate of a hub", "NAME",
+                                     "Name of the folder", *options);
+  server
+      .add_option("--san", options->sans, "A name of the hub: dns:NAME or ip:ADDRESS; repeatable")
+      ->type_name("SAN")
+      ->required()
+      ->expected(1)
+      ->take_all();
+  server.callback([=, &invocation] {
+    invocation.action = [=] {
+      return Issue(*options, "server", [&](PkiDirectory& directory, const auto& how) {
+        return directory.IssueServer(options->name, options->sans, how);
+      });
+    };
+  });
+
+  CLI::App& show = *pki.add_subcommand("show", "Show what is in certificate files");
+  show.add_option("FILE", options->files, "PEM files")->required();
+  show.callback([=, &invocation] {
+    invocation.action = [=, &invocation] { return Show(*options, invocation.global.json()); };
+  });
+  // Last, or every subcommand would inherit it.
+  pki.footer(
+      "  hawser pki --dir pki init\n"
+      "  hawser pki --dir pki server hub --san dns:hub.example --san ip:10.0.0.1\n"
+      "  hawser pki --dir pki agent paris\n"
+      "  hawser pki --dir pki client alice");
+}
+
+}  // namespace hawser::cli
