@@ -54,6 +54,7 @@ RawClient::RawClient(uint16_t port, const net::TlsFiles& files, const std::strin
   context_->NameSessions(ssl_, HubName());
   if (alpn.empty()) SSL_set_alpn_protos(ssl_, nullptr, 0);
   SSL_set_fd(ssl_, fd_);
+  SSL_set_mode(ssl_, SSL_MODE_AUTO_RETRY);  // tickets are no end of a read
   ok_ = SSL_connect(ssl_) == 1;
 }
 
