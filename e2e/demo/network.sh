@@ -13,6 +13,13 @@ in_spoke() {
   nsenter --net="/run/netns/$spoke" "$@"
 }
 
+# As in_spoke, in place of the (sub)shell that calls it, so that $! is the command's own id.
+become_in_spoke() {
+  local spoke=$1
+  shift
+  exec nsenter --net="/run/netns/$spoke" "$@"
+}
+
 make_hub_network() {
   mount -t tmpfs tmpfs /run # for `ip netns`, whatever the machine has there
   ip link set lo up

@@ -17,6 +17,16 @@ make_pki() {
   export HAWSER_CERT=pki/clients/alice/tls.crt HAWSER_KEY=pki/clients/alice/tls.key
 }
 
+make_curl_config() {
+  cat >via-hub.curlrc <<CONFIG
+proxy = https://$hub_address:8088
+proxytunnel
+proxy-cacert = pki/clients/alice/ca.crt
+proxy-cert = pki/clients/alice/tls.crt
+proxy-key = pki/clients/alice/tls.key
+CONFIG
+}
+
 # Waits until a command succeeds: at most $1 seconds.
 await() {
   local deadline=$((SECONDS + $1))
@@ -29,7 +39,7 @@ await() {
 
 start_services() {
   local spoke=$1
-  in_spoke "$spoke" python3 "$here/services.py" "$spoke" "$web_address" "$api_address" \
+  become_in_spoke "$spoke" python3 "$here/services.py" "$spoke" "$web_address" "$api_address" \
     api.crt api.key >"services-$spoke.log" 2>&1 &
   pids[services-$spoke]=$!
   await 10 in_spoke "$spoke" curl -sf "http://$web_address/" || {
@@ -55,7 +65,7 @@ start_hub() {
 start_agent() {
   local spoke=$1 identity=${2:-$1}
   shift $(($# < 2 ? $# : 2))
-  in_spoke "$spoke" "$proxy_agent" --proxy-server-host="$hub_address" --proxy-server-port=8091 \
+  become_in_spoke "$spoke" "$proxy_agent" --proxy-server-host="$hub_address" --proxy-server-port=8091 \
     --ca-cert="pki/agents/$identity/ca.crt" --agent-cert="pki/agents/$identity/tls.crt" \
     --agent-key="pki/agents/$identity/tls.key" \
     --resolve="web.default.svc=$web_address" --kube-apiserver="$api_address:443" \
@@ -67,7 +77,7 @@ start_agent() {
 has_clusters() {
   local clusters name
   clusters=$(hawser get clusters) || return
-  for name in "$@"; do grep -q "^$name .*[Cc]onnected" <<<"$clusters" || return; done
+  for name in "$@"; do grep -q "^$name .* Ready " <<<"$clusters" || return; done
 }
 
 await_clusters() {

@@ -41,6 +41,7 @@ make_hub_network
 make_spoke_network paris 1
 make_spoke_network tokyo 2
 make_pki
+make_curl_config
 start_services paris
 start_services tokyo
 start_hub

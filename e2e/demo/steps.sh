@@ -4,9 +4,7 @@
 # shellcheck disable=SC2154,SC2004  # addresses, paths and pids come from run.sh and network.sh
 
 # curl through the hub's CONNECT front end, with a client certificate.
-proxied=(curl -sS --proxy "https://$hub_address:8088" --proxytunnel
-  --proxy-cacert pki/clients/alice/ca.crt --proxy-cert pki/clients/alice/tls.crt
-  --proxy-key pki/clients/alice/tls.key)
+via_hub=(curl -sS -K via-hub.curlrc)
 
 step_get_clusters() {
   step "$1" "which clusters are connected"
@@ -15,8 +13,9 @@ step_get_clusters() {
 
 step_by_name() {
   step "$1" "the same name in both clusters, through HTTP-CONNECT"
-  show "${proxied[@]}" http://web.default.svc.paris/ && expect "in paris" &&
-    show "${proxied[@]}" http://web.default.svc.tokyo/ && expect "in tokyo"
+  show cat via-hub.curlrc
+  show "${via_hub[@]}" http://web.default.svc.paris/ && expect "in paris" &&
+    show "${via_hub[@]}" http://web.default.svc.tokyo/ && expect "in tokyo"
 }
 
 request=$'GET / HTTP/1.0\r\n\r\n'
@@ -55,9 +54,9 @@ move() {
   before=$(cpu_seconds hub agent-paris)
   started=$(date +%s%N)
   if [[ $direction == down ]]; then
-    digest=$("${proxied[@]}" http://web.default.svc.paris/1GiB | openssl sha256 -r | cut -d' ' -f1)
+    digest=$("${via_hub[@]}" http://web.default.svc.paris/1GiB | openssl sha256 -r | cut -d' ' -f1)
   else
-    digest=$("${proxied[@]}" -H Expect: -T gibibyte http://web.default.svc.paris/)
+    digest=$("${via_hub[@]}" -H Expect: -T gibibyte http://web.default.svc.paris/)
   fi
   ended=$(date +%s%N)
   after=$(cpu_seconds hub agent-paris)
@@ -68,7 +67,7 @@ move() {
 }
 
 # Bytes per second of a download of the gibibyte.
-rate() { "${proxied[@]}" -o /dev/null -w '%{speed_download}' http://web.default.svc.paris/1GiB; }
+rate() { "${via_hub[@]}" -o /dev/null -w '%{speed_download}' http://web.default.svc.paris/1GiB; }
 
 # Opens a connection to an endless sender and does not read it.
 open_unread() {
@@ -136,19 +135,19 @@ step_outages() {
   step "$1" "the agent is killed, then the hub"
   note "kill -9 the agent of paris"
   end agent-paris KILL
-  show_failing "${proxied[@]}" http://web.default.svc.paris/ && expect "503" || return
-  show "${proxied[@]}" http://web.default.svc.tokyo/ && expect "in tokyo" || return
+  show_failing "${via_hub[@]}" http://web.default.svc.paris/ && expect "503" || return
+  show "${via_hub[@]}" http://web.default.svc.tokyo/ && expect "in tokyo" || return
   start_agent paris
   milliseconds=$(connected_after) || return
   good "a new agent of paris was connected after $milliseconds ms"
   note "kill -9 the hub, and start it again"
   end hub KILL
-  show_failing "${proxied[@]}" --max-time 2 http://web.default.svc.paris/ || return
+  show_failing "${via_hub[@]}" --max-time 2 http://web.default.svc.paris/ || return
   : >hub.log
   start_hub
   await 5 grep -q ready hub.log || return
   milliseconds=$(connected_after) || return
-  show "${proxied[@]}" http://web.default.svc.paris/ && expect "in paris" || return
+  show "${via_hub[@]}" http://web.default.svc.paris/ && expect "in paris" || return
   ((milliseconds < 1000)) || failed "it took $milliseconds ms" || return
   good "the agents were back $milliseconds ms after the hub was listening"
 }
@@ -166,7 +165,7 @@ step_refusals() {
   start_agent tokyo tokyo --agent-identifiers=host=paris
   await 5 grep -q "agent refused" hub.log || return
   grep "agent refused" hub.log | tail -n 1 | sed 's/^/  hub: /'
-  show "${proxied[@]}" http://web.default.svc.paris/ && expect "in paris" &&
+  show "${via_hub[@]}" http://web.default.svc.paris/ && expect "in paris" &&
     good "refused, and paris is still paris"
 }
 

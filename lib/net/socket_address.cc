@@ -27,8 +27,14 @@ std::string PeerAddress(int fd) {
   }
   if (storage.ss_family == AF_INET6) {
     const auto& address = reinterpret_cast<const sockaddr_in6&>(storage);
+    const std::string port = ":" + std::to_string(ntohs(address.sin6_port));
+    if (IN6_IS_ADDR_V4MAPPED(&address.sin6_addr)) {
+      // A listener on [::] sees IPv4 peers so; people call them by their IPv4 address.
+      ::inet_ntop(AF_INET, &address.sin6_addr.s6_addr[12], text, sizeof text);
+      return text + port;
+    }
     ::inet_ntop(AF_INET6, &address.sin6_addr, text, sizeof text);
-    return "[" + std::string(text) + "]:" + std::to_string(ntohs(address.sin6_port));
+    return "[" + std::string(text) + "]" + port;
   }
   return storage.ss_family == AF_UNIX ? "unix" : "a lost peer";
 }
