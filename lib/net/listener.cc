@@ -51,7 +51,8 @@ absl::StatusOr<int> BindTcp(const asio::ip::tcp::endpoint& endpoint, bool reuse_
 
 // Whether somebody listens on the socket file.
 bool IsLive(const sockaddr_un& address) {
-  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  // Non-blocking: with a full backlog it would wait, and that is a live one.
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return true;
   const auto close = absl::MakeCleanup([fd] { ::close(fd); });
   return ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ||
@@ -161,7 +162,9 @@ bool Listener::AcceptOne() {
   switch (errno) {
     case EAGAIN: return false;
     case EMFILE:
-    case ENFILE: RefuseOne(); [[fallthrough]];
+    case ENFILE:
+      if (RefuseOne()) return true;
+      [[fallthrough]];
     case ENOBUFS:
     case ENOMEM: retry_.Set(kRetryAfter, [this] { Accept(); }); return false;
     default:
@@ -169,11 +172,12 @@ bool Listener::AcceptOne() {
   }
 }
 
-void Listener::RefuseOne() {
+bool Listener::RefuseOne() {
   if (reserve_ >= 0) ::close(reserve_);
   const int fd = ::accept4(watch_->fd(), nullptr, nullptr, SOCK_CLOEXEC);
   if (fd >= 0) ::close(fd);
   reserve_ = OpenReserve();
+  return fd >= 0;
 }
 
 }  // namespace hawser::net

@@ -58,7 +58,8 @@ class Listener {
   void Accept();
   // False when nothing can be accepted now.
   bool AcceptOne();
-  void RefuseOne();
+  // On the reserved descriptor; false when that is not to be had either, or nobody waits.
+  bool RefuseOne();
 
   std::shared_ptr<DescriptorWatch> watch_;
   const std::string path_;  // of a Unix socket
