@@ -2,6 +2,7 @@
 
 #include <openssl/x509.h>
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -16,6 +17,8 @@ namespace {
 constexpr char kPath[] = "/AgentService/Connect";
 // Go servers answer pings that come more often than every 30 s with GOAWAY.
 constexpr base::Duration kPlainKeepalive = std::chrono::seconds(35);
+// How long a server may take to end a stream that we have ended.
+constexpr base::Duration kFinishTimeout = std::chrono::seconds(5);
 
 // A server would only say "alert: certificate expired", if it says anything.
 absl::Status CheckOwnCertificate(const net::TlsContext& tls) {
@@ -86,9 +89,9 @@ void ServerLink::OnSecured(absl::StatusOr<std::unique_ptr<net::Socket>> socket) 
     return;
   }
   peer_ = (*socket)->peer().address;
-  transport_ =
-      h2::Transport::Client(*std::move(socket), {.keepalive = kPlainKeepalive},
-                            [this](const absl::Status& status) { owner_.OnDown(*this, status); });
+  transport_ = h2::Transport::Client(
+      *std::move(socket), {.keepalive = std::max(kPlainKeepalive, options_.keepalive)},
+      [this](const absl::Status& status) { owner_.OnDown(*this, status); });
   OpenStream();
 }
 
@@ -150,6 +153,7 @@ void ServerLink::OnIdle() {
 void ServerLink::FinishIfIdle() {
   if (session_ == nullptr || !session_->idle() || session_->stream() == nullptr) return;
   session_->stream()->Finish(absl::OkStatus());
+  deadline_.Set(kFinishTimeout, [this] { transport_->Close(absl::OkStatus()); });
 }
 
 base::Duration ServerLink::RoundTrip() const {

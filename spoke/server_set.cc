@@ -52,7 +52,7 @@ void ServerSet::Resize(size_t size) {
     Server& server = *servers_.emplace_back(std::make_unique<Server>());
     server.address = options_.addresses[(servers_.size() - 1) % options_.addresses.size()];
     server.reconnector = std::make_unique<tunnel::Reconnector>(
-        scheduler_, options_.backoff, options_.random,
+        scheduler_, options_.backoff, [this] { return options_.random(); },
         [this, &server](tunnel::LinkOwner& owner) {
           return make_link_(
               server.address,

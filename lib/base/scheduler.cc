@@ -16,6 +16,15 @@ void TimerQueue::RunDue(Time now) {
   }
 }
 
+void TimerQueue::Clear() {
+  while (!timers_.empty()) {
+    Timer& timer = *timers_.begin()->second;
+    timers_.erase(timers_.begin());
+    timer.armed_ = false;
+    const Closure callback = std::move(timer.callback_);  // destroyed last, perhaps with the timer
+  }
+}
+
 void Timer::Set(Duration delay, Closure callback) {
   Cancel();
   callback_ = std::move(callback);

@@ -28,6 +28,9 @@ class TimerQueue {
   Time next() const { return timers_.empty() ? Time::max() : timers_.begin()->first; }
   // Runs every timer that is due at `now`, in order. Callbacks may set and cancel timers.
   void RunDue(Time now);
+  // Forgets every timer and what its callback holds, which may be the timer's own owner. For
+  // schedulers that end.
+  void Clear();
 
  private:
   friend class Timer;

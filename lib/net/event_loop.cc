@@ -13,7 +13,7 @@ EventLoop::EventLoop()
       read_batch_(new uint8_t[kReadBatch]),
       write_batch_(new uint8_t[kWriteBatch]) {}
 
-EventLoop::~EventLoop() = default;
+EventLoop::~EventLoop() { timers().Clear(); }
 
 void EventLoop::Run() {
   auto work = asio::make_work_guard(io_);

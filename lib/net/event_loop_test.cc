@@ -174,5 +174,20 @@ TEST(EventLoopTest, DropsWorkThatNeverRan) {
   EXPECT_EQ(held.use_count(), 1);
 }
 
+TEST(EventLoopTest, LetsGoOfWhatOnlyItsTimersKeptAlive) {
+  struct Waiting {
+    explicit Waiting(EventLoop& loop) : timer(loop) {}
+    base::Timer timer;
+  };
+  std::weak_ptr<Waiting> left;
+  {
+    EventLoop loop;
+    const auto waiting = std::make_shared<Waiting>(loop);
+    waiting->timer.Set(1h, [waiting] {});
+    left = waiting;
+  }
+  EXPECT_TRUE(left.expired());
+}
+
 }  // namespace
 }  // namespace hawser::net
