@@ -3,7 +3,8 @@
 def fuzz_target(name, srcs, corpus, deps = []):
     """A libFuzzer target and a test that replays its corpus.
 
-    `srcs` define LLVMFuzzerTestOneInput(const uint8_t*, size_t). Every file of `corpus` is one input.
+    `srcs` define LLVMFuzzerTestOneInput(const uint8_t*, size_t). Every file of
+    `corpus` is one input.
 
     <name>_corpus_test runs the empty input and the corpus once, in every configuration.
     <name> is the fuzzer itself; it needs --config=fuzz (clang) and is therefore tagged manual.

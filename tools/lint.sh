@@ -55,7 +55,8 @@ expect_silence "gofmt (run make fmt)" go_format
 expect_silence "shellcheck" shell
 expect_silence "python does not parse" python
 expect_silence "files too long" too_long
-expect_silence "lines longer than 100 columns" grep_in '^.{101,}$' '*.cc' '*.h' '*.py' '*.sh' '*.bzl'
+expect_silence "lines longer than 100 columns" \
+  grep_in '^.{101,}$' '*.cc' '*.h' '*.py' '*.sh' '*.bzl'
 expect_silence "trailing spaces" grep_in '[[:space:]]+$' "${code[@]}" '*.md' Makefile .ci/run
 expect_silence "unfinished work" grep_in '\b(TO''DO|FIX''ME|XX''X)\b' "${code[@]}" Makefile .ci/run
 expect_silence "tests that sleep" \

@@ -65,7 +65,8 @@ start_hub() {
 start_agent() {
   local spoke=$1 identity=${2:-$1}
   shift $(($# < 2 ? $# : 2))
-  become_in_spoke "$spoke" "$proxy_agent" --proxy-server-host="$hub_address" --proxy-server-port=8091 \
+  become_in_spoke "$spoke" "$proxy_agent" --proxy-server-host="$hub_address" \
+    --proxy-server-port=8091 \
     --ca-cert="pki/agents/$identity/ca.crt" --agent-cert="pki/agents/$identity/tls.crt" \
     --agent-key="pki/agents/$identity/tls.key" \
     --resolve="web.default.svc=$web_address" --kube-apiserver="$api_address:443" \

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The services inside one demo cluster: a web server and a TLS server that stands for kube-apiserver.
+"""The services inside one demo cluster: a web server, and a TLS server in kube-apiserver's place.
 
 usage: services.py CLUSTER WEB_ADDRESS API_ADDRESS CERTIFICATE KEY
 

@@ -61,8 +61,11 @@ move() {
   ended=$(date +%s%N)
   after=$(cpu_seconds hub agent-paris)
   awk -v what="$direction" -v ns=$((ended - started)) -v cpu="$before $after" -v sum="$digest" \
-    'BEGIN { split(cpu, c, " "); printf "  1 GiB %-4s %5.2f Gbit/s, %.2f CPU s of hub and agent, sha256 %s\n",
-             what, 8 * 1073.741824e6 / ns, c[2] - c[1], sum }'
+    'BEGIN {
+       split(cpu, c, " ")
+       printf "  1 GiB %-4s %5.2f Gbit/s, %.2f CPU s of hub and agent\n  sha256 %s\n",
+              what, 8 * 1073.741824e6 / ns, c[2] - c[1], sum
+     }'
   [[ $digest == "$expected_digest" ]] || failed "sent was $expected_digest"
 }
 

@@ -138,8 +138,9 @@ TEST_F(DialerTest, TheCallbackMayDestroyTheAttempt) {
 }
 
 TEST_F(DialerTest, UnixSocketsSayWhyTheyRefuse) {
-  EXPECT_THAT(ConnectUnix("/nowhere/hub.sock"),
-              StatusIs(absl::StatusCode::kNotFound, HasSubstr("connect to unix:/nowhere/hub.sock")));
+  EXPECT_THAT(
+      ConnectUnix("/nowhere/hub.sock"),
+      StatusIs(absl::StatusCode::kNotFound, HasSubstr("connect to unix:/nowhere/hub.sock")));
   EXPECT_THAT(ConnectUnix(""), StatusIs(absl::StatusCode::kInvalidArgument));
 }
 

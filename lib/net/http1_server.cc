@@ -15,8 +15,8 @@ Http1Server::Response PlainAnswer(int status) {
 
 // The response as it is sent.
 std::string Wire(const Http1Server::Response& response, bool with_body) {
-  std::string wire = "HTTP/1.1 " + std::to_string(response.status) + " " +
-                     Reason(response.status) + "\r\nContent-Type: " + response.content_type +
+  std::string wire = "HTTP/1.1 " + std::to_string(response.status) + " " + Reason(response.status) +
+                     "\r\nContent-Type: " + response.content_type +
                      "\r\nContent-Length: " + std::to_string(response.body.size()) +
                      "\r\nCache-Control: no-store\r\nConnection: close\r\n";
   if (response.status == HTTP_STATUS_METHOD_NOT_ALLOWED) wire += "Allow: GET, HEAD\r\n";

@@ -1,8 +1,8 @@
 // Answers GET and HEAD on plain connections: health, metrics and admin pages.
 //
 //   Http1Server health(loop, {});
-//   health.Handle("/healthz", [](const std::string&) { return Http1Server::Response{.body = "ok"}; });
-//   listener->Start([&](int fd) { health.Serve(fd); });
+//   health.Handle("/healthz", [](const std::string&) { return Http1Server::Response{.body = "ok"};
+//   }); listener->Start([&](int fd) { health.Serve(fd); });
 //
 // One request per connection. Strangers may connect: heads, connections and the time that each
 // takes are bounded.

@@ -177,8 +177,8 @@ TEST_F(ResolverTest, NoSuchHost) {
 
 TEST_F(ResolverTest, RefusesWhatIsNoName) {
   for (const std::string& host :
-       {std::string(), std::string("a b"), std::string("10.0.0.1\0.test", 14),
-        std::string("a\nb"), std::string(254, 'a')}) {
+       {std::string(), std::string("a b"), std::string("10.0.0.1\0.test", 14), std::string("a\nb"),
+        std::string(254, 'a')}) {
     EXPECT_THAT(Resolve(host),
                 StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("no host name")));
   }

@@ -32,7 +32,8 @@ void RunUntil(net::EventLoop& loop, Done done) {
 // Runs what is ready on the loop now.
 inline void RunReady(net::EventLoop& loop) {
   loop.io().restart();
-  while (loop.io().poll_one() != 0) {}
+  while (loop.io().poll_one() != 0) {
+  }
 }
 
 // Two connected descriptors.

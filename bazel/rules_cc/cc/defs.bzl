@@ -1,6 +1,7 @@
 """The rules_cc surface that Bazel 4.2's own rules load.
 
-Debian's packaged rules_cc is too new for Debian's Bazel, so this repository forwards to the native rules.
+Debian's packaged rules_cc is too new for Debian's Bazel, so this repository forwards to the native
+rules.
 """
 
 _TAG = "__CC_RULES_MIGRATION_DO_NOT_USE_WILL_BREAK__"
