@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "lib/base/key_file.h"
 #include "lib/base/status.h"
 #include "lib/net/tls_error.h"
 
@@ -43,14 +44,6 @@ absl::Status CheckFile(const std::string& what, const std::string& path) {
   struct stat info {};
   if (::stat(path.c_str(), &info) == 0) return absl::OkStatus();
   return base::ErrnoStatus(errno, "read " + what + " " + path);
-}
-
-absl::Status CheckKeyFile(const std::string& path) {
-  struct stat info {};
-  if (::stat(path.c_str(), &info) != 0) return base::ErrnoStatus(errno, "read key " + path);
-  if ((info.st_mode & (S_IRWXG | S_IRWXO)) == 0) return absl::OkStatus();
-  return absl::FailedPreconditionError("read key " + path +
-                                       ": group or others may access it (chmod 600)");
 }
 
 absl::Status LoadError(const std::string& what, const std::string& path) {
@@ -144,7 +137,7 @@ absl::Status TlsContext::LoadFiles(const TlsFiles& files) {
     return LoadError("ca", files.ca);
   if (files.certificate.empty()) return absl::OkStatus();
   HAWSER_RETURN_IF_ERROR(CheckFile("certificate", files.certificate));
-  HAWSER_RETURN_IF_ERROR(CheckKeyFile(files.key));
+  HAWSER_RETURN_IF_ERROR(base::CheckKeyFilePermissions(files.key));
   SSL_CTX_set_default_passwd_cb(context_, &NoPassword);
   if (SSL_CTX_use_certificate_chain_file(context_, files.certificate.c_str()) != 1)
     return LoadError("certificate", files.certificate);

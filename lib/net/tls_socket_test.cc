@@ -1,0 +1,172 @@
+// What only TLS sockets do. socket_test.cc has what all do.
+
+#include "lib/net/tls_socket.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <netinet/tcp.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <string>
+#include <vector>
+
+#include "lib/net/tls_pair.h"
+#include "lib/testing/loopback.h"
+#include "lib/testing/status_matchers.h"
+#include "lib/testing/test_certificates.h"
+
+namespace hawser::net {
+namespace {
+
+using hawser::testing::IsOk;
+using hawser::testing::RunReady;
+using hawser::testing::RunUntil;
+using hawser::testing::StatusIs;
+using hawser::testing::TestCertificates;
+using ::testing::HasSubstr;
+using Result = Socket::Result;
+
+constexpr size_t kRecord = 16 * 1024;
+// Record header, content type and authentication tag of TLS 1.3.
+constexpr size_t kRecordOverhead = 5 + 1 + 16;
+
+class TlsSocketTest : public ::testing::Test {
+ protected:
+  TlsSocketTest() {
+    TestCertificates certificates;
+    TlsPair pair = MakeTlsPair(loop_, *TlsContext::Client({.files = certificates.Agent("paris")}),
+                               *TlsContext::Server({.files = certificates.HubAgentPort()}));
+    a_ = *std::move(pair.client);
+    b_ = *std::move(pair.server);
+    uint8_t byte;
+    EXPECT_EQ(Read(*a_, {&byte, 1}).kind, Result::kWouldBlock);  // the ticket is out of the way
+  }
+
+  // Reads once; first waits, where the last call left nothing, until the kernel has something.
+  Result Read(Socket& socket, std::span<uint8_t> space) {
+    bool readable = false;
+    socket.WaitReadable([&] { readable = true; });
+    RunUntil(loop_, [&] { return readable; });
+    return socket.Read(space);
+  }
+
+  static size_t BytesInKernel(const Socket& socket) {
+    int bytes = 0;
+    EXPECT_EQ(::ioctl(socket.fd(), FIONREAD, &bytes), 0);
+    return static_cast<size_t>(bytes);
+  }
+
+  void AwaitBytesInKernel(const Socket& socket, size_t bytes) {
+    while (BytesInKernel(socket) < bytes) RunReady(loop_);
+  }
+
+  void Write(Socket& socket, std::span<const iovec> pieces, size_t expected) {
+    const Result result = socket.Write(pieces);
+    EXPECT_EQ(result.kind, Result::kOk);
+    EXPECT_EQ(result.bytes, expected);
+  }
+  void Write(Socket& socket, const std::string& bytes) {
+    const iovec piece{const_cast<char*>(bytes.data()), bytes.size()};
+    Write(socket, {&piece, 1}, bytes.size());
+  }
+
+  EventLoop loop_;
+  std::unique_ptr<Socket> a_, b_;
+};
+
+TEST_F(TlsSocketTest, FillsRecordsHoweverSmallThePieces) {
+  std::string bytes(4 * kRecord, 'x');
+  std::vector<iovec> pieces;
+  for (size_t at = 0; at < bytes.size(); at += 1000)
+    pieces.push_back({bytes.data() + at, std::min<size_t>(1000, bytes.size() - at)});
+  Write(*a_, pieces, bytes.size());
+  AwaitBytesInKernel(*b_, 4 * (kRecord + kRecordOverhead));
+  EXPECT_EQ(BytesInKernel(*b_), 4 * (kRecord + kRecordOverhead));
+}
+
+TEST_F(TlsSocketTest, TakesABatchInOneWriteAndOneRead) {
+  const std::string bytes(4 * kRecord, 'y');
+  Write(*a_, bytes);
+  AwaitBytesInKernel(*b_, 4 * (kRecord + kRecordOverhead));
+  std::vector<uint8_t> space(256 * 1024);
+  const Result result = Read(*b_, space);
+  EXPECT_EQ(result.bytes, bytes.size());
+}
+
+TEST_F(TlsSocketTest, ReadAheadWakesTheReaderWithoutTheKernel) {
+  Write(*a_, std::string(3 * kRecord, 'z'));
+  AwaitBytesInKernel(*b_, 3 * (kRecord + kRecordOverhead));
+  std::vector<uint8_t> space(1000);
+  size_t received = 0;
+  while (received < 3 * kRecord) {
+    const Result result = Read(*b_, space);
+    ASSERT_EQ(result.kind, Result::kOk);
+    EXPECT_EQ(BytesInKernel(*b_), 0);
+    received += result.bytes;
+  }
+  EXPECT_EQ(b_->Read(space).kind, Result::kWouldBlock);
+  bool readable = false;
+  b_->WaitReadable([&] { readable = true; });
+  while (loop_.io().poll_one() != 0) {
+  }
+  EXPECT_FALSE(readable);
+}
+
+TEST_F(TlsSocketTest, EndBehindTheLastBytesIsToldByTheNextRead) {
+  Write(*a_, "last");
+  a_->ShutdownWrite();
+  AwaitBytesInKernel(*b_, 4 + kRecordOverhead + 2 + kRecordOverhead);  // 2: an alert
+  std::vector<uint8_t> space(1000);
+  EXPECT_EQ(Read(*b_, space).bytes, 4);
+  EXPECT_EQ(Read(*b_, space).kind, Result::kEnd);
+  EXPECT_EQ(Read(*b_, space).kind, Result::kEnd);
+}
+
+TEST_F(TlsSocketTest, FinAloneIsAnEndAndTheOtherDirectionGoesOn) {
+  ::shutdown(a_->fd(), SHUT_WR);
+  uint8_t space[100];
+  EXPECT_EQ(Read(*b_, space).kind, Result::kEnd);
+  Write(*b_, "still here");
+  EXPECT_EQ(Read(*a_, space).bytes, 10);
+}
+
+TEST_F(TlsSocketTest, GarbageEndsTheConnectionAndThePeerIsTold) {
+  const std::string garbage(100, 'g');
+  ASSERT_EQ(::send(a_->fd(), garbage.data(), garbage.size(), 0), garbage.size());
+  uint8_t space[100];
+  EXPECT_EQ(Read(*b_, space).kind, Result::kError);
+  EXPECT_THAT(b_->error(),
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("tls connection with 127.0.0.1")));
+  EXPECT_EQ(Read(*a_, space).kind, Result::kError);
+  EXPECT_THAT(a_->error(),
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("refused by the peer: ")));
+}
+
+TEST_F(TlsSocketTest, UnsentCiphertextRefusesMoreUntilItIsOut) {
+  const int small = 4096;
+  ASSERT_EQ(::setsockopt(a_->fd(), SOL_SOCKET, SO_SNDBUF, &small, sizeof small), 0);
+  const std::string bytes(256 * 1024, 'u');
+  Write(*a_, bytes);
+  EXPECT_FALSE(a_->written());
+  const iovec piece{const_cast<char*>(bytes.data()), bytes.size()};
+  EXPECT_EQ(a_->Write({&piece, 1}).kind, Result::kWouldBlock);
+  // Nobody waits for writability, and yet it goes out.
+  std::vector<uint8_t> space(64 * 1024);
+  size_t received = 0;
+  while (received < bytes.size()) received += Read(*b_, space).bytes;
+  EXPECT_TRUE(a_->written());
+}
+
+TEST_F(TlsSocketTest, SendsSmallSegmentsAtOnceAndQueuesLittleInTheKernel) {
+  for (const auto& [option, expected] :
+       {std::pair(TCP_NODELAY, 1), std::pair(TCP_NOTSENT_LOWAT, 256 * 1024)}) {
+    int value = 0;
+    socklen_t size = sizeof value;
+    ASSERT_EQ(::getsockopt(a_->fd(), IPPROTO_TCP, option, &value, &size), 0);
+    EXPECT_EQ(value, expected);
+  }
+}
+
+}  // namespace
+}  // namespace hawser::net
