@@ -95,34 +95,38 @@ window_is_exhausted() {
   [[ -n $window ]] && ((window < 16384))
 }
 
-step_bulk() {
-  local alone=() beside=() i
-  step "$1" "a gibibyte each way, then beside a connection that nobody reads"
-  in_spoke paris curl -sf "http://$web_address/1GiB" >gibibyte
-  expected_digest=$(openssl sha256 -r gibibyte | cut -d' ' -f1)
-  move down && move up || return
-  # In turns, because machines are noisy.
-  for i in 1 2 3; do
-    alone+=("$(rate)")
-    open_unread || return
-    beside+=("$(rate)")
-    if ((i == 3)); then
-      note "the unread connection's target sends without end; its window: $window bytes left"
-    fi
-    close_unread
-  done
-  awk -v alone="${alone[*]}" -v beside="${beside[*]}" '
-    function best(list, a, i, m) {
-      split(list, a, " ")
-      for (i in a) if (a[i] > m) m = a[i]
-      return m
+# Prints the best rates of both lists and their ratio; fails below 0.9.
+compare() {
+  awk -v alone="$1" -v beside="$2" '
+    function best(list, rates, i, most) {
+      split(list, rates, " ")
+      for (i in rates) if (rates[i] > most) most = rates[i]
+      return most
     }
     BEGIN {
       ratio = best(beside) / best(alone)
       printf "  alone %.2f Gbit/s, beside the unread one %.2f Gbit/s: %.2fx\n",
              best(alone) * 8e-9, best(beside) * 8e-9, ratio
       exit ratio < 0.9
-    }' || failed "slower than 0.9x"
+    }'
+}
+
+step_bulk() {
+  local alone=() beside=() i
+  step "$1" "a gibibyte each way, then beside a connection that nobody reads"
+  in_spoke paris curl -sf "http://$web_address/1GiB" >gibibyte
+  expected_digest=$(openssl sha256 -r gibibyte | cut -d' ' -f1)
+  move down && move up || return
+  # In turns, and more of them on a machine that is busy with other things.
+  for i in {1..8}; do
+    alone+=("$(rate)")
+    open_unread || return
+    beside+=("$(rate)")
+    ((i > 1)) || note "its target sends without end; its window: $window bytes left"
+    close_unread
+    ((i >= 3)) && compare "${alone[*]}" "${beside[*]}" >/dev/null && break
+  done
+  compare "${alone[*]}" "${beside[*]}" || failed "slower than 0.9x"
 }
 
 # Milliseconds until paris is connected (again).
@@ -139,6 +143,7 @@ step_outages() {
   note "kill -9 the agent of paris"
   end agent-paris KILL
   show_failing "${via_hub[@]}" http://web.default.svc.paris/ && expect "503" || return
+  show_failing hawser dial web.default.svc.paris:80 && expect "paris" || return
   show "${via_hub[@]}" http://web.default.svc.tokyo/ && expect "in tokyo" || return
   start_agent paris
   milliseconds=$(connected_after) || return
