@@ -252,7 +252,7 @@ TEST_F(AgentTest, TellsWhyADialFailed) {
                              "dial tcp " + closed + ": connect: connection refused"}));
   EXPECT_EQ(FailedDial("elsewhere.paris:80"),
             (tunnel::Failure{Reason::kPolicyDenied, Hop::kAgent,
-                             "dial tcp 127.0.0.2:80: not on the agent's allow-list"}));
+                             "dial tcp 127.0.0.2:80: not allowed by the agent"}));
   // A label that DNS cannot carry is not even asked for.
   const std::string nope(64, 'a');
   EXPECT_EQ(FailedDial(nope + ":80"),

@@ -52,7 +52,7 @@ void TargetDial::OnResolved(const absl::StatusOr<std::vector<asio::ip::address>>
     const std::string at = addresses->empty()
                                ? FormatHostPort(target)
                                : net::EndpointText(tcp::endpoint(addresses->front(), target.port));
-    Fail(Reason::kPolicyDenied, Hop::kAgent, "dial tcp " + at + ": not on the agent's allow-list");
+    Fail(Reason::kPolicyDenied, Hop::kAgent, "dial tcp " + at + ": not allowed by the agent");
     return;
   }
   attempt_ = net::Connect(loop_, std::move(endpoints), deadline_ - loop_.Now(),

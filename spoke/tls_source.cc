@@ -40,7 +40,7 @@ absl::StatusOr<bool> TlsSource::Refresh() {
 }
 
 std::chrono::system_clock::time_point TlsSource::expiry() const {
-  const auto now = std::chrono::system_clock::now();
+  const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
   return now + pki::TimeLeft(SSL_CTX_get0_certificate(context_->get()), now);
 }
 
