@@ -17,10 +17,6 @@ using tunnel::Identifiers;
 
 constexpr size_t kMaxAgentId = 128;
 
-AgentRefusal Refused(const char* reason, const std::string& why) {
-  return {reason, absl::PermissionDeniedError("agent refused: " + why)};
-}
-
 // The name under which Open Cluster Management's add-on reaches the service proxy of a cluster.
 std::string ServiceProxyHost(const std::string& cluster) {
   unsigned char digest[SHA256_DIGEST_LENGTH];
@@ -65,8 +61,8 @@ std::variant<AgentIdentity, AgentRefusal> Certified(const AgentGrants& grants,
   Identifiers& announced = agent.identifiers;
   for (const std::string& host : announced.hosts) {
     if (OwnsHost(certificate.cluster, host, grants) || Contains(granted.hosts, host)) continue;
-    return Refused("foreign_name", "its certificate names cluster " + certificate.cluster +
-                                       ", but it announced host=" + host);
+    return AgentRefusal{"foreign_name", "its certificate names cluster " + certificate.cluster +
+                                            ", but it announced host=" + host};
   }
   KeepGranted("ipv4", announced.ipv4, granted.ipv4, agent.ignored);
   KeepGranted("ipv6", announced.ipv6, granted.ipv6, agent.ignored);
@@ -91,23 +87,24 @@ std::variant<AgentIdentity, AgentRefusal> IdentifyAgent(
     AgentIdentityMode mode, const AgentGrants& grants,
     const absl::StatusOr<std::optional<pki::Identity>>& certified, const std::string& agent_id,
     const std::string& identifiers) {
-  const bool printable = std::all_of(agent_id.begin(), agent_id.end(),
-                                     [](char c) { return c > ' ' && c <= '~'; });
+  const bool printable =
+      std::all_of(agent_id.begin(), agent_id.end(), [](char c) { return c > ' ' && c <= '~'; });
   if (agent_id.size() > kMaxAgentId || !printable)
-    return Refused("malformed", "its agent id is no printable word of at most 128 characters");
+    return AgentRefusal{"malformed", "its agent id is no printable word of at most 128 characters"};
   const auto announced = tunnel::ParseIdentifiers(identifiers);
-  if (!announced.ok()) return Refused("malformed", std::string(announced.status().message()));
+  if (!announced.ok()) return AgentRefusal{"malformed", std::string(announced.status().message())};
   AgentIdentity agent{.agent_id = agent_id, .identifiers = *announced};
   if (mode == AgentIdentityMode::kAsserted) return agent;
 
   if (!certified.ok())
-    return Refused("malformed", "its certificate: " + std::string(certified.status().message()));
+    return AgentRefusal{"malformed",
+                        "its certificate: " + std::string(certified.status().message())};
   if (!certified->has_value()) {
     if (mode == AgentIdentityMode::kAuto) return agent;
-    return Refused("no_certificate_name", "its certificate names no cluster");
+    return AgentRefusal{"no_certificate_name", "its certificate names no cluster"};
   }
   const auto* cluster = std::get_if<pki::ClusterIdentity>(&**certified);
-  if (cluster == nullptr) return Refused("not_an_agent", "its certificate names a client");
+  if (cluster == nullptr) return AgentRefusal{"not_an_agent", "its certificate names a client"};
   return Certified(grants, *cluster, std::move(agent));
 }
 

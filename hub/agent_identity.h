@@ -7,7 +7,6 @@
 #include <variant>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "lib/pki/identity.h"
 #include "lib/tunnel/identifiers.h"
@@ -37,13 +36,14 @@ struct AgentIdentity {
 
   // What logs and listings call it: its cluster or, asserted, its first host or "(asserted)".
   std::string name() const;
-  // What counters call it: as name(), but one for all asserted agents, who could make up any number.
+  // What counters call it: as name(), but one for all asserted agents, who could make up any
+  // number.
   std::string label() const { return cluster.empty() ? "(asserted)" : cluster; }
 };
 
 struct AgentRefusal {
-  const char* reason;   // a metric label: "no_certificate_name", "foreign_name", ...
-  absl::Status status;  // what the agent is told
+  const char* reason;  // a metric label: "no_certificate_name", "foreign_name", ...
+  std::string why;     // what the agent and the log are told
 };
 
 // Decides about an agent. `certified` is what IdentityOf() made of its certificate; `agent_id` and

@@ -63,9 +63,9 @@ std::unique_ptr<net::StreamHandler> AgentPort::Accept(const TransportServer::Cal
                                 headers.Get("agentidentifiers"));
   if (const auto* refusal = std::get_if<AgentRefusal>(&decision)) {
     ++caller.shard.counters.refused_agents[refusal->reason];
-    LOG(WARNING) << "agent refused from " << peer.address << ": "
-                 << std::string(refusal->status.message());
-    return std::make_unique<RefusedStream>(refusal->status, caller.transport);
+    LOG(WARNING) << "agent refused from " << peer.address << ": " << refusal->why;
+    return std::make_unique<RefusedStream>(
+        absl::PermissionDeniedError("agent refused: " + refusal->why), caller.transport);
   }
   return std::make_unique<AgentSession>(options_.session, options_.server,
                                         std::get<AgentIdentity>(std::move(decision)), peer,

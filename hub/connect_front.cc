@@ -38,13 +38,15 @@ class SocketDialler final : public Dialler {
 
   Attempt Prepare(const std::shared_ptr<RoutedDial>& dial, Shard&, size_t early_limit) override {
     const bool early = request_.read_ahead.size() <= early_limit;
-    endpoint_ = tunnel::SocketEndpoint::Make(std::move(request_.socket),
-                                             early ? "" : request_.read_ahead, tunnel::Hop::kClient);
+    endpoint_ = tunnel::SocketEndpoint::Make(
+        std::move(request_.socket), early ? "" : request_.read_ahead, tunnel::Hop::kClient);
     endpoint_->SetGreeting(kEstablished);
     endpoint_->OnDone([admission = request_.admission](const Failure*) {});
-    endpoint_->OnHangUp([weak = std::weak_ptr(dial)] {
-      if (const auto pending = weak.lock()) pending->Cancel();
-    });
+    endpoint_->OnHangUp(
+        [weak = std::weak_ptr(dial)] {
+          if (const auto pending = weak.lock()) pending->Cancel();
+        },
+        request_.read_ahead.empty());
     return {endpoint_, early ? request_.read_ahead : ""};
   }
 
@@ -88,16 +90,12 @@ class ConnectFront::HeadReader {
     std::array<uint8_t, 16 * 1024> buffer;
     const net::Socket::Result result = request_.socket->Read(buffer);
     switch (result.kind) {
-      case net::Socket::Result::kOk:
-        OnBytes({buffer.data(), result.bytes});
-        return;
+      case net::Socket::Result::kOk: OnBytes({buffer.data(), result.bytes}); return;
       case net::Socket::Result::kWouldBlock:
         request_.socket->WaitReadable([this] { Read(); });
         return;
       case net::Socket::Result::kEnd:
-      case net::Socket::Result::kError:
-        Release();
-        return;
+      case net::Socket::Result::kError: Release(); return;
     }
   }
 

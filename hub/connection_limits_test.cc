@@ -55,8 +55,8 @@ TEST(ConnectionLimits, FrontEndsLeaveRoomForAgents) {
   ConnectionLimits limits(options);
   const auto client = limits.Admit(Port::kHttpConnect, "");
   ASSERT_THAT(client, IsOk());
-  EXPECT_THAT(limits.Admit(Port::kGrpc, ""), StatusIs(StatusCode::kResourceExhausted,
-                                                      HasSubstr("1 client connections")));
+  EXPECT_THAT(limits.Admit(Port::kGrpc, ""),
+              StatusIs(StatusCode::kResourceExhausted, HasSubstr("1 client connections")));
   EXPECT_THAT(limits.Admit(Port::kAgents, "10.0.0.1:1"), IsOk());
 }
 

@@ -17,8 +17,8 @@ namespace hawser::hub {
 struct Counters {
   // Of dials that succeeded, in Konnectivity's buckets.
   base::Histogram dials{{1e-6, 1e-5, 1e-4, .005, .025, .1, .5, 2.5, 12.5}};
-  std::array<uint64_t, tunnel::kReasons> failed_dials{};   // by Reason
-  std::map<std::string, uint64_t> refused_agents;  // by reason
+  std::array<uint64_t, tunnel::kReasons> failed_dials{};  // by Reason
+  std::map<std::string, uint64_t> refused_agents;         // by reason
   uint64_t failed_handshakes = 0;
   uint64_t refused_requests = 0;  // CONNECT heads answered with an error
   // Of sessions that have ended; agents' by AgentIdentity::label().

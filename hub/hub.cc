@@ -95,8 +95,8 @@ absl::Status Hub::CreateAgentPort() {
 }
 
 absl::Status Hub::CreateFrontEnds() {
-  const auto socket = [this](Port port, const FrontEndOptions& front)
-      -> absl::StatusOr<SocketPort::Options> {
+  const auto socket = [this](Port port,
+                             const FrontEndOptions& front) -> absl::StatusOr<SocketPort::Options> {
     SocketPort::Options socket{.port = port,
                                .tcp = front.tcp,
                                .unix_path = front.unix_path,
@@ -186,12 +186,12 @@ net::Http1Server::Response Hub::Ready(const std::string& query) const {
 net::Http1Server::Response Hub::Metrics() const {
   const Snapshot snapshot = TakeSnapshot(shards_);
   return {.content_type = "text/plain; version=0.0.4; charset=utf-8",
-          .body = MetricsText({.snapshot = snapshot,
-                               .registry = registry_,
-                               .limits = limits_,
-                               .queued_bytes = memory_.used(),
-                               .certificate_expiry = {certificate_expiry_[0],
-                                                      certificate_expiry_[1]}})};
+          .body = MetricsText(
+              {.snapshot = snapshot,
+               .registry = registry_,
+               .limits = limits_,
+               .queued_bytes = memory_.used(),
+               .certificate_expiry = {certificate_expiry_[0], certificate_expiry_[1]}})};
 }
 
 void Hub::Run() {

@@ -41,11 +41,12 @@ void AddDials(MetricFamilies& families, const Counters& counters) {
   std::map<std::string, uint64_t> by_label;
   for (size_t i = 0; i < tunnel::kReasons; ++i)
     by_label[DialFailureLabel(static_cast<tunnel::Reason>(i))] += counters.failed_dials[i];
-  MetricFamily& failures = families.Family(Konnectivity("dial_failure_count"),
-                                           "Dials that failed.", MetricType::Counter);
-  for (const auto& [label, failed] : by_label) MetricFamilies::Add(failures, {{"reason", label}}, failed);
-  MetricFamily& reasons = families.Family(Hawser("dial_failures_total"),
-                                          "Dials that failed, by our reasons.", MetricType::Counter);
+  MetricFamily& failures = families.Family(Konnectivity("dial_failure_count"), "Dials that failed.",
+                                           MetricType::Counter);
+  for (const auto& [label, failed] : by_label)
+    MetricFamilies::Add(failures, {{"reason", label}}, failed);
+  MetricFamily& reasons = families.Family(
+      Hawser("dial_failures_total"), "Dials that failed, by our reasons.", MetricType::Counter);
   for (size_t i = 0; i < tunnel::kReasons; ++i) {
     const char* reason = tunnel::ReasonName(static_cast<tunnel::Reason>(i));
     MetricFamilies::Add(reasons, {{"reason", reason}}, counters.failed_dials[i]);
@@ -55,13 +56,14 @@ void AddDials(MetricFamilies& families, const Counters& counters) {
 void AddPackets(MetricFamily& family, const char* segment,
                 const std::array<uint64_t, tunnel::kPacketKinds>& packets) {
   for (size_t kind = 0; kind < packets.size(); ++kind)
-    MetricFamilies::Add(family, {{"segment", segment}, {"packet_type", tunnel::PacketKindName(kind)}},
-                  packets[kind]);
+    MetricFamilies::Add(family,
+                        {{"segment", segment}, {"packet_type", tunnel::PacketKindName(kind)}},
+                        packets[kind]);
 }
 
 void AddConnections(MetricFamilies& families, const MetricsInput& input) {
-  MetricFamily& grpc = families.Family(Konnectivity("grpc_connections"), "Streams by service method.",
-                                       MetricType::Gauge);
+  MetricFamily& grpc = families.Family(Konnectivity("grpc_connections"),
+                                       "Streams by service method.", MetricType::Gauge);
   MetricFamilies::Add(grpc, {{"service_method", "Proxy"}}, input.snapshot.client_streams);
   MetricFamilies::Add(grpc, {{"service_method", "Connect"}}, input.snapshot.agents.size());
   families.Gauge(Konnectivity("http_connections"), "Connections of HTTP-CONNECT clients.",
@@ -77,11 +79,11 @@ void AddConnections(MetricFamilies& families, const MetricsInput& input) {
   for (const auto& [strategy, count] : input.registry.CountByStrategy())
     MetricFamilies::Add(ready, {{"proxy_strategy", tunnel::StrategyName(strategy)}}, count);
 
-  MetricFamily& open = families.Family(Hawser("connections"),
-                                       "Accepted connections by port.", MetricType::Gauge);
+  MetricFamily& open =
+      families.Family(Hawser("connections"), "Accepted connections by port.", MetricType::Gauge);
   MetricFamily& refused =
-      families.Family(Hawser("refused_connections_total"),
-                      "Connections over a limit, by port.", MetricType::Counter);
+      families.Family(Hawser("refused_connections_total"), "Connections over a limit, by port.",
+                      MetricType::Counter);
   for (const Port port : {Port::kAgents, Port::kGrpc, Port::kHttpConnect}) {
     MetricFamilies::Add(open, {{"port", PortName(port)}}, input.limits.count(port));
     MetricFamilies::Add(refused, {{"port", PortName(port)}}, input.limits.refused(port));
@@ -93,20 +95,21 @@ void AddClusters(MetricFamilies& families, const Snapshot& snapshot) {
   uint64_t stalls = 0;
   for (const auto& [label, counters] : snapshot.counters.agents) sessions[label] = 0;
   for (const AgentPicture& agent : snapshot.agents) ++sessions[agent.label];
-  MetricFamily& connected = families.Family(Hawser("sessions"),
-                                            "Agents' sessions by cluster.", MetricType::Gauge);
+  MetricFamily& connected =
+      families.Family(Hawser("sessions"), "Agents' sessions by cluster.", MetricType::Gauge);
   for (const auto& [name, count] : sessions) {
     if (connected.metric.size() == kMaxClusters) break;
     MetricFamilies::Add(connected, {{"cluster", name}}, count);
   }
-  MetricFamily& bytes = families.Family(Hawser("bytes_total"),
-                                        "Tunnelled bytes by cluster.", MetricType::Counter);
+  MetricFamily& bytes =
+      families.Family(Hawser("bytes_total"), "Tunnelled bytes by cluster.", MetricType::Counter);
   tunnel::SessionCounters other;
   size_t clusters = 0;
   const auto add = [&bytes](const std::string& name, const tunnel::SessionCounters& counters) {
-    MetricFamilies::Add(bytes, {{"cluster", name}, {"direction", "to_agent"}}, counters.bytes_to_peer);
+    MetricFamilies::Add(bytes, {{"cluster", name}, {"direction", "to_agent"}},
+                        counters.bytes_to_peer);
     MetricFamilies::Add(bytes, {{"cluster", name}, {"direction", "from_agent"}},
-                  counters.bytes_from_peer);
+                        counters.bytes_from_peer);
   };
   for (const auto& [name, counters] : snapshot.counters.agents) {
     stalls += counters.window_stalls;
@@ -131,7 +134,8 @@ void AddExpiries(MetricFamilies& families, const MetricsInput& input) {
   const char* const kNames[] = {"agents", "front_end"};
   for (size_t i = 0; i < std::size(kNames); ++i)
     if (input.certificate_expiry[i])
-      MetricFamilies::Add(family, {{"certificate", kNames[i]}}, seconds(*input.certificate_expiry[i]));
+      MetricFamilies::Add(family, {{"certificate", kNames[i]}},
+                          seconds(*input.certificate_expiry[i]));
 }
 
 }  // namespace
@@ -156,17 +160,17 @@ std::string MetricsText(const MetricsInput& input) {
                                           "Agents refused, by reason.", MetricType::Counter);
   for (const auto& [reason, count] : counters.refused_agents)
     MetricFamilies::Add(refused, {{"reason", reason}}, count);
-  families.Counter(Hawser("failed_handshakes_total"),
-                   "TLS handshakes that failed.", counters.failed_handshakes);
+  families.Counter(Hawser("failed_handshakes_total"), "TLS handshakes that failed.",
+                   counters.failed_handshakes);
   families.Counter(Hawser("refused_requests_total"),
                    "CONNECT requests that were malformed, late or of another method.",
                    counters.refused_requests);
-  families.Gauge(Hawser("buffered_bytes"),
-                 "Bytes queued for sockets that do not take them.", input.queued_bytes);
+  families.Gauge(Hawser("buffered_bytes"), "Bytes queued for sockets that do not take them.",
+                 input.queued_bytes);
   AddExpiries(families, input);
   const base::BuildInfo& build = base::GetBuildInfo();
-  MetricFamily& info = families.Family(Hawser("build_info"),
-                                       "Always 1; labels say what runs.", MetricType::Gauge);
+  MetricFamily& info =
+      families.Family(Hawser("build_info"), "Always 1; labels say what runs.", MetricType::Gauge);
   MetricFamilies::Add(info, {{"version", build.version}, {"commit", build.commit}}, 1);
   return families.Text();
 }

@@ -45,7 +45,8 @@ DEFINE_string(cipher_suites, "", "TLS 1.2 cipher suites, comma separated; empty:
 DEFINE_string(agent_identity, "auto",
               "who agents are: certificate (the name in it; others are refused), asserted (what "
               "they announce), auto (the certificate's name where there is one)");
-DEFINE_string(cluster_domain, "", "domain that may follow a cluster's name, such as .clusters.test");
+DEFINE_string(cluster_domain, "",
+              "domain that may follow a cluster's name, such as .clusters.test");
 DEFINE_string(proxy_strategies, "default", "destHost, defaultRoute, default; comma separated");
 DEFINE_string(config, "", "YAML file with limits, host-suffixes and grants");
 DEFINE_string(server_id, "", "name of this server; empty: $PROXY_SERVER_ID, else a random one");
@@ -73,11 +74,16 @@ namespace {
 
 // The flags that the file's `limits` may set.
 constexpr const char* kLimits[] = {
-    "handshake-timeout",     "request-head-timeout",
-    "max-connections-per-address", "max-connections-per-identity",
-    "max-streams-per-connection",  "max-pending-dials",
-    "descriptor-reserve",    "max-buffered-bytes",
-    "first-window",          "max-window",
+    "handshake-timeout",
+    "request-head-timeout",
+    "max-connections-per-address",
+    "max-connections-per-identity",
+    "max-streams-per-connection",
+    "max-pending-dials",
+    "descriptor-reserve",
+    "max-buffered-bytes",
+    "first-window",
+    "max-window",
 };
 
 absl::Status BadFlag(const std::string& flag, const std::string& why) {
@@ -116,13 +122,12 @@ absl::Status ReadFrontEnds(Options& options) {
   if (!both && FLAGS_mode != "grpc" && FLAGS_mode != "http-connect")
     return BadFlag("mode", "must be grpc, http-connect or grpc,http-connect, not " + FLAGS_mode);
   FrontEndOptions& first = FLAGS_mode == "http-connect" ? options.http_connect : options.grpc;
-  HAWSER_ASSIGN_OR_RETURN(first, FrontEnd("server-port", FLAGS_server_bind_address,
-                                          FLAGS_server_port, FLAGS_uds_name));
+  HAWSER_ASSIGN_OR_RETURN(
+      first, FrontEnd("server-port", FLAGS_server_bind_address, FLAGS_server_port, FLAGS_uds_name));
   if (both) {
-    HAWSER_ASSIGN_OR_RETURN(
-        options.http_connect,
-        FrontEnd("http-connect-port", FLAGS_http_connect_bind_address, FLAGS_http_connect_port,
-                 FLAGS_http_connect_uds_name));
+    HAWSER_ASSIGN_OR_RETURN(options.http_connect,
+                            FrontEnd("http-connect-port", FLAGS_http_connect_bind_address,
+                                     FLAGS_http_connect_port, FLAGS_http_connect_uds_name));
   }
   options.delete_existing_uds = FLAGS_delete_existing_uds_file;
   return absl::OkStatus();
@@ -152,8 +157,8 @@ absl::Status ReadTls(Options& options) {
   HAWSER_ASSIGN_OR_RETURN(options.cluster_tls, Files("cluster", FLAGS_cluster_cert,
                                                      FLAGS_cluster_key, FLAGS_cluster_ca_cert));
   if (options.grpc.tcp || options.http_connect.tcp) {
-    HAWSER_ASSIGN_OR_RETURN(options.server_tls, Files("server", FLAGS_server_cert,
-                                                      FLAGS_server_key, FLAGS_server_ca_cert));
+    HAWSER_ASSIGN_OR_RETURN(options.server_tls, Files("server", FLAGS_server_cert, FLAGS_server_key,
+                                                      FLAGS_server_ca_cert));
   }
   if (FLAGS_tls_min_version == "VersionTLS12") {
     options.tls_min_version = TLS1_2_VERSION;
@@ -189,7 +194,8 @@ absl::Status ReadRouting(Options& options) {
   for (const std::string& name : strategies) {
     const auto strategy = tunnel::ParseStrategy(name);
     if (!strategy)
-      return BadFlag("proxy-strategies", "\"" + name + "\" is none of destHost, defaultRoute, default");
+      return BadFlag("proxy-strategies",
+                     "\"" + name + "\" is none of destHost, defaultRoute, default");
     options.strategies.push_back(*strategy);
   }
   options.cluster_domain = FLAGS_cluster_domain;
@@ -232,13 +238,13 @@ absl::Status ReadLimits(Limits& limits) {
   HAWSER_ASSIGN_OR_RETURN(limits.descriptor_reserve,
                           AtLeast("descriptor-reserve", FLAGS_descriptor_reserve, 0));
   constexpr int64_t kSmallest = 64 * 1024;
-  HAWSER_ASSIGN_OR_RETURN(limits.buffered_bytes,
-                          AtLeast<int64_t>("max-buffered-bytes", FLAGS_max_buffered_bytes,
-                                           16 * 1024 * 1024));
+  HAWSER_ASSIGN_OR_RETURN(
+      limits.buffered_bytes,
+      AtLeast<int64_t>("max-buffered-bytes", FLAGS_max_buffered_bytes, 16 * 1024 * 1024));
   HAWSER_ASSIGN_OR_RETURN(limits.first_window,
                           AtLeast<int64_t>("first-window", FLAGS_first_window, kSmallest));
-  HAWSER_ASSIGN_OR_RETURN(
-      limits.max_window, AtLeast<int64_t>("max-window", FLAGS_max_window, FLAGS_first_window));
+  HAWSER_ASSIGN_OR_RETURN(limits.max_window,
+                          AtLeast<int64_t>("max-window", FLAGS_max_window, FLAGS_first_window));
   return absl::OkStatus();
 }
 

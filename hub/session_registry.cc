@@ -55,7 +55,8 @@ std::variant<DialLease, Failure> SessionRegistry::Reserve(const std::string& hos
                                                           std::optional<Handle> excluded) {
   const std::lock_guard lock(mutex_);
   const auto choice = table_.Pick(host, excluded);
-  if (!choice) return Failure{Reason::kNoAgent, Hop::kHub, "no agent available for " + base::Quote(host)};
+  if (!choice)
+    return Failure{Reason::kNoAgent, Hop::kHub, "no agent available for " + base::Quote(host)};
   if (choice->pending_dials >= max_pending_dials_)
     return Failure{Reason::kOverloaded, Hop::kHub,
                    "too many dials are pending at the agent for " + base::Quote(host)};

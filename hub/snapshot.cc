@@ -21,9 +21,8 @@ AgentPicture Picture(SessionRegistry::Handle id, AgentSession& session) {
   picture.connections = session.connection_count();
   picture.pending_dials = session.pending_dials();
   picture.queued = 0;
-  session.ForEachConnection([&picture](const tunnel::Connection& connection) {
-    picture.queued += connection.queued();
-  });
+  session.ForEachConnection(
+      [&picture](const tunnel::Connection& connection) { picture.queued += connection.queued(); });
   picture.draining = session.draining();
   if (const X509* certificate = session.peer().certificate.get()) {
     const WallTime now = WallTime::clock::now();

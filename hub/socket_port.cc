@@ -54,9 +54,8 @@ absl::Status SocketPort::ListenTcp() {
 
 absl::Status SocketPort::ListenUnix() {
   Shard& shard = *shards_.front();
-  HAWSER_ASSIGN_OR_RETURN(auto listener,
-                          net::Listener::Unix(shard.loop(), options_.unix_path, 0600,
-                                              options_.replace_stale_socket));
+  HAWSER_ASSIGN_OR_RETURN(auto listener, net::Listener::Unix(shard.loop(), options_.unix_path, 0600,
+                                                             options_.replace_stale_socket));
   addresses_.push_back(listener->address());
   listening_.push_back({&shard, std::move(listener), false});
   return absl::OkStatus();

@@ -122,8 +122,7 @@ class TestAgent::Session final : public tunnel::DialedSession {
     if (label == "echo") {
       AcceptDial(request.dial_id, std::make_shared<Target>(agent_, "", false));
     } else if (label == "name") {
-      AcceptDial(request.dial_id,
-                 std::make_shared<Target>(agent_, agent_.options_.agent_id, true));
+      AcceptDial(request.dial_id, std::make_shared<Target>(agent_, agent_.options_.agent_id, true));
     } else if (label == "refused") {
       RejectDial(request.dial_id, {Reason::kRefused, Hop::kTarget,
                                    "dial tcp " + request.address + ": connection refused"});
@@ -158,8 +157,8 @@ TestAgent::TestAgent(const Options& options) : options_(options) {
       headers.Add("agentid", options_.agent_id);
       headers.Add("agentidentifiers", options_.identifiers);
       if (!options_.plain) session->OfferFeatures(headers);
-      const absl::Status opened = transport_->OpenStream("/AgentService/Connect", "localhost",
-                                                         headers, std::move(session));
+      const absl::Status opened =
+          transport_->OpenStream("/AgentService/Connect", "localhost", headers, std::move(session));
       if (!opened.ok()) failed(opened);
     });
   });

@@ -4,8 +4,8 @@
 
 namespace hawser::hub {
 
-TransportServer::TransportServer(std::string path, const h2::Options& options,
-                                 const Shards& shards, Accept accept)
+TransportServer::TransportServer(std::string path, const h2::Options& options, const Shards& shards,
+                                 Accept accept)
     : path_(std::move(path)), options_(options), shards_(shards), accept_(std::move(accept)) {
   for (const auto& shard : shards_) connections_[shard.get()];
 }
@@ -18,8 +18,8 @@ void TransportServer::Serve(Shard& shard, std::unique_ptr<net::Socket> socket,
   connection.admission = std::move(admission);
   connection.transport = h2::Transport::Server(
       std::move(socket), options_,
-      [this, &shard, &connection](const std::string& path,
-                                  const net::Metadata& headers) -> std::unique_ptr<net::StreamHandler> {
+      [this, &shard, &connection](const std::string& path, const net::Metadata& headers)
+          -> std::unique_ptr<net::StreamHandler> {
         if (path != path_) return nullptr;
         return accept_({shard, *connection.transport, connection.admission.identity}, headers);
       },

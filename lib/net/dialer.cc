@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "lib/base/status.h"
@@ -12,96 +13,112 @@
 namespace hawser::net {
 namespace {
 
+using Endpoints = std::vector<asio::ip::tcp::endpoint>;
+
 constexpr base::Duration kStagger = std::chrono::milliseconds(250);
 
 class TcpConnectAttempt final : public ConnectAttempt {
  public:
-  TcpConnectAttempt(EventLoop& loop, std::vector<asio::ip::tcp::endpoint> endpoints,
-                    base::Duration deadline, Connected done)
+  TcpConnectAttempt(EventLoop& loop, Endpoints endpoints, base::Duration deadline, Connected done)
       : loop_(loop),
-        endpoints_(std::move(endpoints)),
+        endpoints_(InterleaveFamilies(std::move(endpoints))),
         done_(std::move(done)),
         last_error_(absl::NotFoundError("connect: no address")),
-        stagger_(loop),
+        next_turn_(loop),
         deadline_(loop) {
     deadline_.Set(deadline, [this] {
-      const bool tried = next_ > 0;
-      Finish(absl::DeadlineExceededError(
-          "connect to " + (tried ? EndpointText(endpoints_[next_ - 1]) : std::string("nowhere")) +
-          ": timed out"));
+      const std::string last = next_ > 0 ? EndpointText(endpoints_[next_ - 1]) : "nowhere";
+      Finish(absl::DeadlineExceededError("connect to " + last + ": timed out"));
     });
-    stagger_.Set(base::Duration::zero(), [this] { TryNext(); });
+    TryNext();
   }
 
   ~TcpConnectAttempt() override {
-    for (const auto& watch : pending_) watch->Close();
+    if (connected_ >= 0) ::close(connected_);
   }
 
  private:
+  // Does not call back, since the constructor calls it.
   void TryNext() {
     if (next_ == endpoints_.size()) {
-      if (pending_.empty()) Finish(last_error_);
+      if (pending_.empty()) InNextTurn([this] { Finish(last_error_); });
       return;
     }
     const asio::ip::tcp::endpoint& endpoint = endpoints_[next_++];
-    stagger_.Set(kStagger, [this] { TryNext(); });
+    if (next_ < endpoints_.size()) next_turn_.Set(kStagger, [this] { TryNext(); });
     const int fd =
         ::socket(endpoint.protocol().family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) {
       Failed(errno, endpoint);
-      return;
-    }
-    if (::connect(fd, endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0 &&
-        errno != EINPROGRESS) {
-      const int error = errno;
+    } else if (::connect(fd, endpoint.data(), static_cast<socklen_t>(endpoint.size())) == 0) {
+      connected_ = fd;  // on this machine
+      InNextTurn([this] { Finish(std::exchange(connected_, -1)); });
+    } else if (errno == EINPROGRESS) {
+      AwaitConnection(fd, endpoint);
+    } else {
+      Failed(errno, endpoint);
       ::close(fd);
-      Failed(error, endpoint);
-      return;
     }
-    auto watch = std::make_shared<DescriptorWatch>(loop_, fd);
-    pending_.push_back(watch);
-    watch->WaitWritable([this, watch, endpoint] { OnWritable(watch, endpoint); });
   }
 
-  void OnWritable(const std::shared_ptr<DescriptorWatch>& watch,
-                  const asio::ip::tcp::endpoint& endpoint) {
-    std::erase(pending_, watch);
-    int error = 0;
-    socklen_t size = sizeof error;
-    ::getsockopt(watch->fd(), SOL_SOCKET, SO_ERROR, &error, &size);
-    if (error == 0) {
-      Finish(watch->Release());
-      return;
-    }
-    watch->Close();
-    Failed(error, endpoint);
+  void AwaitConnection(int fd, const asio::ip::tcp::endpoint& endpoint) {
+    pending_.push_back(std::make_unique<DescriptorWatch>(loop_, fd));
+    DescriptorWatch* const watch = pending_.back().get();
+    watch->WaitWritable([this, watch, &endpoint] {
+      int error = 0;
+      socklen_t size = sizeof error;
+      ::getsockopt(watch->fd(), SOL_SOCKET, SO_ERROR, &error, &size);
+      if (error == 0) {
+        Finish(watch->Release());
+        return;
+      }
+      std::erase_if(pending_, [watch](const auto& pending) { return pending.get() == watch; });
+      Failed(error, endpoint);
+    });
   }
 
   void Failed(int error, const asio::ip::tcp::endpoint& endpoint) {
     last_error_ = base::ErrnoStatus(error, "connect to " + EndpointText(endpoint));
-    stagger_.Set(base::Duration::zero(), [this] { TryNext(); });
+    InNextTurn([this] { TryNext(); });
   }
 
+  void InNextTurn(base::Closure work) { next_turn_.Set(base::Duration::zero(), std::move(work)); }
+
   void Finish(absl::StatusOr<int> result) {
-    stagger_.Cancel();
+    next_turn_.Cancel();
     deadline_.Cancel();
-    for (const auto& watch : pending_) watch->Close();
     pending_.clear();
     Connected done = std::move(done_);
     done(std::move(result));  // may destroy this
   }
 
   EventLoop& loop_;
-  const std::vector<asio::ip::tcp::endpoint> endpoints_;
+  const Endpoints endpoints_;
   Connected done_;
   size_t next_ = 0;
+  int connected_ = -1;
   absl::Status last_error_;
-  std::vector<std::shared_ptr<DescriptorWatch>> pending_;
-  base::Timer stagger_;
+  std::vector<std::unique_ptr<DescriptorWatch>> pending_;
+  base::Timer next_turn_;
   base::Timer deadline_;
 };
 
 }  // namespace
+
+std::vector<asio::ip::tcp::endpoint> InterleaveFamilies(
+    std::vector<asio::ip::tcp::endpoint> endpoints) {
+  if (endpoints.empty()) return endpoints;
+  const auto first_family = endpoints.front().protocol();
+  const auto middle = std::stable_partition(endpoints.begin(), endpoints.end(), [&](const auto& e) {
+    return e.protocol() == first_family;
+  });
+  std::vector<asio::ip::tcp::endpoint> result;
+  for (auto a = endpoints.begin(), b = middle; a != middle || b != endpoints.end();) {
+    if (a != middle) result.push_back(*a++);
+    if (b != endpoints.end()) result.push_back(*b++);
+  }
+  return result;
+}
 
 std::unique_ptr<ConnectAttempt> Connect(EventLoop& loop,
                                         std::vector<asio::ip::tcp::endpoint> endpoints,

@@ -24,9 +24,13 @@ class ConnectAttempt {
   virtual ~ConnectAttempt() = default;
 };
 
-// Tries `endpoints` in order, the next one when the last failed or after 250 ms. Errors:
-// kUnavailable with "connect to 10.0.0.1:80: connection refused" and the like, kDeadlineExceeded.
-// kNotFound when `endpoints` is empty.
+// The given order within each address family, the families taking turns (RFC 8305, section 4).
+std::vector<asio::ip::tcp::endpoint> InterleaveFamilies(
+    std::vector<asio::ip::tcp::endpoint> endpoints);
+
+// Tries `endpoints` in order, families interleaved, the next one when the last failed or after
+// 250 ms. Errors: kUnavailable with "connect to 10.0.0.1:80: connection refused" and the like,
+// kDeadlineExceeded, kNotFound when `endpoints` is empty.
 std::unique_ptr<ConnectAttempt> Connect(EventLoop& loop,
                                         std::vector<asio::ip::tcp::endpoint> endpoints,
                                         base::Duration deadline, Connected done);

@@ -1,6 +1,7 @@
 #include "lib/net/dialer.h"
 
 #include <fcntl.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -49,6 +50,19 @@ class SilentPort {
   int listener_;
   int filler_;
 };
+
+Endpoint At(const std::string& address) { return {asio::ip::make_address(address), 80}; }
+
+TEST(InterleaveFamilies, KeepsTheOrderWithinEach) {
+  EXPECT_THAT(InterleaveFamilies({}), ::testing::IsEmpty());
+  EXPECT_THAT(InterleaveFamilies({At("10.0.0.2"), At("10.0.0.1")}),
+              ::testing::ElementsAre(At("10.0.0.2"), At("10.0.0.1")));
+  EXPECT_THAT(
+      InterleaveFamilies({At("::2"), At("::1"), At("::3"), At("10.0.0.2"), At("10.0.0.1")}),
+      ::testing::ElementsAre(At("::2"), At("10.0.0.2"), At("::1"), At("10.0.0.1"), At("::3")));
+  EXPECT_THAT(InterleaveFamilies({At("10.0.0.2"), At("::1"), At("::2"), At("::3")}),
+              ::testing::ElementsAre(At("10.0.0.2"), At("::1"), At("::2"), At("::3")));
+}
 
 class DialerTest : public ::testing::Test {
  protected:

@@ -48,15 +48,28 @@ void EventLoop::OnTimersChanged() {
   const base::Time next = timers().next();
   // A later wake-up is harmless; only an earlier one needs the timer moved.
   if (next >= armed_for_) return;
+  if (next <= now_) {
+    // Due at once, as most timers are that only ask for a turn of their own: no system call.
+    if (std::exchange(due_turn_posted_, true)) return;
+    asio::post(io_, [this] {
+      due_turn_posted_ = false;
+      RunTimers();
+    });
+    return;
+  }
   armed_for_ = next;
   timer_.expires_at(next);
   timer_.async_wait([this](asio::error_code error) {
     if (error) return;  // moved to an earlier time
-    RunTurn([this] {
-      armed_for_ = base::Time::max();
-      timers().RunDue(now_);
-      OnTimersChanged();
-    });
+    armed_for_ = base::Time::max();
+    RunTimers();
+  });
+}
+
+void EventLoop::RunTimers() {
+  RunTurn([this] {
+    timers().RunDue(now_);
+    OnTimersChanged();
   });
 }
 

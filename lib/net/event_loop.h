@@ -61,10 +61,12 @@ class EventLoop final : public base::Scheduler {
   void BeginTurn();
   void EndTurn();
   void OnTimersChanged() override;
+  void RunTimers();
 
   asio::io_context io_;
   asio::steady_timer timer_;
-  base::Time armed_for_ = base::Time::max();
+  base::Time armed_for_ = base::Time::max();  // when timer_ fires
+  bool due_turn_posted_ = false;              // a turn for due timers is on its way
   base::Time now_;
   int depth_ = 0;
   std::unique_ptr<uint8_t[]> read_batch_;

@@ -37,7 +37,8 @@ SocketEndpoint::SocketEndpoint(std::unique_ptr<net::Socket> socket, std::string 
         WriteGathered();
       }) {}
 
-void SocketEndpoint::OnHangUp(base::Closure callback) {
+void SocketEndpoint::OnHangUp(base::Closure callback, bool silent) {
+  silent_ = silent;
   hang_up_ = std::move(callback);
   WaitReadable();
 }
@@ -100,10 +101,27 @@ void SocketEndpoint::WaitReadable() {
       self->connection_->Ready();
       return;
     }
-    self->readable_ = true;
-    if (self->hang_up_ && self->socket_ != nullptr && self->socket_->HungUp())
-      std::exchange(self->hang_up_, nullptr)();
+    self->ReadEarly();
   });
+}
+
+void SocketEndpoint::ReadEarly() {
+  readable_ = true;
+  if (!hang_up_ || socket_ == nullptr) return;
+  bool gone = socket_->HungUp();
+  if (!gone && silent_) {
+    uint8_t bytes[4096];
+    const net::Socket::Result result = socket_->Read(bytes);
+    if (result.kind == net::Socket::Result::kWouldBlock) {
+      readable_ = false;
+      WaitReadable();
+      return;
+    }
+    read_ahead_.assign(bytes, bytes + result.bytes);
+    silent_ = result.kind != net::Socket::Result::kOk;
+    gone = silent_;
+  }
+  if (gone) std::exchange(hang_up_, nullptr)();
 }
 
 void SocketEndpoint::Deliver(std::span<const uint8_t> bytes) {

@@ -37,8 +37,9 @@ class SocketEndpoint final : public Endpoint, public std::enable_shared_from_thi
 
   // Written to the socket when the connection opens, ahead of everything from the tunnel.
   void SetGreeting(std::string greeting) { greeting_ = std::move(greeting); }
-  // Before the connection opens: runs once when the socket's peer is gone altogether.
-  void OnHangUp(base::Closure callback);
+  // Before the connection opens: runs once when the socket's peer is gone altogether. `silent`: it
+  // sent nothing so far; should it end like that, it is taken for gone and not for half-closed.
+  void OnHangUp(base::Closure callback, bool silent = false);
   // Before the connection opens (or when the dial failed): takes the socket back.
   std::unique_ptr<net::Socket> TakeSocket();
   // Runs once when the endpoint is done with: `failure` as in OnClosed().
@@ -56,6 +57,8 @@ class SocketEndpoint final : public Endpoint, public std::enable_shared_from_thi
   SocketEndpoint(std::unique_ptr<net::Socket> socket, std::string read_ahead, Hop local);
 
   void WaitReadable();
+  // The socket became readable before the connection opened.
+  void ReadEarly();
   // Writes what was gathered in this batch; queues the rest.
   void WriteGathered();
   // Writes what is queued, as far as the kernel takes it.
@@ -83,6 +86,7 @@ class SocketEndpoint final : public Endpoint, public std::enable_shared_from_thi
   std::unique_ptr<base::Timer> drain_deadline_;
   std::unique_ptr<base::Timer> linger_;
   base::Closure hang_up_;
+  bool silent_ = false;
   absl::AnyInvocable<void(const Failure*)> done_;
   bool reading_ = false;   // a wait for readability is pending
   bool readable_ = false;  // it fired before the connection opened

@@ -1,0 +1,140 @@
+#include "hub/options.h"
+
+#include <gflags/gflags.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <map>
+#include <string>
+
+#include "lib/testing/status_matchers.h"
+
+namespace hawser::hub {
+namespace {
+
+using absl::StatusCode;
+using std::chrono::seconds;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using testing::IsOk;
+using testing::StatusIs;
+
+class OptionsTest : public ::testing::Test {
+ protected:
+  OptionsTest() {
+    for (const char* flag : {"cluster_cert", "cluster_key", "cluster_ca_cert", "server_cert",
+                             "server_key", "server_ca_cert"})
+      Set(flag, "x");
+  }
+
+  static void Set(const char* flag, const std::string& value) {
+    ASSERT_FALSE(gflags::SetCommandLineOption(flag, value.c_str()).empty()) << flag;
+  }
+  void ExpectRefused(const std::string& why) {
+    EXPECT_THAT(OptionsFromFlags(), StatusIs(StatusCode::kInvalidArgument, HasSubstr(why)));
+  }
+
+  gflags::FlagSaver saver_;
+};
+
+TEST_F(OptionsTest, DefaultsAreKonnectivitys) {
+  const auto options = OptionsFromFlags();
+  ASSERT_THAT(options, IsOk());
+  EXPECT_EQ(options->grpc.tcp, (base::HostPort{"", 8090}));
+  EXPECT_FALSE(options->http_connect.enabled());
+  EXPECT_EQ(options->agents.port, 8091);
+  EXPECT_EQ(options->health.port, 8092);
+  EXPECT_EQ(options->admin, (base::HostPort{"127.0.0.1", 8095}));
+  EXPECT_EQ(options->agent_identity, AgentIdentityMode::kAuto);
+  EXPECT_THAT(options->strategies, ElementsAre(tunnel::Strategy::kDefault));
+  EXPECT_EQ(options->keepalive, seconds(15));
+  EXPECT_EQ(options->backend_dial_timeout, seconds(10));
+  EXPECT_EQ(options->limits.pending_dials, 1000);
+  EXPECT_GE(options->threads, 1);
+  EXPECT_EQ(options->server.id.size(), 36) << "a uuid: " << options->server.id;
+}
+
+TEST_F(OptionsTest, ModesShareTheFlags) {
+  Set("uds_name", "/run/a.sock");
+  Set("server_port", "0");
+  Set("mode", "http-connect");
+  auto options = OptionsFromFlags();
+  ASSERT_THAT(options, IsOk());
+  EXPECT_FALSE(options->grpc.enabled());
+  EXPECT_EQ(options->http_connect.unix_path, "/run/a.sock");
+  EXPECT_EQ(options->http_connect.tcp, std::nullopt);
+
+  Set("mode", "grpc,http-connect");
+  Set("http_connect_port", "8080");
+  options = OptionsFromFlags();
+  ASSERT_THAT(options, IsOk());
+  EXPECT_EQ(options->grpc.unix_path, "/run/a.sock");
+  EXPECT_EQ(options->http_connect.tcp, (base::HostPort{"", 8080}));
+  EXPECT_EQ(options->http_connect.unix_path, "");
+}
+
+TEST_F(OptionsTest, PortZeroIsAFreePortWithoutASocket) {
+  Set("server_port", "0");
+  const auto options = OptionsFromFlags();
+  ASSERT_THAT(options, IsOk());
+  EXPECT_EQ(options->grpc.tcp, (base::HostPort{"", 0}));
+}
+
+TEST_F(OptionsTest, CasAreNeverOptional) {
+  Set("cluster_ca_cert", "");
+  ExpectRefused("flag --cluster-ca-cert: is needed");
+  Set("cluster_ca_cert", "x");
+  Set("server_ca_cert", "");
+  ExpectRefused("flag --server-ca-cert: is needed");
+  // Unix sockets need no certificates.
+  Set("server_port", "0");
+  Set("uds_name", "/run/a.sock");
+  EXPECT_THAT(OptionsFromFlags(), IsOk());
+}
+
+TEST_F(OptionsTest, BadValuesNameTheirFlag) {
+  const std::map<const char*, const char*> kBad = {
+      {"mode", "smtp"},
+      {"server_port", "70000"},
+      {"agent_identity", "maybe"},
+      {"proxy_strategies", "destHost,nearest"},
+      {"tls_min_version", "VersionTLS10"},
+      {"keepalive_time", "soon"},
+      {"backend_dial_timeout", "0s"},
+      {"server_count", "0"},
+      {"max_pending_dials", "0"},
+      {"max_window", "1000"},
+      {"config", "/nonexistent/hub.yaml"},
+  };
+  for (const auto& [flag, value] : kBad) {
+    gflags::FlagSaver saver;
+    Set(flag, value);
+    std::string dashed = flag;
+    for (char& c : dashed) c = c == '_' ? '-' : c;
+    ExpectRefused("flag --" + dashed);
+  }
+}
+
+TEST_F(OptionsTest, TheFileSetsLimitsThatTheCommandLineDoesNot) {
+  const char* const folder = std::getenv("TEST_TMPDIR");
+  const std::string path = std::string(folder != nullptr ? folder : "/tmp") + "/options_test.yaml";
+  std::ofstream(path) << "limits:\n  max-pending-dials: 7\n  handshake-timeout: 3s\n"
+                      << "grants:\n  paris: ipv4=10.0.0.7\n";
+  Set("config", path);
+  Set("handshake_timeout", "4s");
+  auto options = OptionsFromFlags();
+  ASSERT_THAT(options, IsOk());
+  EXPECT_EQ(options->limits.pending_dials, 7);
+  EXPECT_EQ(options->limits.handshake_timeout, seconds(4));
+  EXPECT_THAT(options->grants.identifiers.at("paris").ipv4, ElementsAre("10.0.0.7"));
+
+  std::ofstream(path) << "limits:\n  max-beer: 7\n";
+  ExpectRefused("unknown limit max-beer");
+  std::ofstream(path) << "limits:\n  descriptor-reserve: many\n";
+  ExpectRefused("limit descriptor-reserve: not a value for it: many");
+}
+
+}  // namespace
+}  // namespace hawser::hub
