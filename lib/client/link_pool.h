@@ -34,7 +34,7 @@ class LinkPool {
   WaiterId Acquire(Ready ready);
   // `ready` will not be called.
   void Forget(WaiterId id) { waiting_.erase(id); }
-  // Lets the streams that are open end, then calls `drained`. No link is given out after this.
+  // Lets the streams that are open end, then calls `drained`. Nothing may be acquired after this.
   void Drain(base::Closure drained);
   // The hub behind `link` speaks our extension: it may be pinged.
   void StartKeepalive(h2::Transport& link);
