@@ -11,6 +11,9 @@ namespace {
 // Below that much room a data message is left to the next batch.
 constexpr size_t kMinDataRoom = 1024;
 constexpr int64_t kSliver = 16 * 1024;
+// What a turn may take on a busy machine: windows that last no longer make both ends wait for each
+// other, however short the way between them.
+constexpr base::Duration kBusyTurn = std::chrono::milliseconds(1);
 // A receive window never shrinks below this many bytes.
 constexpr int64_t kSmallestWindow = 64 * 1024;
 
@@ -64,11 +67,11 @@ int64_t Session::Grant(Connection& connection) {
     const int64_t shrink = std::min({connection.receive_window_ / 2, excess, bytes});
     connection.receive_window_ -= shrink;
     bytes -= shrink;
-  } else if (pressure == MemoryBudget::Pressure::kNone && connection.queued_ == 0 &&
+  } else if (pressure == MemoryBudget::Pressure::kNone &&
              connection.receive_window_ < options_.max_window &&
-             now - connection.returned_at_ < stream_->RoundTrip()) {
-    // The reader keeps up, and a quarter of the window lasted less than a round trip: the window
-    // is what limits the sender.
+             now - connection.returned_at_ < std::max(stream_->RoundTrip(), kBusyTurn)) {
+    // A quarter of the window was disposed of within a round trip: the window may well be what
+    // limits the sender.
     const int64_t growth =
         std::min(connection.receive_window_, options_.max_window - connection.receive_window_);
     connection.receive_window_ += growth;
