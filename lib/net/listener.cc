@@ -1,6 +1,7 @@
 #include "lib/net/listener.h"
 
 #include <fcntl.h>
+#include <glog/logging.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -126,21 +127,18 @@ absl::StatusOr<std::unique_ptr<Listener>> Listener::Unix(EventLoop& loop, const 
 }
 
 Listener::Listener(EventLoop& loop, int fd, std::string path)
-    : watch_(std::make_shared<DescriptorWatch>(loop, fd)),
-      path_(std::move(path)),
-      reserve_(OpenReserve()),
-      retry_(loop) {}
+    : watch_(loop, fd), path_(std::move(path)), reserve_(OpenReserve()), retry_(loop) {}
 
 Listener::~Listener() { Stop(); }
 
 void Listener::Start(Accepted accepted) {
   accepted_ = std::move(accepted);
-  watch_->WaitReadable([this] { Accept(); });
+  watch_.WaitReadable([this] { Accept(); });
 }
 
 void Listener::Stop() {
-  if (watch_->open() && !path_.empty()) ::unlink(path_.c_str());
-  watch_->Close();
+  if (watch_.open() && !path_.empty()) ::unlink(path_.c_str());
+  watch_.Close();
   retry_.Cancel();
   if (reserve_ >= 0) ::close(std::exchange(reserve_, -1));
 }
@@ -148,13 +146,13 @@ void Listener::Stop() {
 void Listener::Accept() {
   for (int i = 0; i < kAcceptsPerTurn; ++i) {
     if (!AcceptOne()) break;
-    if (!watch_->open()) return;  // stopped by the callback
+    if (!watch_.open()) return;  // stopped by the callback
   }
-  if (!retry_.armed()) watch_->WaitReadable([this] { Accept(); });
+  if (!retry_.armed()) watch_.WaitReadable([this] { Accept(); });
 }
 
 bool Listener::AcceptOne() {
-  const int fd = ::accept4(watch_->fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  const int fd = ::accept4(watch_.fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (fd >= 0) {
     accepted_(fd);
     return true;
@@ -173,8 +171,10 @@ bool Listener::AcceptOne() {
 }
 
 bool Listener::RefuseOne() {
+  LOG_EVERY_T(WARNING, 10) << "out of file descriptors: connections to " << address_
+                           << " are refused";
   if (reserve_ >= 0) ::close(reserve_);
-  const int fd = ::accept4(watch_->fd(), nullptr, nullptr, SOCK_CLOEXEC);
+  const int fd = ::accept4(watch_.fd(), nullptr, nullptr, SOCK_CLOEXEC);
   if (fd >= 0) ::close(fd);
   reserve_ = OpenReserve();
   return fd >= 0;

@@ -61,7 +61,7 @@ class Listener {
   // On the reserved descriptor; false when that is not to be had either, or nobody waits.
   bool RefuseOne();
 
-  std::shared_ptr<DescriptorWatch> watch_;
+  DescriptorWatch watch_;
   const std::string path_;  // of a Unix socket
   std::string address_;
   uint16_t port_ = 0;
