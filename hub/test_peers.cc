@@ -210,7 +210,8 @@ std::vector<std::string> TestAgent::dials() {
 // The client's side of a tunnel.
 class TestClient::Tunnel::End final : public tunnel::Endpoint {
  public:
-  explicit End(std::shared_ptr<Tunnel> tunnel) : tunnel_(std::move(tunnel)) {}
+  // The session, which calls this, keeps the tunnel.
+  explicit End(Tunnel& tunnel) : tunnel_(tunnel) {}
 
   void OnOpen(tunnel::Connection& connection) override {
     connection_ = &connection;
@@ -225,18 +226,18 @@ class TestClient::Tunnel::End final : public tunnel::Endpoint {
   }
   void Deliver(std::span<const uint8_t> bytes) override {
     Change([&] {
-      tunnel_->received_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+      tunnel_.received_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     });
     connection_->Delivered(bytes.size());
   }
   void DeliverEnd() override {
-    Change([this] { tunnel_->ended_ = true; });
+    Change([this] { tunnel_.ended_ = true; });
   }
   void OnClosed(const Failure* failure) override {
     connection_ = nullptr;
     Change([&] {
-      tunnel_->closed_ = true;
-      if (failure != nullptr) tunnel_->failure_ = *failure;
+      tunnel_.closed_ = true;
+      if (failure != nullptr) tunnel_.failure_ = *failure;
     });
   }
   bool Gone() override { return false; }
@@ -249,9 +250,9 @@ class TestClient::Tunnel::End final : public tunnel::Endpoint {
   bool finished = false;
 
  private:
-  void Change(const std::function<void()>& change) { tunnel_->client_->awaited_.Change(change); }
+  void Change(const std::function<void()>& change) { tunnel_.client_->awaited_.Change(change); }
 
-  const std::shared_ptr<Tunnel> tunnel_;
+  Tunnel& tunnel_;
   tunnel::Connection* connection_ = nullptr;
 };
 
@@ -321,7 +322,7 @@ std::shared_ptr<TestClient::Tunnel> TestClient::Dial(const std::string& address)
   auto tunnel = std::make_shared<Tunnel>();
   tunnel->client_ = this;
   shard_.RunAndWait([&] {
-    tunnel->end_ = std::make_shared<Tunnel::End>(tunnel);
+    tunnel->end_ = std::make_shared<Tunnel::End>(*tunnel);
     auto session = std::make_unique<Tunnel::Session>(tunnel, address);
     tunnel->session_ = session.get();
     net::Metadata headers;
