@@ -1,159 +1,210 @@
-"""The tunnels that are compared: each starts its processes in a folder and says how to dial them."""
+"""What is measured: Hawser and its peers, each a pair of processes between a load and a target.
 
+Everything runs on loopback with the same certificates and cipher. A peer knows the options that
+lead the load driver through it, and the processes whose CPU time and memory are its cost.
+"""
+
+import pathlib
 import re
+import socket
 import subprocess
 import time
-from pathlib import Path
+from dataclasses import dataclass, field
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = pathlib.Path(__file__).resolve().parent.parent
 BIN = ROOT / "bazel-bin"
+START_LIMIT = 10  # seconds until a started process must listen
+CIPHER = "TLS_AES_128_GCM_SHA256"
 
 
-def wait_for(condition, what, seconds=10):
-    """Polls until `condition` returns something true, which it returns."""
-    deadline = time.monotonic() + seconds
+class Processes:
+    """Processes of one round, killed by their own ids when it ends."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self._running = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for process in self._running:
+            process.kill()
+        for process in self._running:
+            process.wait()
+
+    def start(self, name, *command):
+        """Starts a process with its output in <folder>/<name>.log; returns its id."""
+        with open(self.log(name), "w") as log:
+            process = subprocess.Popen(
+                [str(part) for part in command],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+        self._running.append(process)
+        return process.pid
+
+    def log(self, name):
+        return self.folder / f"{name}.log"
+
+    def wait_for(self, name, pattern):
+        """The first group of `pattern` in a process's log, once it is there."""
+        def search():
+            found = re.search(pattern, self.log(name).read_text(), re.MULTILINE)
+            return found and found[1]
+        return wait_until(search, f"{pattern!r} in {self.log(name)}")
+
+
+@dataclass
+class Peer:
+    name: str
+    route: list  # options of the load driver
+    pids: list = field(default_factory=list)
+
+
+def wait_until(condition, what):
+    deadline = time.monotonic() + START_LIMIT
     while time.monotonic() < deadline:
         result = condition()
         if result:
             return result
         time.sleep(0.02)
-    raise RuntimeError(f"{what}: not within {seconds} s")
-
-
-class Processes:
-    """Processes with their logs; ended by their own ids."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.all = []
-
-    def start(self, name, *command):
-        log = self.folder / f"{name}.log"
-        with open(log, "wb") as out:
-            process = subprocess.Popen(
-                [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-                cwd=self.folder)
-        self.all.append(process)
-        return process.pid, log
-
-    def stop(self):
-        for process in self.all:
-            process.kill()
-        for process in self.all:
-            process.wait()
-
-
-def logged(log, pattern):
-    """What a line of the log has matched, once it is there."""
-    return wait_for(lambda: re.search(pattern, log.read_text()), f"{pattern!r} in {log}")
+    raise RuntimeError(f"waited {START_LIMIT} s for {what}")
 
 
 def free_port():
-    import socket
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
+def wait_for_port(port):
+    def accepts():
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+    wait_until(accepts, f"127.0.0.1:{port} to listen")
+
+
+class Pki:
+    """The certificates of every peer: one for the server's end, one for the client's."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        for arguments in (["init"], ["agent", "bench"], ["server", "hub", "--san", "ip:127.0.0.1"]):
+            subprocess.run([BIN / "cli/hawser", "pki", "--dir", folder, *arguments],
+                           check=True, stdout=subprocess.DEVNULL)
+        self.server = folder / "servers/hub"
+        self.client = folder / "agents/bench"
+        self.client_ca = folder / "ca/agents.crt"
+        self.server_ca = folder / "ca/servers.crt"
+
+    def bundle(self, which):
+        """Certificate and key in one file, as haproxy wants them."""
+        path = which / "bundle.pem"
+        path.touch(mode=0o600)
+        path.write_text((which / "tls.crt").read_text() + (which / "tls.key").read_text())
+        return path
+
+
 def start_target(processes):
-    """The server that all of them dial; returns its address."""
-    _, log = processes.start("target", BIN / "bench/target", "--address", "127.0.0.1")
-    return logged(log, r"listening on (\S+)").group(1)
+    processes.start("target", BIN / "bench/target")
+    return processes.wait_for("target", r"^listening on (\S+)$")
 
 
-def make_pki(folder):
-    """Certificates that all tunnels share."""
-    hawser = [BIN / "cli/hawser", "pki", "--dir", folder / "pki"]
-    for words in (["init"], ["server", "hub", "--san", "dns:localhost", "--san", "ip:127.0.0.1"],
-                  ["agent", "paris"], ["client", "bench"]):
-        subprocess.run([str(word) for word in hawser + words], check=True,
-                       stdout=subprocess.DEVNULL)
-    return folder / "pki"
+def start_direct(_processes, _pki, target):
+    return Peer("direct", ["--via", target])
 
 
-def hawser(processes, pki, target):
-    """Hub and agent; the load comes through the hub's CONNECT socket."""
-    folder = processes.folder
-    server = pki / "servers/hub"
-    hub, hub_log = processes.start(
-        "hub", BIN / "hub/proxy-server", "--mode=http-connect", f"--uds-name={folder}/front.sock",
+def start_hawser(processes, pki, target):
+    """A hub whose front end is a Unix socket, and one agent: one TLS hop, as with the others."""
+    front_end = processes.folder / "hub.sock"
+    hub = processes.start(
+        "hub", BIN / "hub/proxy-server", "--mode=http-connect", f"--uds-name={front_end}",
         "--server-port=0", "--agent-port=0", "--agent-bind-address=127.0.0.1", "--health-port=0",
-        "--admin-port=0", f"--cluster-cert={server}/tls.crt", f"--cluster-key={server}/tls.key",
-        f"--cluster-ca-cert={pki}/ca/agents.crt", "--agent-identity=certificate")
-    port = logged(hub_log, r"serving agents on \S+:(\d+)").group(1)
-    agent = pki / "agents/paris"
+        "--admin-port=0", "--agent-identity=certificate",
+        f"--cluster-cert={pki.server}/tls.crt", f"--cluster-key={pki.server}/tls.key",
+        f"--cluster-ca-cert={pki.client_ca}")
+    port = processes.wait_for("hub", r"serving agents on \S*:(\d+)")
     host, target_port = target.split(":")
-    (folder / "agent.yaml").write_text(f'allow:\n  - cidrs: ["{host}/32"]\n    ports: [{target_port}]\n')
-    pid, agent_log = processes.start(
+    agent = processes.start(
         "agent", BIN / "spoke/proxy-agent", "--proxy-server-host=127.0.0.1",
-        f"--proxy-server-port={port}", f"--ca-cert={agent}/ca.crt",
-        f"--agent-cert={agent}/tls.crt", f"--agent-key={agent}/tls.key",
-        f"--resolve=target={host}", f"--config={folder}/agent.yaml", "--health-server-port=0",
-        "--admin-server-port=0")
-    logged(agent_log, "connected to server")
-    return {"via": f"unix:{folder}/front.sock", "connect": f"target.paris:{target_port}",
-            "pids": [hub, pid]}
+        f"--proxy-server-port={port}", "--health-server-port=0", "--admin-server-port=0",
+        f"--agent-cert={pki.client}/tls.crt", f"--agent-key={pki.client}/tls.key",
+        f"--ca-cert={pki.server_ca}", f"--resolve=target={host}")
+    processes.wait_for("agent", r"(connected to server)")
+    route = ["--via", f"unix:{front_end}", "--connect", f"target.bench:{target_port}"]
+    return Peer("hawser", route, [hub, agent])
 
 
-def joined_pem(pki, kind, name):
-    """Certificate and key in one file, as haproxy wants them."""
-    folder = pki / kind / name
-    path = folder / "both.pem"
-    path.write_text((folder / "tls.crt").read_text() + (folder / "tls.key").read_text())
-    path.chmod(0o600)
-    return path
-
-
-def haproxy(processes, pki, target):
-    """Two haproxies with a TLS connection between them per connection."""
-    near, far = free_port(), free_port()
-    common = """global
+HAPROXY = """\
+global
   nbthread 2
-  maxconn 8000
-  tune.ssl.default-dh-param 2048
+  maxconn 9000
+  ssl-default-bind-options ssl-min-ver TLSv1.3
+  ssl-default-bind-ciphersuites {cipher}
+  ssl-default-server-options ssl-min-ver TLSv1.3
+  ssl-default-server-ciphersuites {cipher}
 defaults
   mode tcp
-  timeout connect 5s
+  timeout connect 10s
   timeout client 1h
   timeout server 1h
+listen tunnel
+  bind 127.0.0.1:{port} {bind}
+  server next {next} {server}
 """
-    tls13 = "ssl-min-ver TLSv1.3 ciphersuites TLS_AES_128_GCM_SHA256"
-    (processes.folder / "near.cfg").write_text(common + f"""listen near
-  bind 127.0.0.1:{near}
-  server far 127.0.0.1:{far} ssl verify required verifyhost localhost {tls13} \\
-    ca-file {pki}/ca/servers.crt crt {joined_pem(pki, "agents", "paris")}
-""".replace("\\\n    ", ""))
-    (processes.folder / "far.cfg").write_text(common + f"""listen far
-  bind 127.0.0.1:{far} ssl verify required {tls13} \\
-    ca-file {pki}/ca/agents.crt crt {joined_pem(pki, "servers", "hub")}
-  server target {target}
-""".replace("\\\n    ", ""))
-    pids = [processes.start(f"haproxy-{side}", "haproxy", "-db", "-f", f"{side}.cfg")[0]
-            for side in ("far", "near")]
-    return {"via": f"127.0.0.1:{near}", "connect": "", "pids": pids}
 
 
-def stunnel(processes, pki, target):
-    """Two stunnels, likewise."""
-    near, far = free_port(), free_port()
-    common = "foreground = yes\nsyslog = no\npid =\nsslVersion = TLSv1.3\n" \
-             "ciphersuites = TLS_AES_128_GCM_SHA256\nverifyChain = yes\n" \
-             "socket = l:TCP_NODELAY=1\nsocket = r:TCP_NODELAY=1\n"
-    (processes.folder / "near.conf").write_text(
-        common + f"client = yes\nCAfile = {pki}/ca/servers.crt\ncert = {pki}/agents/paris/tls.crt\n"
-        f"key = {pki}/agents/paris/tls.key\n[t]\naccept = 127.0.0.1:{near}\n"
-        f"connect = 127.0.0.1:{far}\n")
-    (processes.folder / "far.conf").write_text(
-        common + f"CAfile = {pki}/ca/agents.crt\ncert = {pki}/servers/hub/tls.crt\n"
-        f"key = {pki}/servers/hub/tls.key\n[t]\naccept = 127.0.0.1:{far}\nconnect = {target}\n")
-    pids = [processes.start(f"stunnel-{side}", "stunnel4", f"{side}.conf")[0]
-            for side in ("far", "near")]
-    return {"via": f"127.0.0.1:{near}", "connect": "", "pids": pids}
+def start_haproxy(processes, pki, target):
+    def start(name, following, bind="", server=""):
+        port = free_port()
+        config = processes.folder / f"{name}.cfg"
+        config.write_text(HAPROXY.format(
+            cipher=CIPHER, port=port, bind=bind, next=following, server=server))
+        pid = processes.start(name, "haproxy", "-db", "-f", config)
+        wait_for_port(port)
+        return pid, f"127.0.0.1:{port}"
+
+    far, tls_address = start(
+        "haproxy-server", target,
+        bind=f"ssl crt {pki.bundle(pki.server)} ca-file {pki.client_ca} verify required")
+    near, address = start(
+        "haproxy-client", tls_address,
+        server=f"ssl crt {pki.bundle(pki.client)} ca-file {pki.server_ca} verify required")
+    return Peer("haproxy", ["--via", address], [near, far])
 
 
-def direct(_processes, _pki, target):
-    """No tunnel: what the machine can do."""
-    return {"via": target, "connect": "", "pids": []}
+STUNNEL = """\
+foreground = yes
+pid =
+debug = err
+socket = l:TCP_NODELAY=1
+socket = r:TCP_NODELAY=1
+[tunnel]
+client = {client}
+accept = 127.0.0.1:{port}
+connect = {next}
+cert = {certificate}/tls.crt
+key = {certificate}/tls.key
+CAfile = {ca}
+verifyChain = yes
+sslVersionMin = TLSv1.3
+ciphersuites = {cipher}
+"""
 
 
-PEERS = {"direct": direct, "hawser": hawser, "haproxy": haproxy, "stunnel": stunnel}
+def start_stunnel(processes, pki, target):
+    def start(name, following, client, certificate, authority):
+        port = free_port()
+        config = processes.folder / f"{name}.conf"
+        config.write_text(STUNNEL.format(
+            client=client, port=port, next=following, certificate=certificate, ca=authority,
+            cipher=CIPHER))
+        pid = processes.start(name, "stunnel", config)
+        wait_for_port(port)
+        return pid, f"127.0.0.1:{port}"
+
+    far, tls_address = start("stunnel-server", target, "no", pki.server, pki.client_ca)
+    near, address = start("stunnel-client", tls_address, "yes", pki.client, pki.server_ca)
+    return Peer("stunnel", ["--via", address], [near, far])
+
+
+STARTERS = (start_direct, start_hawser, start_haproxy, start_stunnel)
