@@ -37,7 +37,7 @@ count_tests() {
 bazel_tests() {
   local config=$1
   shift
-  tools/bazel.sh test --keep_going --config="$config" \
+  tools/bazel.sh test --keep_going --build_tests_only --config="$config" \
     --build_event_json_file="$logs/${FUNCNAME[1]#stage_}.json" "$@"
 }
 
