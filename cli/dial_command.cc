@@ -69,11 +69,18 @@ absl::Status AwaitUpload(const client::Stream& stream) {
   return client::DialError("write to", stream.address(), *failure);
 }
 
+// A cluster's name alone leads to its kube-apiserver, at any port: this is the usual one.
+absl::StatusOr<std::string> WithPort(const std::string& address) {
+  const std::string complete = address.find(':') == std::string::npos ? address + ":443" : address;
+  HAWSER_RETURN_IF_ERROR(base::ParseHostPort(complete).status());
+  return complete;
+}
+
 absl::Status Dial(const GlobalOptions& global, const Options& options) {
-  HAWSER_RETURN_IF_ERROR(base::ParseHostPort(options.address).status());
+  HAWSER_ASSIGN_OR_RETURN(const std::string address, WithPort(options.address));
   HAWSER_ASSIGN_OR_RETURN(const auto dial, ParseDialOptions(options.timeout));
   HAWSER_ASSIGN_OR_RETURN(const auto dialer, MakeDialer(global));
-  HAWSER_ASSIGN_OR_RETURN(client::Stream dialled, dialer->Dial(options.address, dial));
+  HAWSER_ASSIGN_OR_RETURN(client::Stream dialled, dialer->Dial(address, dial));
   // A read from a terminal cannot be ended: the thread is left behind, and keeps the stream.
   const auto stream = std::make_shared<client::Stream>(std::move(dialled));
   std::thread([stream] { Upload(*stream); }).detach();
@@ -95,7 +102,10 @@ void AddDialCommand(CLI::App& app, Invocation& invocation) {
   dial.footer(
       "  printf 'GET / HTTP/1.0\\r\\n\\r\\n' | hawser dial web.default.svc.paris:80\n"
       "  ssh -o ProxyCommand='hawser dial %h:%p' admin@bastion.default.svc.paris");
-  dial.add_option("HOST:PORT", options->address, "Where to, NAME.CLUSTER:PORT")->required();
+  dial.add_option("HOST[:PORT]", options->address,
+                  "Where to, NAME.CLUSTER:PORT, or CLUSTER for its kube-apiserver; port 443 when "
+                  "there is none")
+      ->required();
   dial.add_option("--timeout", options->timeout, "How long the connection may take to open")
       ->type_name("DURATION")
       ->capture_default_str();

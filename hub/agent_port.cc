@@ -48,7 +48,7 @@ AgentPort::AgentPort(Options options, const Shards& shards, ConnectionLimits& li
                      SessionRegistry& registry)
     : options_(std::move(options)),
       registry_(registry),
-      server_(kPath, options_.transport, shards,
+      server_(Port::kAgents, kPath, options_.transport, shards,
               [this](const auto& caller, const auto& headers) { return Accept(caller, headers); }),
       port_(options_.socket, shards, limits, ConnectionName,
             [this](Shard& shard, std::unique_ptr<net::Socket> socket, Admission admission) {

@@ -52,7 +52,7 @@ void AgentSession::OnClosed(const absl::Status& status) {
   shard_.agents.erase(handle_);
   LOG(INFO) << "agent gone: " << Describe(identity_, peer_) << ": "
             << (status.ok() ? "it closed the session" : std::string(status.message())) << "; "
-            << connection_count() << " connections and " << pending_dials() << " dials lost";
+            << "connections lost: " << connection_count() << ", dials lost: " << pending_dials();
   DialingSession::OnClosed(status);
   shard_.counters.agents[identity_.label()].Add(counters());
 }

@@ -70,11 +70,10 @@ void LastWords::Write() {
 }
 
 void LastWords::Drain() {
+  // One read a turn: a peer that sends without end must not hold the loop.
   std::array<uint8_t, 4096> rest;
-  net::Socket::Result result;
-  while ((result = socket_->Read(rest)).kind == net::Socket::Result::kOk) {
-  }
-  if (result.kind == net::Socket::Result::kWouldBlock) {
+  const net::Socket::Result::Kind kind = socket_->Read(rest).kind;
+  if (kind == net::Socket::Result::kOk || kind == net::Socket::Result::kWouldBlock) {
     socket_->WaitReadable([this] { Drain(); });
   } else {
     Done();

@@ -9,6 +9,7 @@
 #include "hub/metrics.h"
 #include "hub/pages.h"
 #include "hub/snapshot.h"
+#include "lib/base/duration.h"
 #include "lib/base/status.h"
 #include "lib/net/socket_address.h"
 #include "lib/pki/certificate.h"
@@ -36,6 +37,17 @@ absl::StatusOr<std::shared_ptr<net::TlsContext>> LoadTls(const Options& options,
   return net::TlsContext::Server(tls);
 }
 
+// When the port's certificate expires. One that has expired is no reason to stop the others' ports,
+// but all that its own port's peers would see is a failed handshake.
+absl::StatusOr<std::chrono::system_clock::time_point> ExpiryOf(const std::string& file) {
+  HAWSER_ASSIGN_OR_RETURN(const auto certificate, pki::Certificate::Load(file));
+  const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  if (certificate.not_after() <= now)
+    LOG(ERROR) << "certificate " << file << " expired "
+               << base::FormatDuration(now - certificate.not_after()) << " ago: peers refuse it";
+  return certificate.not_after();
+}
+
 }  // namespace
 
 Hub::Hub(const Options& options)
@@ -55,8 +67,10 @@ Hub::Hub(const Options& options)
 
 absl::StatusOr<std::unique_ptr<Hub>> Hub::Create(const Options& options) {
   std::unique_ptr<Hub> hub(new Hub(options));
+  // What is wrong with the files is said before any port is touched.
   HAWSER_RETURN_IF_ERROR(hub->CreateAgentPort());
   HAWSER_RETURN_IF_ERROR(hub->CreateFrontEnds());
+  HAWSER_RETURN_IF_ERROR(hub->Listen());
   HAWSER_RETURN_IF_ERROR(hub->CreatePages());
   for (const auto& shard : hub->shards_) shard->Start();
   HAWSER_RETURN_IF_ERROR(hub->CreateControl());
@@ -74,9 +88,7 @@ tunnel::SessionOptions Hub::SessionOptions() {
 
 absl::Status Hub::CreateAgentPort() {
   HAWSER_ASSIGN_OR_RETURN(auto tls, LoadTls(options_, options_.cluster_tls, Port::kAgents));
-  HAWSER_ASSIGN_OR_RETURN(const auto certificate,
-                          pki::Certificate::Load(options_.cluster_tls.certificate));
-  certificate_expiry_[0] = certificate.not_after();
+  HAWSER_ASSIGN_OR_RETURN(certificate_expiry_[0], ExpiryOf(options_.cluster_tls.certificate));
   agents_ = std::make_unique<AgentPort>(
       AgentPort::Options{.socket = {.port = Port::kAgents,
                                     .tcp = options_.agents,
@@ -89,8 +101,6 @@ absl::Status Hub::CreateAgentPort() {
                          .grants = options_.grants,
                          .server = options_.server},
       shards_, limits_, registry_);
-  HAWSER_RETURN_IF_ERROR(agents_->Listen());
-  for (const std::string& address : agents_->addresses()) served_.push_back({"agents", address});
   return absl::OkStatus();
 }
 
@@ -104,9 +114,7 @@ absl::Status Hub::CreateFrontEnds() {
                                .handshake_timeout = options_.limits.handshake_timeout};
     if (!front.tcp) return socket;
     HAWSER_ASSIGN_OR_RETURN(socket.tls, LoadTls(options_, options_.server_tls, port));
-    HAWSER_ASSIGN_OR_RETURN(const auto certificate,
-                            pki::Certificate::Load(options_.server_tls.certificate));
-    certificate_expiry_[1] = certificate.not_after();
+    HAWSER_ASSIGN_OR_RETURN(certificate_expiry_[1], ExpiryOf(options_.server_tls.certificate));
     return socket;
   };
   if (options_.grpc.enabled()) {
@@ -121,8 +129,6 @@ absl::Status Hub::CreateFrontEnds() {
     grpc.session.one_connection = true;
     grpc.dial_timeout = options_.backend_dial_timeout;
     grpc_ = std::make_unique<GrpcFront>(std::move(grpc), shards_, limits_, registry_);
-    HAWSER_RETURN_IF_ERROR(grpc_->Listen());
-    for (const std::string& address : grpc_->addresses()) served_.push_back({"grpc", address});
   }
   if (options_.http_connect.enabled()) {
     ConnectFront::Options connect;
@@ -130,11 +136,21 @@ absl::Status Hub::CreateFrontEnds() {
     connect.head_timeout = options_.limits.request_head_timeout;
     connect.dial_timeout = options_.backend_dial_timeout;
     http_connect_ = std::make_unique<ConnectFront>(std::move(connect), shards_, limits_, registry_);
-    HAWSER_RETURN_IF_ERROR(http_connect_->Listen());
-    for (const std::string& address : http_connect_->addresses())
-      served_.push_back({"http-connect", address});
   }
   return absl::OkStatus();
+}
+
+absl::Status Hub::Listen() {
+  const auto listen = [this](Port name, auto& port) -> absl::Status {
+    if (port == nullptr) return absl::OkStatus();
+    HAWSER_RETURN_IF_ERROR(port->Listen());
+    for (const std::string& address : port->addresses())
+      served_.push_back({PortName(name), address});
+    return absl::OkStatus();
+  };
+  HAWSER_RETURN_IF_ERROR(listen(Port::kAgents, agents_));
+  HAWSER_RETURN_IF_ERROR(listen(Port::kGrpc, grpc_));
+  return listen(Port::kHttpConnect, http_connect_);
 }
 
 absl::Status Hub::CreateControl() {

@@ -59,6 +59,7 @@ class Hub {
 
   absl::Status CreateAgentPort();
   absl::Status CreateFrontEnds();
+  absl::Status Listen();
   absl::Status CreatePages();
   absl::Status CreateControl();
   tunnel::SessionOptions SessionOptions();

@@ -87,35 +87,35 @@ void SocketPort::OnAccept(Shard& shard, bool tls, int fd) {
   }
   Admission admission{.permit = *std::move(permit)};
   if (!options_.spread_by_load) {
-    Handshake(shard, tls, fd, address, std::move(admission));
+    Handshake(shard, tls, fd, std::move(admission));
     return;
   }
   Shard& target = LeastLoaded(shards_, shard);
   admission.load.emplace(&target);
   if (&target == &shard) {
-    Handshake(shard, tls, fd, address, std::move(admission));
+    Handshake(shard, tls, fd, std::move(admission));
     return;
   }
-  target.loop().Post([this, &target, tls, fd, address, admission = std::move(admission)]() mutable {
-    Handshake(target, tls, fd, address, std::move(admission));
+  target.loop().Post([this, &target, tls, fd, admission = std::move(admission)]() mutable {
+    Handshake(target, tls, fd, std::move(admission));
   });
 }
 
-void SocketPort::Handshake(Shard& shard, bool tls, int fd, const std::string& address,
-                           Admission admission) {
+void SocketPort::Handshake(Shard& shard, bool tls, int fd, Admission admission) {
   if (!tls) {
     OnConnected(shard, net::MakePlainSocket(shard.loop(), fd), std::move(admission));
     return;
   }
   net::TlsAccept(shard.loop(), fd, options_.tls, options_.handshake_timeout,
-                 [this, &shard, address, admission = std::move(admission)](
+                 [this, &shard, admission = std::move(admission)](
                      absl::StatusOr<std::unique_ptr<net::Socket>> socket) mutable {
                    if (socket.ok()) {
                      OnConnected(shard, *std::move(socket), std::move(admission));
                      return;
                    }
                    ++shard.counters.failed_handshakes;
-                   LogRefusal(address, socket.status());
+                   LOG(WARNING) << PortName(options_.port) << ": "
+                                << std::string(socket.status().message());
                  });
 }
 

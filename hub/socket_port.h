@@ -90,7 +90,7 @@ class SocketPort {
   absl::Status ListenTcp();
   absl::Status ListenUnix();
   void OnAccept(Shard& shard, bool tls, int fd);
-  void Handshake(Shard& shard, bool tls, int fd, const std::string& address, Admission admission);
+  void Handshake(Shard& shard, bool tls, int fd, Admission admission);
   void OnConnected(Shard& shard, std::unique_ptr<net::Socket> socket, Admission admission);
   void LogRefusal(const std::string& address, const absl::Status& why) const;
 

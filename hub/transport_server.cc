@@ -1,12 +1,18 @@
 #include "hub/transport_server.h"
 
+#include <glog/logging.h>
+
 #include <utility>
 
 namespace hawser::hub {
 
-TransportServer::TransportServer(std::string path, const h2::Options& options, const Shards& shards,
-                                 Accept accept)
-    : path_(std::move(path)), options_(options), shards_(shards), accept_(std::move(accept)) {
+TransportServer::TransportServer(Port port, std::string path, const h2::Options& options,
+                                 const Shards& shards, Accept accept)
+    : port_(port),
+      path_(std::move(path)),
+      options_(options),
+      shards_(shards),
+      accept_(std::move(accept)) {
   for (const auto& shard : shards_) connections_[shard.get()];
 }
 
@@ -21,9 +27,22 @@ void TransportServer::Serve(Shard& shard, std::unique_ptr<net::Socket> socket,
       [this, &shard, &connection](const std::string& path, const net::Metadata& headers)
           -> std::unique_ptr<net::StreamHandler> {
         if (path != path_) return nullptr;
+        connection.called = true;
         return accept_({shard, *connection.transport, connection.admission.identity}, headers);
       },
-      [&connections, id](const absl::Status&) { connections.erase(id); });
+      [this, &connections, id](const absl::Status& status) {
+        const auto closed = connections.find(id);
+        OnClosed(closed->second, status);
+        connections.erase(closed);
+      });
+}
+
+// Peers that leave without a word are nobody's concern: probes of a port do that all day.
+void TransportServer::OnClosed(const Connection& connection, const absl::Status& status) const {
+  if (connection.called || status.ok() || absl::IsUnavailable(status)) return;
+  const net::PeerInfo& peer = connection.transport->socket().peer();
+  LOG(WARNING) << PortName(port_) << ": connection from " << peer.address
+               << " ended: " << std::string(status.message());
 }
 
 void TransportServer::GoAway() {

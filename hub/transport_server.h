@@ -27,7 +27,8 @@ class TransportServer {
   using Accept = std::function<std::unique_ptr<net::StreamHandler>(const Caller&,
                                                                    const net::Metadata& headers)>;
 
-  TransportServer(std::string path, const h2::Options& options, const Shards& shards,
+  // `port` is the name that the log knows the connections by.
+  TransportServer(Port port, std::string path, const h2::Options& options, const Shards& shards,
                   Accept accept);
   TransportServer(const TransportServer&) = delete;
   TransportServer& operator=(const TransportServer&) = delete;
@@ -43,9 +44,13 @@ class TransportServer {
   struct Connection {
     Admission admission;
     std::unique_ptr<h2::Transport> transport;
+    bool called = false;  // from then on its calls tell what happens to it
   };
   using Connections = std::unordered_map<uint64_t, Connection>;
 
+  void OnClosed(const Connection& connection, const absl::Status& status) const;
+
+  const Port port_;
   const std::string path_;
   const h2::Options options_;
   const Shards& shards_;

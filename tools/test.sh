@@ -20,7 +20,7 @@ stage() {
     outcome=FAILED
     tail -n 60 "$logs/$name.log"
   fi
-  printf '%-8s %-6s %4d s   %s\n' "$name" "$outcome" $((SECONDS - started)) "$logs/$name.log"
+  printf '%-9s %-6s %4d s   %s\n' "$name" "$outcome" $((SECONDS - started)) "$logs/$name.log"
   count_tests "$logs/$name.json"
 }
 
@@ -56,10 +56,11 @@ stage_grpcgo() {
 }
 stage_lint() { tools/lint.sh; }
 stage_demo() { e2e/demo/run.sh; }
+stage_bad_input() { e2e/bad_input/run.sh; }
 
 rm -rf "$logs"
 mkdir -p "$logs"
-(($#)) || set -- build lint unit grpcgo demo asan tsan
+(($#)) || set -- build lint unit grpcgo demo bad_input asan tsan
 for name in "$@"; do stage "$name"; done
 echo "$passed passed, $failed failed"
 ((failed == 0))
