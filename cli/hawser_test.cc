@@ -92,7 +92,7 @@ TEST_F(HawserTest, BadUsageIsOneLineAnd64) {
       {"get", "clusters"},                                     // no control API
       {"get", "clusters", "--control", "10.0.0.1:1"},          // not local
       {"dial", "echo.paris:80"},                               // no hub
-      {"dial", "echo.paris", "--hub", "unix:/x"},              // no port
+      {"dial", "echo.paris:http", "--hub", "unix:/x"},         // no number
       {"dial", "a:1", "--hub", "unix:/x", "--timeout", "10"},  // no unit
       {"dial", "a:1", "--hub", "hub:8090"},                    // no CA
       {"port-forward", "echo.paris", "0x50", "--hub", "unix:/x"},
@@ -342,6 +342,7 @@ TEST_F(TunnelTest, DialTellsATargetFromACluster) {
   EXPECT_THAT(refused.err, MatchesRegex("hawser: dial refused.paris:80: .*connection refused "
                                         ".refused at the target in cluster paris.\n"));
   EXPECT_EQ(Hawser({"dial", "missing.paris:80"}).code, 69);
+  EXPECT_THAT(Hawser({"dial", "missing"}).err, HasSubstr("dial missing:443: "));
   EXPECT_EQ(Hawser({"dial", "echo.paris:80", "--hub", "unix:/nowhere"}).code, 69);
   EXPECT_EQ(Hawser({"dial", "never.paris:80", "--timeout", "50ms"}).code, 1);
   EXPECT_EQ(Hawser({"dial", "reset.paris:80"}, "x").code, 1);

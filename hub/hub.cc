@@ -11,7 +11,6 @@
 #include "hub/snapshot.h"
 #include "lib/base/duration.h"
 #include "lib/base/status.h"
-#include "lib/net/socket_address.h"
 #include "lib/pki/certificate.h"
 
 namespace hawser::hub {
@@ -57,8 +56,6 @@ Hub::Hub(const Options& options)
       limits_({.per_address = options.limits.connections_per_address,
                .per_identity = options.limits.connections_per_identity,
                .front_ends = ClientConnections(options.limits.descriptor_reserve)}),
-      health_(loop_, {}),
-      admin_(loop_, {}),
       control_state_(shards_, registry_),
       signals_(loop_.io()),
       drain_deadline_(loop_) {
@@ -162,34 +159,31 @@ absl::Status Hub::CreateControl() {
 }
 
 absl::Status Hub::CreatePages() {
+  const auto listen =
+      [this](const char* what,
+             const base::HostPort& address) -> absl::StatusOr<std::unique_ptr<net::PagePort>> {
+    auto port = net::PagePort::Listen(loop_, address);
+    if (!port.ok()) return base::Annotate(port.status(), std::string("serve ") + what);
+    served_.push_back({what, (*port)->address()});
+    return port;
+  };
+  HAWSER_ASSIGN_OR_RETURN(health_, listen("health", options_.health));
+  HAWSER_ASSIGN_OR_RETURN(admin_, listen("admin", options_.admin));
   using Response = net::Http1Server::Response;
-  health_.Handle("/healthz", [](const std::string&) { return Response{.body = "ok\n"}; });
-  health_.Handle("/readyz", [this](const std::string& query) { return Ready(query); });
-  admin_.Handle("/metrics", [this](const std::string&) { return Metrics(); });
-  admin_.Handle("/debug/sessions", [this](const std::string&) {
+  net::Http1Server& health = health_->pages();
+  health.Handle("/healthz", [](const std::string&) { return Response{.body = "ok\n"}; });
+  health.Handle("/readyz", [this](const std::string& query) { return Ready(query); });
+  net::Http1Server& admin = admin_->pages();
+  admin.Handle("/metrics", [this](const std::string&) { return Metrics(); });
+  admin.Handle("/debug/sessions", [this](const std::string&) {
     return Response{.content_type = "application/json",
                     .body = SessionsJson(TakeSnapshot(shards_).agents)};
   });
-  admin_.Handle("/debug/connections", [this](const std::string&) {
+  admin.Handle("/debug/connections", [this](const std::string&) {
     return Response{.content_type = "application/json",
                     .body = ConnectionsJson(ListConnections(shards_))};
   });
-  HAWSER_ASSIGN_OR_RETURN(health_listener_, ListenForPages("health", options_.health, health_));
-  HAWSER_ASSIGN_OR_RETURN(admin_listener_, ListenForPages("admin", options_.admin, admin_));
   return absl::OkStatus();
-}
-
-absl::StatusOr<std::unique_ptr<net::Listener>> Hub::ListenForPages(const char* what,
-                                                                   const base::HostPort& address,
-                                                                   net::Http1Server& server) {
-  auto listener = [&]() -> absl::StatusOr<std::unique_ptr<net::Listener>> {
-    HAWSER_ASSIGN_OR_RETURN(const auto endpoint, net::BindEndpoint(address.host, address.port));
-    return net::Listener::Tcp(loop_, endpoint);
-  }();
-  if (!listener.ok()) return base::Annotate(listener.status(), std::string("serve ") + what);
-  (*listener)->Start([&server](int fd) { server.Serve(fd); });
-  served_.push_back({what, (*listener)->address()});
-  return listener;
 }
 
 net::Http1Server::Response Hub::Ready(const std::string& query) const {
@@ -228,7 +222,7 @@ void Hub::Stop() {
   });
 }
 
-void Hub::StopOnSignals() {
+void Hub::HandleSignals() {
   signals_.add(SIGTERM);
   signals_.add(SIGINT);
   AwaitSignal();

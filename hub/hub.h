@@ -27,7 +27,7 @@
 #include "lib/control/server.h"
 #include "lib/net/event_loop.h"
 #include "lib/net/http1_server.h"
-#include "lib/net/listener.h"
+#include "lib/net/page_port.h"
 #include "lib/tunnel/memory.h"
 
 namespace hawser::hub {
@@ -52,7 +52,7 @@ class Hub {
   // ends at once. Any thread.
   void Stop();
   // SIGTERM and SIGINT call Stop().
-  void StopOnSignals();
+  void HandleSignals();
 
  private:
   explicit Hub(const Options& options);
@@ -68,10 +68,6 @@ class Hub {
   void Finish();
   void Shutdown();
 
-  // A listener for pages on the main thread's loop.
-  absl::StatusOr<std::unique_ptr<net::Listener>> ListenForPages(const char* what,
-                                                                const base::HostPort& address,
-                                                                net::Http1Server& server);
   net::Http1Server::Response Ready(const std::string& query) const;
   net::Http1Server::Response Metrics() const;
 
@@ -85,10 +81,8 @@ class Hub {
   std::unique_ptr<AgentPort> agents_;
   std::unique_ptr<GrpcFront> grpc_;
   std::unique_ptr<ConnectFront> http_connect_;
-  net::Http1Server health_;
-  net::Http1Server admin_;
-  std::unique_ptr<net::Listener> health_listener_;
-  std::unique_ptr<net::Listener> admin_listener_;
+  std::unique_ptr<net::PagePort> health_;
+  std::unique_ptr<net::PagePort> admin_;
   ControlState control_state_;
   std::unique_ptr<control::Server> control_;
   std::optional<WallTime> certificate_expiry_[2];  // agents' port, front ends

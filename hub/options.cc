@@ -1,18 +1,17 @@
 #include "hub/options.h"
 
 #include <gflags/gflags.h>
-#include <openssl/ssl.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <fstream>
 #include <thread>
 #include <utility>
 
 #include "absl/strings/str_split.h"
 #include "hub/config_file.h"
 #include "lib/base/duration.h"
+#include "lib/base/flag_values.h"
 #include "lib/base/status.h"
+#include "lib/net/tls_context.h"
 
 DEFINE_string(mode, "grpc", "front ends to serve: grpc, http-connect or grpc,http-connect");
 DEFINE_int32(server_port, 8090,
@@ -72,6 +71,11 @@ DEFINE_int64(max_window, 1024 * 1024, "limit: bytes a connection may have on its
 namespace hawser::hub {
 namespace {
 
+using base::AtLeast;
+using base::BadFlag;
+using base::BindAddress;
+using base::PositiveDuration;
+
 // The flags that the file's `limits` may set.
 constexpr const char* kLimits[] = {
     "handshake-timeout",
@@ -86,33 +90,11 @@ constexpr const char* kLimits[] = {
     "max-window",
 };
 
-absl::Status BadFlag(const std::string& flag, const std::string& why) {
-  return absl::InvalidArgumentError("flag --" + flag + ": " + why);
-}
-
-absl::StatusOr<base::Duration> Positive(const std::string& flag, const std::string& value) {
-  const auto duration = base::ParseDuration(value);
-  if (!duration.ok()) return BadFlag(flag, std::string(duration.status().message()));
-  if (*duration <= base::Duration::zero()) return BadFlag(flag, "must be positive");
-  return *duration;
-}
-
-template <typename Integer>
-absl::StatusOr<Integer> AtLeast(const std::string& flag, Integer value, Integer least) {
-  if (value < least) return BadFlag(flag, "must be at least " + std::to_string(least));
-  return value;
-}
-
-absl::StatusOr<base::HostPort> Address(const std::string& flag, const std::string& host, int port) {
-  if (port < 0 || port > 65535) return BadFlag(flag, "not a port: " + std::to_string(port));
-  return base::HostPort{host, static_cast<uint16_t>(port)};
-}
-
 absl::StatusOr<FrontEndOptions> FrontEnd(const std::string& flag, const std::string& host, int port,
                                          const std::string& unix_path) {
   FrontEndOptions front{.unix_path = unix_path};
   if (port != 0 || unix_path.empty()) {
-    HAWSER_ASSIGN_OR_RETURN(front.tcp, Address(flag, host, port));
+    HAWSER_ASSIGN_OR_RETURN(front.tcp, BindAddress(flag, host, port));
   }
   return front;
 }
@@ -135,11 +117,11 @@ absl::Status ReadFrontEnds(Options& options) {
 
 absl::Status ReadPorts(Options& options) {
   HAWSER_ASSIGN_OR_RETURN(options.agents,
-                          Address("agent-port", FLAGS_agent_bind_address, FLAGS_agent_port));
+                          BindAddress("agent-port", FLAGS_agent_bind_address, FLAGS_agent_port));
   HAWSER_ASSIGN_OR_RETURN(options.health,
-                          Address("health-port", FLAGS_health_bind_address, FLAGS_health_port));
+                          BindAddress("health-port", FLAGS_health_bind_address, FLAGS_health_port));
   HAWSER_ASSIGN_OR_RETURN(options.admin,
-                          Address("admin-port", FLAGS_admin_bind_address, FLAGS_admin_port));
+                          BindAddress("admin-port", FLAGS_admin_bind_address, FLAGS_admin_port));
   options.control_path = FLAGS_control_uds_name;
   return absl::OkStatus();
 }
@@ -160,24 +142,11 @@ absl::Status ReadTls(Options& options) {
     HAWSER_ASSIGN_OR_RETURN(options.server_tls, Files("server", FLAGS_server_cert, FLAGS_server_key,
                                                       FLAGS_server_ca_cert));
   }
-  if (FLAGS_tls_min_version == "VersionTLS12") {
-    options.tls_min_version = TLS1_2_VERSION;
-  } else if (FLAGS_tls_min_version == "VersionTLS13") {
-    options.tls_min_version = TLS1_3_VERSION;
-  } else {
-    return BadFlag("tls-min-version", "must be VersionTLS12 or VersionTLS13");
-  }
+  const auto version = net::ParseTlsVersion(FLAGS_tls_min_version);
+  if (!version.ok()) return BadFlag("tls-min-version", std::string(version.status().message()));
+  options.tls_min_version = *version;
   options.cipher_suites = absl::StrSplit(FLAGS_cipher_suites, ',', absl::SkipEmpty());
   return absl::OkStatus();
-}
-
-absl::StatusOr<std::string> ServerId() {
-  if (!FLAGS_server_id.empty()) return FLAGS_server_id;
-  if (const char* id = std::getenv("PROXY_SERVER_ID"); id != nullptr && *id != '\0') return id;
-  std::ifstream file("/proc/sys/kernel/random/uuid");
-  std::string uuid;
-  if (!(file >> uuid)) return absl::InternalError("make a server id: the kernel gives no uuid");
-  return uuid;
 }
 
 absl::Status ReadRouting(Options& options) {
@@ -199,7 +168,7 @@ absl::Status ReadRouting(Options& options) {
     options.strategies.push_back(*strategy);
   }
   options.cluster_domain = FLAGS_cluster_domain;
-  HAWSER_ASSIGN_OR_RETURN(options.server.id, ServerId());
+  HAWSER_ASSIGN_OR_RETURN(options.server.id, base::ProcessId(FLAGS_server_id, "PROXY_SERVER_ID"));
   HAWSER_ASSIGN_OR_RETURN(options.server.count, AtLeast("server-count", FLAGS_server_count, 1));
   return absl::OkStatus();
 }
@@ -207,11 +176,13 @@ absl::Status ReadRouting(Options& options) {
 absl::Status ReadTimes(Options& options) {
   HAWSER_ASSIGN_OR_RETURN(const int threads, AtLeast("threads", FLAGS_threads, 0));
   options.threads = threads > 0 ? threads : std::max(1u, std::thread::hardware_concurrency());
-  HAWSER_ASSIGN_OR_RETURN(options.keepalive, Positive("keepalive-time", FLAGS_keepalive_time));
-  HAWSER_ASSIGN_OR_RETURN(options.frontend_keepalive,
-                          Positive("frontend-keepalive-time", FLAGS_frontend_keepalive_time));
+  HAWSER_ASSIGN_OR_RETURN(options.keepalive,
+                          PositiveDuration("keepalive-time", FLAGS_keepalive_time));
+  HAWSER_ASSIGN_OR_RETURN(
+      options.frontend_keepalive,
+      PositiveDuration("frontend-keepalive-time", FLAGS_frontend_keepalive_time));
   HAWSER_ASSIGN_OR_RETURN(options.backend_dial_timeout,
-                          Positive("backend-dial-timeout", FLAGS_backend_dial_timeout));
+                          PositiveDuration("backend-dial-timeout", FLAGS_backend_dial_timeout));
   const auto graceful = base::ParseDuration(FLAGS_graceful_shutdown_timeout);
   if (!graceful.ok() || *graceful < base::Duration::zero())
     return BadFlag("graceful-shutdown-timeout", "not a duration");
@@ -221,9 +192,9 @@ absl::Status ReadTimes(Options& options) {
 
 absl::Status ReadLimits(Limits& limits) {
   HAWSER_ASSIGN_OR_RETURN(limits.handshake_timeout,
-                          Positive("handshake-timeout", FLAGS_handshake_timeout));
+                          PositiveDuration("handshake-timeout", FLAGS_handshake_timeout));
   HAWSER_ASSIGN_OR_RETURN(limits.request_head_timeout,
-                          Positive("request-head-timeout", FLAGS_request_head_timeout));
+                          PositiveDuration("request-head-timeout", FLAGS_request_head_timeout));
   HAWSER_ASSIGN_OR_RETURN(
       limits.connections_per_address,
       AtLeast("max-connections-per-address", FLAGS_max_connections_per_address, 1));

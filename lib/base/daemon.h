@@ -1,0 +1,49 @@
+// The main() of a daemon, from its command line to its end.
+//
+//   int main(int argc, char** argv) {
+//     return base::RunDaemon<hub::Hub>("proxy-server", "Lets clients reach ...", argc, argv,
+//                                      &hub::OptionsFromFlags);
+//   }
+//
+// Exit codes: 0 after --help, --version or an orderly stop, 64 for a bad command line or
+// configuration file (one line on stderr), 1 when the daemon cannot begin (one line in the log).
+#pragma once
+
+#include <glog/logging.h>
+
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+
+namespace hawser::base {
+
+// Parses the flags, hardens the process and sets up the log. An exit code when the process is to
+// end here. `name` must outlive the process.
+std::optional<int> BeginDaemon(const char* name, const std::string& summary, int argc,
+                               const char* const* argv);
+// Says why on stderr; the exit code.
+int BadUsage(const char* name, const absl::Status& status);
+
+// `Daemon` has Create(options), served(), HandleSignals() and Run(); `read_options` returns a
+// StatusOr of its options.
+template <typename Daemon, typename ReadOptions>
+int RunDaemon(const char* name, const std::string& summary, int argc, const char* const* argv,
+              ReadOptions read_options) {
+  if (const auto code = BeginDaemon(name, summary, argc, argv); code.has_value()) return *code;
+  const auto options = read_options();
+  if (!options.ok()) return BadUsage(name, options.status());
+  const auto daemon = Daemon::Create(*options);
+  if (!daemon.ok()) {
+    LOG(ERROR) << std::string(daemon.status().message());
+    return 1;
+  }
+  for (const auto& [what, address] : (*daemon)->served())
+    LOG(INFO) << "serving " << what << " on " << address;
+  LOG(INFO) << "ready";
+  (*daemon)->HandleSignals();
+  (*daemon)->Run();
+  return 0;
+}
+
+}  // namespace hawser::base
