@@ -7,7 +7,7 @@ import ssl
 import subprocess
 
 from lab import AGENT_FLAGS, HUB_FLAGS, PATIENCE, RESET_PORT, Daemon, await_, check, command
-from lab import connect_unix, dial, read_all
+from lab import connect_unix, dial, message, read_all
 from lying_agent import CONTINUATION, HEADERS, LyingAgent
 from lying_agent import data, dial_response, fin, packet, text, window
 
@@ -283,7 +283,7 @@ def refused_start(lab, arguments, code, text):
     ended, lines = lab.run(arguments)
     check(ended == code and len(lines) == 1 and text in lines[0],
           f"{' '.join(arguments)}: exit {ended}: {lines}")
-    return f"exit {ended}: {lines[0].split('] ', 1)[-1]}"
+    return f"exit {ended}: {message(lines[0])}"
 
 
 def used_ports(lab):

@@ -65,6 +65,11 @@ def command(program, flags):
     return [program, *(f"--{name}={value}" for name, value in flags.items())]
 
 
+def message(line):
+    """A log line without its prefix of time and place."""
+    return re.sub(r"^[IWEF]\d{8} \S+ +\d+ \S+\] ", "", line.rstrip("\n"))
+
+
 class Daemon:
     """A running hub or agent, with its log."""
 
@@ -77,10 +82,10 @@ class Daemon:
         self.await_line("ready")
 
     def lines(self):
-        """Log lines since the last mark, without their prefix of time and place."""
+        """Messages logged since the last mark."""
         with open(self.log, errors="replace") as log:
             log.seek(self.marked)
-            return [re.sub(r"^[IWEF]\d{8} \S+ +\d+ \S+\] ", "", line.rstrip("\n")) for line in log]
+            return [message(line) for line in log]
 
     def mark(self):
         self.marked = os.path.getsize(self.log)
