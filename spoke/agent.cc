@@ -8,6 +8,7 @@
 #include <variant>
 
 #include "lib/base/status.h"
+#include "lib/pki/certificate.h"
 #include "lib/pki/identity.h"
 #include "spoke/pages.h"
 
@@ -28,7 +29,7 @@ tunnel::Reconnector::Random SeededRandom() {
 }
 
 // What this agent's certificate calls its cluster is a name of its own, beside those announced.
-absl::StatusOr<TargetNames> OwnNames(const Options& options, const TlsSource& tls) {
+absl::StatusOr<TargetNames> OwnNames(const Options& options, const net::TlsSource& tls) {
   TargetNames::Options names = options.names;
   const auto identity = pki::IdentityOf(SSL_CTX_get0_certificate(tls.context()->get()));
   if (!identity.ok())
@@ -43,17 +44,23 @@ absl::StatusOr<TargetNames> OwnNames(const Options& options, const TlsSource& tl
   return TargetNames(names);
 }
 
+// When this agent's certificate expires.
+pki::WallTime Expiry(const net::TlsContext& tls) {
+  const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  return now + pki::TimeLeft(SSL_CTX_get0_certificate(tls.get()), now);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Agent>> Agent::Create(const Options& options) {
-  HAWSER_ASSIGN_OR_RETURN(TlsSource tls, TlsSource::Load(options.tls));
+  HAWSER_ASSIGN_OR_RETURN(net::TlsSource tls, net::TlsSource::Client(options.tls));
   HAWSER_ASSIGN_OR_RETURN(TargetNames names, OwnNames(options, tls));
   std::unique_ptr<Agent> agent(new Agent(options, std::move(tls), std::move(names)));
   HAWSER_RETURN_IF_ERROR(agent->CreatePages());
   return agent;
 }
 
-Agent::Agent(const Options& options, TlsSource tls, TargetNames names)
+Agent::Agent(const Options& options, net::TlsSource tls, TargetNames names)
     : options_(options),
       memory_(options.buffered_bytes),
       resolver_(loop_),
@@ -111,7 +118,7 @@ Response Agent::Metrics() const {
           .body = MetricsText({.servers = servers_,
                                .counters = counters_,
                                .queued_bytes = memory_.used(),
-                               .certificate_expiry = tls_.expiry()})};
+                               .certificate_expiry = Expiry(*tls_.context())})};
 }
 
 void Agent::Run() {

@@ -19,12 +19,12 @@
 #include "lib/net/event_loop.h"
 #include "lib/net/page_port.h"
 #include "lib/net/resolver.h"
+#include "lib/net/tls_source.h"
 #include "lib/tunnel/memory.h"
 #include "spoke/counters.h"
 #include "spoke/options.h"
 #include "spoke/server_link.h"
 #include "spoke/server_set.h"
-#include "spoke/tls_source.h"
 
 namespace hawser::spoke {
 
@@ -51,7 +51,7 @@ class Agent {
   void HandleSignals();
 
  private:
-  Agent(const Options& options, TlsSource tls, TargetNames names);
+  Agent(const Options& options, net::TlsSource tls, TargetNames names);
 
   absl::Status CreatePages();
   std::unique_ptr<ServerLink> MakeLink(const base::HostPort& address, ServerLink::Admit admit,
@@ -68,7 +68,7 @@ class Agent {
   net::EventLoop loop_;
   net::Resolver resolver_;
   Counters counters_;
-  TlsSource tls_;
+  net::TlsSource tls_;
   const LinkOptions link_options_;
   ServerSet servers_;
   std::unique_ptr<net::PagePort> health_;
