@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 BINARIES := //hub:proxy-server //spoke:proxy-agent //cli:hawser //examples/...
 
-.PHONY: help demo build test asan tsan fuzz lint tidy fmt bench
+.PHONY: help demo build test asan tsan fuzz lint tidy fmt images bench
 
 help:  ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 14
@@ -33,6 +33,9 @@ tidy:  ## clang-tidy over all C++ files, or FILES="a.cc b.cc"
 
 fmt:  ## formats C++ and Go sources in place
 	@tools/setup.sh test && tools/fmt.sh
+
+images:  ## OCI archives of what runs in clusters and of the CLI, in out/images
+	@tools/setup.sh && tools/bazel.sh build --config=release //images/... && tools/images.sh
 
 bench:  ## ours against haproxy and stunnel, with the floors that must hold
 	@tools/setup.sh bench && tools/bazel.sh build --config=release $(BINARIES) //bench/... && bench/run.py
