@@ -6,7 +6,8 @@ def oci_image(name, programs, description):
     <name>_test unpacks it, checks its digests and runs every program inside it.
     """
     command = ("python3 $(execpath //images:oci_image.py) --status bazel-out/stable-status.txt " +
-               "--name {} --label 'org.opencontainers.image.description={}' --output $@ {} >/dev/null")
+               "--name {} --label 'org.opencontainers.image.description={}' " +
+               "--output $@ {} >/dev/null")
     locations = " ".join(["$(execpath %s)" % program for program in programs])
     native.genrule(
         name = name,
