@@ -48,6 +48,18 @@ std::optional<std::string> CanonicalAddress(const std::string& text) {
   return inet_ntop(AF_INET, &v4, buffer, sizeof(buffer));
 }
 
+std::optional<std::string> RangeOf(const std::string& address, int bits) {
+  const int family = address.find(':') == std::string::npos ? AF_INET : AF_INET6;
+  const int most = family == AF_INET ? 32 : 128;
+  uint8_t bytes[sizeof(in6_addr)];
+  if (bits < 0 || bits > most || inet_pton(family, address.c_str(), bytes) != 1)
+    return std::nullopt;
+  for (int bit = bits; bit < most; ++bit)
+    bytes[bit / 8] &= static_cast<uint8_t>(~(0x80 >> bit % 8));
+  char buffer[INET6_ADDRSTRLEN];
+  return inet_ntop(family, bytes, buffer, sizeof(buffer)) + ("/" + std::to_string(bits));
+}
+
 std::optional<std::string> CanonicalHost(const std::string& host) {
   if (auto address = CanonicalAddress(host)) return address;
   std::string name = host;

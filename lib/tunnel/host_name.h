@@ -10,6 +10,10 @@ namespace hawser::tunnel {
 // becomes the IPv4 one. Nothing when `text` is no address.
 std::optional<std::string> CanonicalAddress(const std::string& text);
 
+// The range of the `bits` leading bits of a canonical address as "address/bits", with the bits
+// behind them zero: ("10.0.0.7", 24) is "10.0.0.0/24". Nothing when the family has fewer bits.
+std::optional<std::string> RangeOf(const std::string& address, int bits);
+
 // A host name in lower case without its trailing dot, or a canonical address. Nothing when `host`
 // is neither: labels of letters, digits, '-' and '_' that neither begin nor end with '-', 253
 // characters in all. A label may be longer than the 63 of DNS: the service-proxy name of Open

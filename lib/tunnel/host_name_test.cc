@@ -39,5 +39,18 @@ TEST(CanonicalHost, IsBounded) {
   EXPECT_EQ(CanonicalHost(longest + "b"), std::nullopt);
 }
 
+TEST(RangeOf, KeepsTheLeadingBits) {
+  EXPECT_EQ(RangeOf("10.1.2.3", 24), "10.1.2.0/24");
+  EXPECT_EQ(RangeOf("10.1.2.255", 25), "10.1.2.128/25");
+  EXPECT_EQ(RangeOf("10.1.2.3", 32), "10.1.2.3/32");
+  EXPECT_EQ(RangeOf("10.1.2.3", 0), "0.0.0.0/0");
+  EXPECT_EQ(RangeOf("fd00:1::7", 16), "fd00::/16");
+  EXPECT_EQ(RangeOf("fd00:1::7", 127), "fd00:1::6/127");
+  EXPECT_EQ(RangeOf("10.1.2.3", 33), std::nullopt);
+  EXPECT_EQ(RangeOf("fd00::", 129), std::nullopt);
+  EXPECT_EQ(RangeOf("fd00::", -1), std::nullopt);
+  EXPECT_EQ(RangeOf("paris", 8), std::nullopt);
+}
+
 }  // namespace
 }  // namespace hawser::tunnel

@@ -65,10 +65,10 @@ absl::StatusOr<std::string> ParseCidr(const std::string& value) {
   int bits = -1;
   const char* const end = value.data() + value.size();
   const auto parsed = std::from_chars(value.data() + slash + 1, end, bits);
-  const int most = address->find(':') == std::string::npos ? 32 : 128;
-  if (parsed.ec != std::errc() || parsed.ptr != end || bits < 0 || bits > most)
+  const auto range = RangeOf(*address, bits);
+  if (parsed.ec != std::errc() || parsed.ptr != end || !range)
     return Malformed("cidr", "not address/bits");
-  return absl::StrCat(*address, "/", bits);
+  return *range;
 }
 
 // As Go's strconv.ParseBool reads it.

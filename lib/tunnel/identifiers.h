@@ -16,7 +16,7 @@ struct Identifiers {
   std::vector<std::string> hosts;
   std::vector<std::string> ipv4;
   std::vector<std::string> ipv6;
-  std::vector<std::string> cidrs;  // "address/bits"; listed, never routed by, as in the reference
+  std::vector<std::string> cidrs;  // "address/bits", as RangeOf() writes it
   std::vector<std::string> uids;
   bool default_route = false;
 

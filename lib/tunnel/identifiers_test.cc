@@ -23,7 +23,7 @@ void ExpectRefused(const std::string& text, const std::string& why) {
 
 TEST(ParseIdentifiers, ReadsEveryKind) {
   const Identifiers all = Parsed(
-      "host=Paris&host=node-1.&ipv4=10.0.0.7&ipv6=FD00::0007&cidr=10.0.0.0%2F24&cidr=fd00::%2F8"
+      "host=Paris&host=node-1.&ipv4=10.0.0.7&ipv6=FD00::0007&cidr=10.0.0.7%2F24&cidr=FD00:0::1%2F8"
       "&uid=3f2c-1&default-route=true");
   EXPECT_THAT(all.hosts, ElementsAre("node-1", "paris"));
   EXPECT_THAT(all.ipv4, ElementsAre("10.0.0.7"));

@@ -35,7 +35,8 @@ struct RouteTable::Entry {
 };
 
 struct RouteTable::Search {
-  std::string host;  // canonical
+  std::string host;                 // canonical
+  std::vector<std::string> ranges;  // that hold the host, an address; longest first
   std::optional<Target> target;
   std::optional<Handle> excluded;
 
@@ -64,7 +65,10 @@ void RouteTable::Add(Handle handle, const std::string& cluster, const Identifier
   auto& slot = entries_[handle];
   CHECK(slot == nullptr) << "session handle " << handle << " is in use";
   slot = std::make_unique<Entry>(Entry{.handle = handle, .certified = certified});
-  for (const auto* names : {&identifiers.hosts, &identifiers.ipv4, &identifiers.ipv6}) {
+  for (const std::string& range : identifiers.cidrs)
+    range_bits_.insert(std::stoi(range.substr(range.find('/') + 1)));
+  for (const auto* names :
+       {&identifiers.hosts, &identifiers.ipv4, &identifiers.ipv6, &identifiers.cidrs}) {
     for (const std::string& name : *names) {
       Join(*slot, certified ? Kind::kCertifiedName : Kind::kAssertedName, name);
       // Names under the cluster are claimed with it.
@@ -128,13 +132,18 @@ std::optional<RouteTable::Choice> RouteTable::Pick(const std::string& host,
                                                    std::optional<Handle> excluded) const {
   const auto canonical = CanonicalHost(host);
   if (!canonical) return std::nullopt;
-  const Search search{*canonical, ParseTarget(*canonical, cluster_domain_), excluded};
+  const Search search{*canonical, RangesAround(*canonical),
+                      ParseTarget(*canonical, cluster_domain_), excluded};
   const Entry* entry = nullptr;
   if (IsClaimed(search)) {
     entry = PickByName(search, Kind::kCertifiedName, Kind::kCertifiedCluster);
   } else {
-    for (size_t i = 0; i < strategies_.size() && entry == nullptr; ++i)
-      entry = PickAsserted(search, strategies_[i]);
+    for (const Strategy strategy : strategies_) {
+      const Entry* const found = PickAsserted(search, strategy);
+      if (found == nullptr || (entry != nullptr && found->draining)) continue;
+      entry = found;
+      if (!entry->draining) break;
+    }
   }
   if (entry == nullptr) return std::nullopt;
   return Choice{entry->handle, entry->pending_dials};
@@ -145,8 +154,19 @@ const RouteTable::Pool* RouteTable::Find(Kind kind, const std::string& name) con
   return found == pools_.end() ? nullptr : &found->second;
 }
 
+std::vector<std::string> RouteTable::RangesAround(const std::string& address) const {
+  std::vector<std::string> ranges;
+  if (range_bits_.empty() || !CanonicalAddress(address)) return ranges;
+  for (const int bits : range_bits_)
+    if (auto range = RangeOf(address, bits)) ranges.push_back(*std::move(range));
+  return ranges;
+}
+
 bool RouteTable::IsClaimed(const Search& search) const {
   if (search.target && claimed_.contains(search.target->cluster)) return true;
+  if (std::any_of(search.ranges.begin(), search.ranges.end(),
+                  [this](const std::string& range) { return claimed_.contains(range); }))
+    return true;
   // The host and every name above it.
   for (size_t label = 0;; ++label) {
     if (claimed_.contains(search.host.substr(label))) return true;
@@ -157,10 +177,19 @@ bool RouteTable::IsClaimed(const Search& search) const {
 
 const RouteTable::Entry* RouteTable::PickByName(const Search& search, Kind exact,
                                                 Kind cluster) const {
-  const Entry* const first = search.Best(Find(exact, search.host));
-  if ((first != nullptr && !first->draining) || !search.target) return first;
-  const Entry* const second = search.Best(Find(cluster, search.target->cluster));
-  return first == nullptr || (second != nullptr && !second->draining) ? second : first;
+  const Entry* last_resort = nullptr;
+  const auto serves = [&](Kind kind, const std::string& name) -> const Entry* {
+    const Entry* const best = search.Best(Find(kind, name));
+    if (best == nullptr || !best->draining) return best;
+    if (last_resort == nullptr) last_resort = best;
+    return nullptr;
+  };
+  if (const Entry* entry = serves(exact, search.host)) return entry;
+  for (const std::string& range : search.ranges)
+    if (const Entry* entry = serves(exact, range)) return entry;
+  if (search.target)
+    if (const Entry* entry = serves(cluster, search.target->cluster)) return entry;
+  return last_resort;
 }
 
 const RouteTable::Entry* RouteTable::PickAsserted(const Search& search, Strategy strategy) const {

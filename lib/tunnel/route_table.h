@@ -2,10 +2,11 @@
 //
 // Two kinds of sessions, kept apart. Certified ones own the name in their certificate: they are
 // candidates for their own names only, under every strategy, and a name that a certificate has
-// once claimed (with all names under it) stays closed to the others. Asserted ones, whose names
-// are only their own word, are found by the strategies in their order:
+// once claimed (with all names under it, and all addresses in it) stays closed to the others.
+// Asserted ones, whose names are only their own word, are found by the strategies in their order:
 //
-//   kDestHost      an identifier equals the host, else `host=<cluster>` equals its cluster
+//   kDestHost      an identifier equals the host, else the longest `cidr=` that holds its address,
+//                  else `host=<cluster>` equals its cluster
 //   kDefaultRoute  any that announced default-route=true
 //   kDefault       as kDestHost, else any
 //
@@ -16,6 +17,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -83,9 +85,12 @@ class RouteTable {
   template <typename Change>
   void Update(Handle handle, Change&& change);
   const Pool* Find(Kind kind, const std::string& name) const;
+  // The ranges that hold a canonical address, of the lengths that were ever announced, longest
+  // first.
+  std::vector<std::string> RangesAround(const std::string& address) const;
   bool IsClaimed(const Search& search) const;
-  // The best session of the exact name or, when that has none or only draining ones, of the
-  // cluster.
+  // The best session of the exact name, else of the address's ranges, else of the cluster; those
+  // that drain after all others.
   const Entry* PickByName(const Search& search, Kind exact, Kind cluster) const;
   const Entry* PickAsserted(const Search& search, Strategy strategy) const;
 
@@ -96,6 +101,8 @@ class RouteTable {
   // Names that certificates have claimed since the start. Bounded: certificates are issued by the
   // operator's CA, and what they may announce beside their own names by its configuration.
   std::unordered_set<std::string> claimed_;
+  // Lengths of the ranges announced since the start: 129 at most.
+  std::set<int, std::greater<>> range_bits_;
   uint64_t picks_ = 0;
 };
 

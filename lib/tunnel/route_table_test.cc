@@ -82,6 +82,78 @@ TEST(RouteTable, DestHostMatchesIdentifiersThenTheCluster) {
   EXPECT_EQ(Picked(table, "10.0.0.8"), nullopt);
 }
 
+TEST(RouteTable, AddressesMatchTheLongestRange) {
+  RouteTable table = Table({Strategy::kDestHost});
+  table.Add(1, "", Parsed("cidr=10.0.0.0/8&cidr=fd00::/8"));
+  table.Add(2, "", Parsed("cidr=10.1.2.3/16&cidr=fd00:1::/32"));
+  table.Add(3, "", Parsed("ipv4=10.1.0.7&ipv6=fd00:1::7&host=web.paris"));
+  const std::pair<const char*, Handle> kRoutes[] = {
+      {"10.9.0.1", 1}, {"10.1.255.1", 2},  {"10.1.0.7", 3},      {"::ffff:10.1.0.8", 2},
+      {"fd12::1", 1},  {"FD00:1:0::9", 2}, {"fd00:1:0:0::7", 3}, {"web.paris", 3}};
+  for (const auto& [host, handle] : kRoutes) EXPECT_EQ(Picked(table, host), handle) << host;
+  for (const char* host : {"11.0.0.1", "fe00::1", "::10.1.0.7", "10.1", "10.1.0.7.ip"})
+    EXPECT_EQ(Picked(table, host), nullopt) << host;
+  table.SetDraining(2);
+  EXPECT_EQ(Picked(table, "10.1.0.8"), 1) << "a shorter range that does not drain";
+  table.Remove(1);
+  EXPECT_EQ(Picked(table, "10.1.0.8"), 2) << "draining, but the only one";
+  EXPECT_EQ(Picked(table, "10.1.0.8", 2), nullopt);
+}
+
+TEST(RouteTable, RangesOfEveryLengthMatch) {
+  for (const std::string address : {"10.1.2.3", "fd00:1:2::3"}) {
+    const int most = address.find(':') == std::string::npos ? 32 : 128;
+    for (int bits = 0; bits <= most; ++bits) {
+      RouteTable table = Table({Strategy::kDestHost});
+      table.Add(1, "", Parsed("cidr=" + address + "/" + std::to_string(bits)));
+      EXPECT_EQ(Picked(table, address), 1) << bits;
+      EXPECT_EQ(Picked(table, most == 32 ? "138.1.2.3" : "7d00::1"),
+                bits == 0 ? std::optional<Handle>(1) : nullopt)
+          << bits;
+    }
+  }
+}
+
+TEST(RouteTable, RangesOfACertificateStayClosedToAssertedSessions) {
+  RouteTable table = Table({Strategy::kDestHost, Strategy::kDefault});
+  table.Add(1, "", Parsed("cidr=10.0.0.0/24&ipv4=10.0.0.7"));
+  table.Add(2, "paris", Parsed("cidr=10.0.0.0/16"));
+  EXPECT_EQ(Picked(table, "10.0.0.7"), 2);
+  EXPECT_EQ(Picked(table, "10.1.0.7"), 1) << "outside";
+  table.Remove(2);
+  EXPECT_EQ(Picked(table, "10.0.0.7"), nullopt) << "down is not free";
+}
+
+// Every order of the strategies, for each kind of session that may be there.
+TEST(RouteTable, TheOrderOfStrategiesDecides) {
+  using enum Strategy;
+  const Handle kNamed = 1, kDefaultRouted = 2, kOther = 3;
+  const struct {
+    std::vector<Strategy> strategies;
+    std::optional<Handle> named_host, other_host;
+  } kCases[] = {
+      {{kDestHost}, kNamed, nullopt},
+      {{kDefaultRoute}, kDefaultRouted, kDefaultRouted},
+      {{kDestHost, kDefaultRoute}, kNamed, kDefaultRouted},
+      {{kDefaultRoute, kDestHost}, kDefaultRouted, kDefaultRouted},
+      {{kDefaultRoute, kDestHost, kDefault}, kDefaultRouted, kDefaultRouted},
+      {{kDestHost, kDefaultRoute, kDefault}, kNamed, kDefaultRouted},
+      {{kDefault, kDefaultRoute}, kNamed, kOther},
+      {{kDefault, kDestHost}, kNamed, kOther},
+      {{kDestHost, kDefault}, kNamed, kOther},
+  };
+  for (const auto& test : kCases) {
+    RouteTable table = Table(test.strategies);
+    table.Add(kNamed, "", Parsed("host=node-1"));
+    table.Add(kDefaultRouted, "", Parsed("default-route=true"));
+    table.Add(kOther, "", {});
+    // The least loaded of all.
+    for (const Handle handle : {kNamed, kDefaultRouted}) table.DialStarted(handle);
+    EXPECT_EQ(Picked(table, "node-1"), test.named_host);
+    EXPECT_EQ(Picked(table, "elsewhere"), test.other_host);
+  }
+}
+
 TEST(RouteTable, StrategiesAreTriedInOrder) {
   RouteTable table = Table({Strategy::kDestHost, Strategy::kDefaultRoute, Strategy::kDefault});
   table.Add(1, "", {});
@@ -109,6 +181,16 @@ TEST(RouteTable, DrainingSessionsComeLast) {
   EXPECT_EQ(Picked(table, "paris"), 2) << "although 1 has the exact name";
   table.SetDraining(2);
   EXPECT_EQ(Picked(table, "paris"), 1);
+}
+
+TEST(RouteTable, DrainingSessionsComeAfterAllStrategies) {
+  RouteTable table = Table({Strategy::kDestHost, Strategy::kDefaultRoute});
+  table.Add(1, "", Parsed("host=node-1"));
+  table.Add(2, "", Parsed("default-route=true"));
+  table.SetDraining(1);
+  EXPECT_EQ(Picked(table, "node-1"), 2);
+  table.SetDraining(2);
+  EXPECT_EQ(Picked(table, "node-1"), 1) << "among those that drain the order counts again";
 }
 
 TEST(RouteTable, SpreadsOverReplicasByPendingDials) {
