@@ -63,13 +63,14 @@ std::unique_ptr<net::StreamHandler> AgentPort::Accept(const TransportServer::Cal
                                 headers.Get("agentidentifiers"));
   if (const auto* refusal = std::get_if<AgentRefusal>(&decision)) {
     ++caller.shard.counters.refused_agents[refusal->reason];
-    LOG(WARNING) << "agent refused from " << peer.address << ": " << refusal->why;
+    if (const auto line = refusals_.Admit(caller.shard.loop().Now()))
+      LOG(WARNING) << "agent refused from " << peer.address << ": " << refusal->why << *line;
     return std::make_unique<RefusedStream>(
         absl::PermissionDeniedError("agent refused: " + refusal->why), caller.transport);
   }
   return std::make_unique<AgentSession>(options_.session, options_.server,
                                         std::get<AgentIdentity>(std::move(decision)), peer,
-                                        registry_, caller.shard);
+                                        registry_, caller.shard, lives_);
 }
 
 }  // namespace hawser::hub

@@ -10,6 +10,7 @@
 #include "hub/session_registry.h"
 #include "hub/socket_port.h"
 #include "hub/transport_server.h"
+#include "lib/base/log_limit.h"
 
 namespace hawser::hub {
 
@@ -41,6 +42,8 @@ class AgentPort {
 
   const Options options_;
   SessionRegistry& registry_;
+  base::LogLimit refusals_;
+  base::LogLimit lives_{AgentSession::kLogLimit};
   TransportServer server_;
   SocketPort port_;
 };

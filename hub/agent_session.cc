@@ -4,6 +4,9 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
 namespace hawser::hub {
 namespace {
 
@@ -16,13 +19,14 @@ std::string Describe(const AgentIdentity& identity, const net::PeerInfo& peer) {
 
 AgentSession::AgentSession(const tunnel::SessionOptions& options, const ServerIdentity& server,
                            AgentIdentity identity, const net::PeerInfo& peer,
-                           SessionRegistry& registry, Shard& shard)
+                           SessionRegistry& registry, Shard& shard, base::LogLimit& log)
     : DialingSession(options),
       server_(server),
       identity_(std::move(identity)),
       peer_(peer),
       registry_(registry),
-      shard_(shard) {}
+      shard_(shard),
+      log_(log) {}
 
 void AgentSession::OnOpen(net::MessageStream& stream, const net::Metadata& headers) {
   DialingSession::OnOpen(stream, headers);
@@ -34,27 +38,31 @@ void AgentSession::OnOpen(net::MessageStream& stream, const net::Metadata& heade
   connected_at_ = std::chrono::system_clock::now();
   handle_ = registry_.Add(shard_, identity_);
   shard_.agents[handle_] = this;
-  LOG(INFO) << "agent connected: " << Describe(identity_, peer_) << ", features "
-            << FeatureList(features());
-  for (const std::string& identifier : identity_.ignored)
-    LOG(WARNING) << "agent identifier ignored, cluster " << identity_.cluster
-                 << " has no grant for it: " << identifier;
+  std::string details = ", features " + FeatureList(features());
+  if (!identity_.ignored.empty())
+    details += "; ignored for want of a grant: " + absl::StrJoin(identity_.ignored, ", ");
+  Log("agent connected", details);
 }
 
 void AgentSession::OnDrain() {
   registry_.SetDraining(handle_);
-  LOG(INFO) << "agent draining: " << Describe(identity_, peer_);
+  Log("agent draining", "");
 }
 
 void AgentSession::OnClosed(const absl::Status& status) {
   // No dial may choose it again, not even one that is moved on from it now.
   registry_.Remove(handle_);
   shard_.agents.erase(handle_);
-  LOG(INFO) << "agent gone: " << Describe(identity_, peer_) << ": "
-            << (status.ok() ? "it closed the session" : std::string(status.message())) << "; "
-            << "connections lost: " << connection_count() << ", dials lost: " << pending_dials();
+  Log("agent gone",
+      absl::StrCat(": ", status.ok() ? "it closed the session" : std::string(status.message()),
+                   "; connections lost: ", connection_count(), ", dials lost: ", pending_dials()));
   DialingSession::OnClosed(status);
   shard_.counters.agents[identity_.label()].Add(counters());
+}
+
+void AgentSession::Log(const std::string& event, const std::string& details) {
+  if (const auto line = log_.Admit(shard_.loop().Now()))
+    LOG(INFO) << event << ": " << Describe(identity_, peer_) << details << *line;
 }
 
 std::string FeatureList(const tunnel::Features& features) {

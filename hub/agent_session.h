@@ -11,6 +11,7 @@
 #include "hub/agent_identity.h"
 #include "hub/session_registry.h"
 #include "hub/shard.h"
+#include "lib/base/log_limit.h"
 #include "lib/net/socket.h"
 #include "lib/tunnel/dialing_session.h"
 
@@ -26,7 +27,12 @@ class AgentSession final : public tunnel::DialingSession {
  public:
   AgentSession(const tunnel::SessionOptions& options, const ServerIdentity& server,
                AgentIdentity identity, const net::PeerInfo& peer, SessionRegistry& registry,
-               Shard& shard);
+               Shard& shard, base::LogLimit& log);
+
+  // For lines about the lives of sessions: enough for thousands of agents that come back at once,
+  // too few for one that comes and goes without end.
+  static constexpr base::LogLimit::Options kLogLimit{.burst = 10'000,
+                                                     .interval = std::chrono::milliseconds(100)};
 
   const AgentIdentity& identity() const { return identity_; }
   const net::PeerInfo& peer() const { return peer_; }
@@ -39,11 +45,14 @@ class AgentSession final : public tunnel::DialingSession {
   void OnDrain() override;
 
  private:
+  void Log(const std::string& event, const std::string& details);
+
   const ServerIdentity server_;
   const AgentIdentity identity_;
   const net::PeerInfo peer_;
   SessionRegistry& registry_;
   Shard& shard_;
+  base::LogLimit& log_;
   SessionRegistry::Handle handle_ = 0;
   std::chrono::system_clock::time_point connected_at_;
 };

@@ -82,7 +82,7 @@ void SocketPort::OnAccept(Shard& shard, bool tls, int fd) {
   auto permit = limits_.Admit(options_.port, tls ? address : "");
   if (!permit.ok()) {
     close(fd);
-    LogRefusal(address, permit.status());
+    LogRefusal(shard, address, permit.status());
     return;
   }
   Admission admission{.permit = *std::move(permit)};
@@ -114,8 +114,9 @@ void SocketPort::Handshake(Shard& shard, bool tls, int fd, Admission admission) 
                      return;
                    }
                    ++shard.counters.failed_handshakes;
-                   LOG(WARNING) << PortName(options_.port) << ": "
-                                << std::string(socket.status().message());
+                   if (const auto line = failed_handshakes_.Admit(shard.loop().Now()))
+                     LOG(WARNING) << PortName(options_.port) << ": "
+                                  << std::string(socket.status().message()) << *line;
                  });
 }
 
@@ -125,16 +126,17 @@ void SocketPort::OnConnected(Shard& shard, std::unique_ptr<net::Socket> socket,
   const absl::Status status =
       identity.ok() ? limits_.Identify(admission.permit, *identity) : identity.status();
   if (!status.ok()) {
-    LogRefusal(socket->peer().address, status);
+    LogRefusal(shard, socket->peer().address, status);
     return;
   }
   admission.identity = *std::move(identity);
   handler_(shard, std::move(socket), std::move(admission));
 }
 
-void SocketPort::LogRefusal(const std::string& address, const absl::Status& why) const {
-  LOG(WARNING) << PortName(options_.port) << ": connection from " << address
-               << " refused: " << std::string(why.message());
+void SocketPort::LogRefusal(Shard& shard, const std::string& address, const absl::Status& why) {
+  if (const auto line = refusals_.Admit(shard.loop().Now()))
+    LOG(WARNING) << PortName(options_.port) << ": connection from " << address
+                 << " refused: " << std::string(why.message()) << *line;
 }
 
 }  // namespace hawser::hub

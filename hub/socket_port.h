@@ -18,6 +18,7 @@
 #include "hub/connection_limits.h"
 #include "hub/shard.h"
 #include "lib/base/host_port.h"
+#include "lib/base/log_limit.h"
 #include "lib/net/listener.h"
 #include "lib/net/socket.h"
 #include "lib/net/tls_context.h"
@@ -92,7 +93,7 @@ class SocketPort {
   void OnAccept(Shard& shard, bool tls, int fd);
   void Handshake(Shard& shard, bool tls, int fd, Admission admission);
   void OnConnected(Shard& shard, std::unique_ptr<net::Socket> socket, Admission admission);
-  void LogRefusal(const std::string& address, const absl::Status& why) const;
+  void LogRefusal(Shard& shard, const std::string& address, const absl::Status& why);
 
   const Options options_;
   const Shards& shards_;
@@ -101,6 +102,8 @@ class SocketPort {
   const Handler handler_;
   std::vector<Listening> listening_;
   std::vector<std::string> addresses_;
+  base::LogLimit failed_handshakes_;
+  base::LogLimit refusals_;
 };
 
 }  // namespace hawser::hub

@@ -30,19 +30,21 @@ void TransportServer::Serve(Shard& shard, std::unique_ptr<net::Socket> socket,
         connection.called = true;
         return accept_({shard, *connection.transport, connection.admission.identity}, headers);
       },
-      [this, &connections, id](const absl::Status& status) {
+      [this, &shard, &connections, id](const absl::Status& status) {
         const auto closed = connections.find(id);
-        OnClosed(closed->second, status);
+        OnClosed(shard, closed->second, status);
         connections.erase(closed);
       });
 }
 
 // Peers that leave without a word are nobody's concern: probes of a port do that all day.
-void TransportServer::OnClosed(const Connection& connection, const absl::Status& status) const {
+void TransportServer::OnClosed(Shard& shard, const Connection& connection,
+                               const absl::Status& status) {
   if (connection.called || status.ok() || absl::IsUnavailable(status)) return;
   const net::PeerInfo& peer = connection.transport->socket().peer();
-  LOG(WARNING) << PortName(port_) << ": connection from " << peer.address
-               << " ended: " << std::string(status.message());
+  if (const auto line = failures_.Admit(shard.loop().Now()))
+    LOG(WARNING) << PortName(port_) << ": connection from " << peer.address
+                 << " ended: " << std::string(status.message()) << *line;
 }
 
 void TransportServer::GoAway() {

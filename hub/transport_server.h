@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "hub/socket_port.h"
+#include "lib/base/log_limit.h"
 #include "lib/h2/transport.h"
 
 namespace hawser::hub {
@@ -48,13 +49,14 @@ class TransportServer {
   };
   using Connections = std::unordered_map<uint64_t, Connection>;
 
-  void OnClosed(const Connection& connection, const absl::Status& status) const;
+  void OnClosed(Shard& shard, const Connection& connection, const absl::Status& status);
 
   const Port port_;
   const std::string path_;
   const h2::Options options_;
   const Shards& shards_;
   const Accept accept_;
+  base::LogLimit failures_;
   std::atomic<uint64_t> last_id_{0};
   // By shard, whose thread it belongs to. All shards are keys from the start.
   std::unordered_map<Shard*, Connections> connections_;
