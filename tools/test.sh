@@ -55,12 +55,21 @@ stage_grpcgo() {
     bazel_tests release --test_env=HAWSER_GRPCGO_PEER="$peer" //lib/h2:grpc_go_test
 }
 stage_lint() { tools/lint.sh; }
+# Each walk, with its name in front of what it shows.
+stage_examples() {
+  local walk failures=0
+  for walk in examples/*/run.sh; do
+    echo "== $walk"
+    "$walk" || failures=$((failures + 1))
+  done
+  ((failures == 0))
+}
 stage_demo() { e2e/demo/run.sh; }
 stage_bad_input() { e2e/bad_input/run.sh; }
 
 rm -rf "$logs"
 mkdir -p "$logs"
-(($#)) || set -- build lint unit grpcgo demo bad_input asan tsan
+(($#)) || set -- build lint unit grpcgo examples demo bad_input asan tsan
 for name in "$@"; do stage "$name"; done
 echo "$passed passed, $failed failed"
 ((failed == 0))

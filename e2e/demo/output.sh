@@ -16,14 +16,19 @@ failed() {
 }
 note() { printf '%s  %s%s\n' "$dim" "$*" "$plain"; }
 
-# The command as a user would type it.
+# The command as a user would type it, in lines of at most 100 columns where its words allow. A last
+# word "&" is what it means.
 command_line() {
-  local word line=''
+  local word line='$'
   for word in "$@"; do
-    [[ $word =~ ^[A-Za-z0-9_./:=,@%+-]+$ ]] || word="'$word'"
-    line+="$word "
+    [[ $word =~ ^([A-Za-z0-9_./:=,@%+-]+|&)$ ]] || word="'$word'"
+    if ((${#line} + ${#word} > 96)); then
+      printf '%s%s \\%s\n' "$bold" "$line" "$plain"
+      line='   '
+    fi
+    line+=" $word"
   done
-  printf '%s$ %s%s\n' "$bold" "${line% }" "$plain"
+  printf '%s%s%s\n' "$bold" "$line" "$plain"
 }
 
 # Shows a command and its output, which is left in $shown; returns the command's status.

@@ -193,6 +193,7 @@ void TlsContext::KeepTickets() {
   SSL_CTX_sess_set_new_cb(context_, [](SSL* ssl, SSL_SESSION* session) {
     auto* self = static_cast<TlsContext*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
     const auto* name = static_cast<const std::string*>(SSL_get_ex_data(ssl, ServerNameIndex()));
+    if (name == nullptr) return 0;  // nobody is going to ask for it
     self->KeepSession(*name, SslSession(session));
     return 1;
   });
