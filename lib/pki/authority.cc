@@ -13,7 +13,7 @@
 namespace hawser::pki {
 namespace {
 
-constexpr size_t kMaxCommonName = 64;  // X.520's upper bound
+constexpr size_t kMaxAttribute = 64;  // X.520's upper bound
 constexpr size_t kMaxName = 1024;
 constexpr std::chrono::minutes kClockSkew{5};
 constexpr std::chrono::seconds kMaxValidity = std::chrono::years(100);
@@ -23,17 +23,18 @@ absl::Status Failed(const std::string& what) {
   return absl::InvalidArgumentError("issue certificate: " + what);
 }
 
-absl::Status SetSubject(X509* certificate, const std::string& common_name) {
-  if (common_name.empty() || common_name.size() > kMaxCommonName)
-    return Failed("common name " + base::Quote(common_name) + " is empty or longer than 64 bytes");
-  if (std::any_of(common_name.begin(), common_name.end(),
-                  [](unsigned char c) { return c < ' ' || c == 0x7f; }))
-    return Failed("common name " + base::Quote(common_name) + " has control characters");
+// Appends one attribute to the subject: `type` is "CN", "O" or "OU", `what` its name for people.
+absl::Status AddToSubject(X509* certificate, const char* type, const std::string& what,
+                          const std::string& value) {
+  if (value.empty() || value.size() > kMaxAttribute)
+    return Failed(what + " " + base::Quote(value) + " is empty or longer than 64 bytes");
+  if (std::any_of(value.begin(), value.end(), [](unsigned char c) { return c < ' ' || c == 0x7f; }))
+    return Failed(what + " " + base::Quote(value) + " has control characters");
   X509_NAME* name = X509_get_subject_name(certificate);
-  if (X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8,
-                                 reinterpret_cast<const unsigned char*>(common_name.data()),
-                                 static_cast<int>(common_name.size()), -1, 0) != 1)
-    return Failed("common name " + base::Quote(common_name) + " is not UTF-8");
+  if (X509_NAME_add_entry_by_txt(name, type, MBSTRING_UTF8,
+                                 reinterpret_cast<const unsigned char*>(value.data()),
+                                 static_cast<int>(value.size()), -1, 0) != 1)
+    return Failed(what + " " + base::Quote(value) + " is not UTF-8");
   return absl::OkStatus();
 }
 
@@ -103,11 +104,15 @@ absl::Status AddAlternativeNames(X509* certificate, const LeafSpec& spec) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<X509Ptr> NewCertificate(const std::string& common_name, EVP_PKEY* public_key) {
+absl::StatusOr<X509Ptr> NewCertificate(const LeafSpec& spec, EVP_PKEY* public_key) {
   X509Ptr certificate(X509_new());
   X509_set_version(certificate.get(), X509_VERSION_3);
   HAWSER_RETURN_IF_ERROR(SetSerial(certificate.get()));
-  HAWSER_RETURN_IF_ERROR(SetSubject(certificate.get(), common_name));
+  for (const std::string& organization : spec.organizations)
+    HAWSER_RETURN_IF_ERROR(AddToSubject(certificate.get(), "O", "organization", organization));
+  for (const std::string& unit : spec.organizational_units)
+    HAWSER_RETURN_IF_ERROR(AddToSubject(certificate.get(), "OU", "organizational unit", unit));
+  HAWSER_RETURN_IF_ERROR(AddToSubject(certificate.get(), "CN", "common name", spec.common_name));
   if (X509_set_pubkey(certificate.get(), public_key) != 1) return Failed("public key");
   return certificate;
 }
@@ -122,7 +127,8 @@ absl::StatusOr<Authority> Authority::Create(const std::string& common_name,
                                             std::chrono::seconds validity) {
   HAWSER_RETURN_IF_ERROR(CheckValidity(validity));
   HAWSER_ASSIGN_OR_RETURN(PrivateKey key, PrivateKey::Generate());
-  HAWSER_ASSIGN_OR_RETURN(X509Ptr certificate, NewCertificate(common_name, key.get()));
+  HAWSER_ASSIGN_OR_RETURN(X509Ptr certificate,
+                          NewCertificate({.common_name = common_name}, key.get()));
   X509* const x509 = certificate.get();
   const WallTime now = std::chrono::system_clock::now();
   SetLife(x509, now - kClockSkew, now + validity);
@@ -156,7 +162,7 @@ absl::StatusOr<Certificate> Authority::Issue(const LeafSpec& spec, EVP_PKEY* pub
   if (certificate_.not_after() <= now)
     return absl::FailedPreconditionError("issue certificate: ca " + certificate_.common_name() +
                                          " has expired");
-  HAWSER_ASSIGN_OR_RETURN(X509Ptr certificate, NewCertificate(spec.common_name, public_key));
+  HAWSER_ASSIGN_OR_RETURN(X509Ptr certificate, NewCertificate(spec, public_key));
   X509* const x509 = certificate.get();
   X509* const issuer = certificate_.get();
   const WallTime begin = spec.not_before.value_or(now - kClockSkew);

@@ -15,6 +15,8 @@ namespace hawser::pki {
 
 struct LeafSpec {
   std::string common_name;
+  std::vector<std::string> organizations;
+  std::vector<std::string> organizational_units;
   std::string uri;  // of the identity; may be empty
   std::vector<std::string> dns_names;
   std::vector<std::string> ip_addresses;

@@ -65,6 +65,21 @@ TEST_F(AuthorityTest, SignsLeavesOnly) {
     EXPECT_TRUE(X509_EXTENSION_get_critical(X509_get_ext(ca, X509_get_ext_by_NID(ca, nid, -1))));
 }
 
+TEST_F(AuthorityTest, SubjectsAreWholeAndInOrder) {
+  const auto leaf = Issue({.common_name = "agent",
+                           .organizations = {"proxies", "all"},
+                           .organizational_units = {"ca-1"},
+                           .client = true});
+  ASSERT_THAT(leaf, IsOk());
+  char text[256];
+  X509_NAME_oneline(X509_get_subject_name(leaf->get()), text, sizeof text);
+  EXPECT_STREQ(text, "/O=proxies/O=all/OU=ca-1/CN=agent");
+  EXPECT_THAT(Issue({.common_name = "agent", .organizations = {"a\nb"}, .client = true}),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("organization")));
+  EXPECT_THAT(Issue({.common_name = "agent", .organizational_units = {""}, .client = true}),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("organizational unit")));
+}
+
 TEST_F(AuthorityTest, ALeafIsForWhatItWasIssuedFor) {
   const Certificate server = *Issue({.common_name = "hub", .server = true});
   const Certificate client = *Issue({.common_name = "agent", .client = true});

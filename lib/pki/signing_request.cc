@@ -3,6 +3,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "lib/base/quote.h"
@@ -45,6 +46,27 @@ absl::StatusOr<SigningRequest> SigningRequest::FromPem(const std::string& pem) {
   if (!signed_by_key)
     return absl::InvalidArgumentError("parse signing request: the signature is not its key's");
   return SigningRequest(std::move(request));
+}
+
+RequestedSubject SigningRequest::subject() const {
+  RequestedSubject subject;
+  const X509_NAME* name = X509_REQ_get_subject_name(request_.get());
+  size_t common_names = 0;
+  for (int i = 0; i < X509_NAME_entry_count(name); ++i) {
+    const X509_NAME_ENTRY* entry = X509_NAME_get_entry(name, i);
+    unsigned char* utf8 = nullptr;
+    const int size = ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(entry));
+    const std::string value(reinterpret_cast<const char*>(utf8), std::max(size, 0));
+    OPENSSL_free(utf8);
+    switch (OBJ_obj2nid(X509_NAME_ENTRY_get_object(entry))) {
+      case NID_commonName: subject.common_name = ++common_names == 1 ? value : ""; break;
+      case NID_organizationName: subject.organizations.push_back(value); break;
+      case NID_organizationalUnitName: subject.organizational_units.push_back(value); break;
+      default: subject.other_attributes = true;
+    }
+  }
+  ERR_clear_error();
+  return subject;
 }
 
 std::string SigningRequest::ToPem() const {

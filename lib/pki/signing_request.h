@@ -3,12 +3,21 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "lib/pki/openssl_ptr.h"
 #include "lib/pki/private_key.h"
 
 namespace hawser::pki {
+
+// What a request asks to be called.
+struct RequestedSubject {
+  std::string common_name;  // empty when there is none, or several
+  std::vector<std::string> organizations;
+  std::vector<std::string> organizational_units;
+  bool other_attributes = false;  // something else is in it
+};
 
 class SigningRequest {
  public:
@@ -18,6 +27,8 @@ class SigningRequest {
   static absl::StatusOr<SigningRequest> FromPem(const std::string& pem);
 
   std::string ToPem() const;
+  // For requests that somebody else signs as they are: to be compared with what must be in it.
+  RequestedSubject subject() const;
   // Valid as long as the request.
   EVP_PKEY* public_key() const { return X509_REQ_get0_pubkey(request_.get()); }
 

@@ -40,6 +40,37 @@ TEST(SigningRequest, CarriesThePublicKey) {
   EXPECT_EQ(EVP_PKEY_eq(parsed->public_key(), key.get()), 1);
 }
 
+TEST(SigningRequest, TellsTheSubject) {
+  const PrivateKey key = NewKey();
+  X509ReqPtr request(X509_REQ_new());
+  X509_NAME* name = X509_REQ_get_subject_name(request.get());
+  const auto add = [name](const char* type, const char* value) {
+    X509_NAME_add_entry_by_txt(name, type, MBSTRING_UTF8,
+                               reinterpret_cast<const unsigned char*>(value), -1, -1, 0);
+  };
+  const auto subject = [&] {
+    X509_REQ_set_pubkey(request.get(), key.get());
+    X509_REQ_sign(request.get(), key.get(), EVP_sha256());
+    BioPtr bio(BIO_new(BIO_s_mem()));
+    PEM_write_bio_X509_REQ(bio.get(), request.get());
+    char* data = nullptr;
+    const long size = BIO_get_mem_data(bio.get(), &data);
+    return SigningRequest::FromPem(std::string(data, size))->subject();
+  };
+  add("O", "proxies");
+  add("O", "all");
+  add("OU", "ca-1");
+  add("CN", "agent");
+  EXPECT_EQ(subject().common_name, "agent");
+  EXPECT_THAT(subject().organizations, ::testing::ElementsAre("proxies", "all"));
+  EXPECT_THAT(subject().organizational_units, ::testing::ElementsAre("ca-1"));
+  EXPECT_FALSE(subject().other_attributes);
+  add("CN", "another");
+  EXPECT_EQ(subject().common_name, "") << "of two names none is meant";
+  add("L", "Paris");
+  EXPECT_TRUE(subject().other_attributes);
+}
+
 TEST(SigningRequest, RefusesASignatureOfAnotherKey) {
   EXPECT_THAT(
       SigningRequest::FromPem(RequestPem(NewKey().get(), NewKey().get())),
