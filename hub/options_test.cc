@@ -100,7 +100,7 @@ TEST_F(OptionsTest, BadValuesNameTheirFlag) {
       {"server_port", "70000"},
       {"agent_identity", "maybe"},
       {"proxy_strategies", "destHost,nearest"},
-      {"tls_min_version", "VersionTLS10"},
+      {"tls_min_version", "VersionTLS9"},
       {"keepalive_time", "soon"},
       {"backend_dial_timeout", "0s"},
       {"server_count", "0"},

@@ -10,6 +10,7 @@ namespace hawser::spoke {
 namespace {
 
 using asio::ip::address;
+using net::Cidr;
 
 // Link-local addresses, where clouds serve the node's credentials, and the metadata service that
 // AWS serves outside of them.

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "spoke/cidr.h"
+#include "lib/net/cidr.h"
 
 namespace hawser::spoke {
 
@@ -45,7 +45,7 @@ class AllowList {
   using PortRange = std::pair<uint16_t, uint16_t>;  // both ends included
   struct Matcher {
     std::vector<HostPattern> hosts;
-    std::vector<Cidr> cidrs;
+    std::vector<net::Cidr> cidrs;
     std::vector<PortRange> ports;
     bool Matches(const std::string& host, const asio::ip::address& address, uint16_t port,
                  bool guarded) const;

@@ -80,7 +80,7 @@ TEST_F(OptionsTest, ErrorsNameTheFlag) {
   invalid("proxy_server_host", "a b", "proxy-server-host: not a name");
   invalid("proxy_server_port", "0", "proxy-server-port: must not be 0");
   invalid("proxy_server_port", "70000", "proxy-server-port: not a port");
-  invalid("tls_min_version", "VersionTLS10", "tls-min-version: ");
+  invalid("tls_min_version", "VersionTLS9", "tls-min-version: ");
   invalid("agent_identifiers", "ipv4=x", "agent-identifiers: ");
   invalid("resolve", "web", "resolve: ");
   invalid("kube_apiserver", "kubernetes", "kube-apiserver: ");

@@ -47,7 +47,7 @@ void TargetDial::OnResolved(const absl::StatusOr<std::vector<asio::ip::address>>
   std::vector<tcp::endpoint> endpoints;
   for (const asio::ip::address& address : *addresses)
     if (rules_.allow_list.Allows(target_.name, address, target.port))
-      endpoints.emplace_back(Canonical(address), target.port);
+      endpoints.emplace_back(net::Canonical(address), target.port);
   if (endpoints.empty()) {
     const std::string at = addresses->empty()
                                ? FormatHostPort(target)

@@ -1,9 +1,13 @@
 #include "lib/base/flag_values.h"
 
+#include <arpa/inet.h>
+
 #include <cstdlib>
 #include <fstream>
 
 #include "lib/base/duration.h"
+#include "lib/base/quote.h"
+#include "lib/base/status.h"
 
 namespace hawser::base {
 
@@ -11,11 +15,30 @@ absl::Status BadFlag(const std::string& flag, const std::string& why) {
   return absl::InvalidArgumentError("flag --" + flag + ": " + why);
 }
 
-absl::StatusOr<Duration> PositiveDuration(const std::string& flag, const std::string& value) {
+absl::StatusOr<Duration> AnyDuration(const std::string& flag, const std::string& value) {
   const auto duration = ParseDuration(value);
   if (!duration.ok()) return BadFlag(flag, std::string(duration.status().message()));
-  if (*duration <= Duration::zero()) return BadFlag(flag, "must be positive");
+  if (*duration < Duration::zero()) return BadFlag(flag, "must not be negative");
   return *duration;
+}
+
+absl::StatusOr<Duration> PositiveDuration(const std::string& flag, const std::string& value) {
+  HAWSER_ASSIGN_OR_RETURN(const Duration duration, AnyDuration(flag, value));
+  if (duration == Duration::zero()) return BadFlag(flag, "must be positive");
+  return duration;
+}
+
+absl::StatusOr<HostPort> BindAddress(const std::string& host_flag, const std::string& host,
+                                     const std::string& port_flag, int port) {
+  std::string address = host == "localhost" ? "127.0.0.1" : host;
+  const bool bracketed = address.size() > 2 && address.front() == '[' && address.back() == ']';
+  if (bracketed) address = address.substr(1, address.size() - 2);
+  const std::string unzoned = address.substr(0, address.find('%'));
+  in6_addr ip;
+  if (!address.empty() && inet_pton(AF_INET6, unzoned.c_str(), &ip) != 1 &&
+      (bracketed || inet_pton(AF_INET, address.c_str(), &ip) != 1))
+    return BadFlag(host_flag, "not an ip address: " + Quote(host));
+  return BindAddress(port_flag, address, port);
 }
 
 absl::StatusOr<HostPort> BindAddress(const std::string& flag, const std::string& host, int port) {

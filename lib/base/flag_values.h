@@ -16,7 +16,13 @@ absl::Status BadFlag(const std::string& flag, const std::string& why);
 
 // A duration above zero.
 absl::StatusOr<Duration> PositiveDuration(const std::string& flag, const std::string& value);
-// An address to bind: `host` may be empty (all addresses), `port` 0 (a free one).
+// A duration of zero or more.
+absl::StatusOr<Duration> AnyDuration(const std::string& flag, const std::string& value);
+// An address to bind: `host` is an IP address (IPv6 with brackets or without), "localhost" or empty
+// (all addresses), `port` may be 0 (a free one). The flags are those that say so.
+absl::StatusOr<HostPort> BindAddress(const std::string& host_flag, const std::string& host,
+                                     const std::string& port_flag, int port);
+// The same with a host that is known to be good, or not for binding.
 absl::StatusOr<HostPort> BindAddress(const std::string& flag, const std::string& host, int port);
 
 template <typename Integer>

@@ -21,10 +21,28 @@ TEST(FlagValues, PositiveDuration) {
   EXPECT_THAT(PositiveDuration("wait", "5"), StatusIs(kInvalid, HasSubstr("flag --wait: ")));
 }
 
+TEST(FlagValues, AnyDuration) {
+  EXPECT_THAT(AnyDuration("wait", "0s"), IsOkAndHolds(Duration::zero()));
+  EXPECT_THAT(AnyDuration("wait", "-1s"), StatusIs(kInvalid, HasSubstr("--wait: must not be neg")));
+}
+
 TEST(FlagValues, BindAddress) {
   EXPECT_THAT(BindAddress("port", "", 65535), IsOkAndHolds(HostPort{"", 65535}));
   for (const int port : {-1, 65536})
     EXPECT_THAT(BindAddress("port", "", port), StatusIs(kInvalid, HasSubstr("--port: not a port")));
+}
+
+TEST(FlagValues, BindAddressesAreIpAddresses) {
+  const auto bind = [](const std::string& host) { return BindAddress("host", host, "port", 1); };
+  EXPECT_THAT(bind(""), IsOkAndHolds(HostPort{"", 1}));
+  EXPECT_THAT(bind("0.0.0.0"), IsOkAndHolds(HostPort{"0.0.0.0", 1}));
+  EXPECT_THAT(bind("localhost"), IsOkAndHolds(HostPort{"127.0.0.1", 1}));
+  EXPECT_THAT(bind("::"), IsOkAndHolds(HostPort{"::", 1}));
+  EXPECT_THAT(bind("[::]"), IsOkAndHolds(HostPort{"::", 1}));
+  EXPECT_THAT(bind("fe80::1%eth0"), IsOkAndHolds(HostPort{"fe80::1%eth0", 1}));
+  for (const char* host : {"[]", "[1.2.3.4]", "1.2.3", "example.org", "::1]", "%", " "})
+    EXPECT_THAT(bind(host), StatusIs(kInvalid, HasSubstr("flag --host: not an ip address: ")));
+  EXPECT_THAT(BindAddress("host", "", "port", -1), StatusIs(kInvalid, HasSubstr("--port: not a ")));
 }
 
 TEST(FlagValues, AtLeast) {

@@ -1,11 +1,11 @@
 #include "lib/base/flags.h"
 
-#include <gflags/gflags.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <set>
+#include <tuple>
 #include <vector>
 
 #include "lib/base/quote.h"
@@ -27,6 +27,12 @@ const std::map<std::string, std::string>& LogFlags() {
       {"vmodule", "Verbose levels by source file, as in session=2,listener=1."},
   };
   return flags;
+}
+
+// Filled before main().
+std::set<std::string>& ListFlags() {
+  static std::set<std::string> names;
+  return names;
 }
 
 // Flags of the libraries come from files outside this source tree.
@@ -53,8 +59,9 @@ std::optional<std::string> GoBoolean(const std::string& text) {
   return {};
 }
 
-// As --help and messages name it: "int", "bool", "string".
+// As --help and messages name it: "int", "bool", "string", "list".
 std::string TypeName(const CommandLineFlagInfo& flag) {
+  if (ListFlags().contains(flag.name)) return "list";
   if (flag.type == "int32" || flag.type == "int64") return "int";
   if (flag.type == "uint32" || flag.type == "uint64") return "uint";
   return flag.type;
@@ -69,9 +76,17 @@ absl::Status SetFlag(const CommandLineFlagInfo& flag, const std::string& spelled
   return absl::OkStatus();
 }
 
-// "Front end" for hub/front_end_flags.cc.
+// What follows the topic of a description, and the topic.
+std::pair<std::string, std::string> SplitTopic(const std::string& description) {
+  const size_t end = description.find("] ");
+  if (!description.starts_with('[') || end == std::string::npos) return {description, ""};
+  return {description.substr(end + 2), description.substr(1, end - 1)};
+}
+
+// "TLS" for a description "[TLS] ...", else "Front end" for hub/front_end_flags.cc.
 std::string Heading(const CommandLineFlagInfo& flag) {
   if (FromLibrary(flag)) return "Logging";
+  if (auto [text, topic] = SplitTopic(flag.description); !topic.empty()) return topic;
   std::string heading = std::filesystem::path(flag.filename).stem().string();
   for (const std::string suffix : {"_flags", "_options"})
     if (heading.ends_with(suffix)) heading.resize(heading.size() - suffix.size());
@@ -102,17 +117,19 @@ std::string Describe(const CommandLineFlagInfo& flag) {
   std::string text = "  --" + name;
   if (flag.type != "bool") text += " " + TypeName(flag);
   if (!flag.default_value.empty()) text += " (default " + flag.default_value + ")";
-  const std::string& about =
-      FromLibrary(flag) ? LogFlags().find(flag.name)->second : flag.description;
+  const std::string about =
+      FromLibrary(flag) ? LogFlags().find(flag.name)->second : SplitTopic(flag.description).first;
   return text + "\n" + Wrap(about, 6);
 }
 
 std::string Help(const Program& program) {
   std::vector<CommandLineFlagInfo> flags;
-  gflags::GetAllFlags(&flags);  // ordered by file, then name
+  gflags::GetAllFlags(&flags);
   std::erase_if(flags, [](const CommandLineFlagInfo& flag) { return !Supported(flag); });
-  std::stable_partition(flags.begin(), flags.end(),
-                        [](const CommandLineFlagInfo& flag) { return !FromLibrary(flag); });
+  std::sort(flags.begin(), flags.end(), [](const auto& a, const auto& b) {
+    return std::make_tuple(FromLibrary(a), Heading(a), a.name) <
+           std::make_tuple(FromLibrary(b), Heading(b), b.name);
+  });
 
   std::string text = Wrap(program.summary, 0) + "\nUsage: " + program.name + " [flags]\n";
   std::string heading;
@@ -130,8 +147,11 @@ std::string Help(const Program& program) {
 
 }  // namespace
 
+bool RegisterListFlag(const std::string& name) { return ListFlags().insert(name).second; }
+
 absl::StatusOr<std::string> ParseCommandLine(const Program& program, int argc,
                                              const char* const* argv) {
+  std::set<std::string> lists_begun;
   for (int i = 1; i < argc; ++i) {
     const std::string argument = argv[i];
     const size_t dashes = std::min<size_t>(argument.find_first_not_of('-'), argument.size());
@@ -153,6 +173,8 @@ absl::StatusOr<std::string> ParseCommandLine(const Program& program, int argc,
       if (++i == argc) return absl::InvalidArgumentError("flag " + spelled + ": missing value");
       value = argv[i];
     }
+    if (ListFlags().contains(flag->name) && !lists_begun.insert(flag->name).second)
+      value = flag->current_value + "," + value;
     HAWSER_RETURN_IF_ERROR(SetFlag(*flag, spelled, value));
   }
   return std::string();

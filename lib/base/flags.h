@@ -3,9 +3,17 @@
 //
 //   DEFINE_int32(agent_port, 8091, "Port that agents connect to; 0 picks a free one.");
 //
+//   DEFINE_string(agent_cert, "", "[TLS] certificate of this agent (PEM)");
+//   HAWSER_DEFINE_LIST(cipher_suites, "[TLS] suites of TLS 1.2, comma separated");
+//
 // A flag is spelled with dashes or underscores, as --flag=value or --flag value; booleans as Go
 // spells them: --flag, --flag=true, --flag=f. One dash does as well as two.
+//
+// --help groups flags by the topic in brackets that their description begins with; those without
+// one are grouped by the file that defines them.
 #pragma once
+
+#include <gflags/gflags.h>
 
 #include <string>
 
@@ -25,4 +33,12 @@ struct Program {
 absl::StatusOr<std::string> ParseCommandLine(const Program& program, int argc,
                                              const char* const* argv);
 
+// Of a flag that may be given several times: its values are joined by commas, as Go's string slices
+// are.
+bool RegisterListFlag(const std::string& name);
+
 }  // namespace hawser::base
+
+#define HAWSER_DEFINE_LIST(name, description) \
+  DEFINE_string(name, "", description);       \
+  [[maybe_unused]] static const bool name##_is_list = ::hawser::base::RegisterListFlag(#name)

@@ -1,6 +1,5 @@
 #include "lib/base/flags.h"
 
-#include <gflags/gflags.h>
 #include <glog/logging.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -17,6 +16,8 @@ DEFINE_string(flags_test_time, "15s",
               "A description that is so long that it takes more than one line of the help text, "
               "which is broken between two words.");
 DEFINE_string(flags_test_name, "", "A name.");
+DEFINE_string(flags_test_zone, "", "[A topic] A zone.");
+HAWSER_DEFINE_LIST(flags_test_suites, "[A topic] Suites.");
 DEFINE_validator(flags_test_limit, [](const char*, uint64_t value) { return value <= 100; });
 
 namespace hawser::base {
@@ -61,6 +62,14 @@ TEST_F(FlagsTest, TakesAnyTextAsAValue) {
 TEST_F(FlagsTest, TheLastOfSeveralWins) {
   EXPECT_THAT(Parse({"--flags-test-port=1", "--flags-test-port=-2"}), IsOkAndHolds(IsEmpty()));
   EXPECT_EQ(FLAGS_flags_test_port, -2);
+}
+
+TEST_F(FlagsTest, ListsAreJoined) {
+  EXPECT_THAT(Parse({"--flags-test-suites=a,b", "--flags-test-suites", "c"}),
+              IsOkAndHolds(IsEmpty()));
+  EXPECT_EQ(FLAGS_flags_test_suites, "a,b,c");
+  EXPECT_THAT(Parse({"--flags-test-suites=d"}), IsOkAndHolds(IsEmpty()));
+  EXPECT_EQ(FLAGS_flags_test_suites, "d");
 }
 
 TEST_F(FlagsTest, AcceptsGoBooleans) {
@@ -122,8 +131,8 @@ TEST_F(FlagsTest, VersionPrintsTheProgramsOwn) {
 TEST_F(FlagsTest, HelpGroupsFlagsByTheirFile) {
   for (const char* flag : {"--help", "-h", "-help"}) {
     const absl::StatusOr<std::string> help = Parse({flag});
-    EXPECT_THAT(help, IsOkAndHolds(HasSubstr("Does a thing.\n\nUsage: program [flags]\n\n"
-                                             "Flags test:\n"
+    EXPECT_THAT(help, IsOkAndHolds(HasSubstr("Does a thing.\n\nUsage: program [flags]\n\n")));
+    EXPECT_THAT(help, IsOkAndHolds(HasSubstr("\n\nFlags test:\n"
                                              "  --flags-test-enable (default false)\n"
                                              "      Whether it is on.\n"
                                              "  --flags-test-limit uint (default 7)\n"
@@ -135,6 +144,17 @@ TEST_F(FlagsTest, HelpGroupsFlagsByTheirFile) {
     EXPECT_THAT(help, IsOkAndHolds(HasSubstr("\nHelp:\n  --help")));
     EXPECT_THAT(help, IsOkAndHolds(Not(HasSubstr("flagfile"))));
   }
+}
+
+TEST_F(FlagsTest, HelpGroupsFlagsByTheirTopic) {
+  const absl::StatusOr<std::string> help = Parse({"--help"});
+  EXPECT_THAT(help, IsOkAndHolds(HasSubstr("Usage: program [flags]\n\n"
+                                           "A topic:\n"
+                                           "  --flags-test-suites list\n"
+                                           "      Suites.\n"
+                                           "  --flags-test-zone string\n"
+                                           "      A zone.\n\n"
+                                           "Flags test:\n")));
 }
 
 TEST_F(FlagsTest, HelpFitsATerminal) {

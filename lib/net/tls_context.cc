@@ -76,9 +76,10 @@ int SelectAlpn(SSL*, const unsigned char** chosen, unsigned char* chosen_size,
 }  // namespace
 
 absl::StatusOr<int> ParseTlsVersion(const std::string& name) {
-  if (name == "VersionTLS12") return TLS1_2_VERSION;
+  for (const char* old : {"VersionTLS10", "VersionTLS11", "VersionTLS12"})
+    if (name == old) return TLS1_2_VERSION;
   if (name == "VersionTLS13") return TLS1_3_VERSION;
-  return absl::InvalidArgumentError("must be VersionTLS12 or VersionTLS13");
+  return absl::InvalidArgumentError("must be one of VersionTLS10 to VersionTLS13");
 }
 
 absl::StatusOr<std::shared_ptr<TlsContext>> TlsContext::Server(const TlsOptions& options) {
@@ -90,7 +91,7 @@ absl::StatusOr<std::shared_ptr<TlsContext>> TlsContext::Server(const TlsOptions&
 }
 
 absl::StatusOr<std::shared_ptr<TlsContext>> TlsContext::Client(const TlsOptions& options) {
-  if (options.files.ca.empty())
+  if (options.files.ca.empty() && !options.system_roots)
     return absl::InvalidArgumentError("a tls client needs the ca of its servers");
   return Make(false, options);
 }
@@ -131,10 +132,19 @@ absl::Status TlsContext::Configure(const TlsOptions& options) {
   return absl::OkStatus();
 }
 
+absl::Status TlsContext::LoadCa(const std::string& path) {
+  if (path.empty()) {
+    if (SSL_CTX_set_default_verify_paths(context_) == 1) return absl::OkStatus();
+    return absl::InternalError("load the system's cas: " + TakeTlsReason());
+  }
+  HAWSER_RETURN_IF_ERROR(CheckFile("ca", path));
+  if (SSL_CTX_load_verify_locations(context_, path.c_str(), nullptr) != 1)
+    return LoadError("ca", path);
+  return absl::OkStatus();
+}
+
 absl::Status TlsContext::LoadFiles(const TlsFiles& files) {
-  HAWSER_RETURN_IF_ERROR(CheckFile("ca", files.ca));
-  if (SSL_CTX_load_verify_locations(context_, files.ca.c_str(), nullptr) != 1)
-    return LoadError("ca", files.ca);
+  HAWSER_RETURN_IF_ERROR(LoadCa(files.ca));
   if (files.certificate.empty()) return absl::OkStatus();
   HAWSER_RETURN_IF_ERROR(CheckFile("certificate", files.certificate));
   HAWSER_RETURN_IF_ERROR(base::CheckKeyFilePermissions(files.key));

@@ -25,6 +25,8 @@ struct TlsFiles {
 
 struct TlsOptions {
   TlsFiles files;
+  // Client: without files.ca, the system's CAs are believed.
+  bool system_roots = false;
   // Protocols in the order of preference. A peer that offers some, but none of these, is refused.
   std::vector<std::string> alpn = {"h2"};
   // Peers that do not agree on a protocol at all are refused.
@@ -36,8 +38,8 @@ struct TlsOptions {
   std::string session_context = "hawser";
 };
 
-// "VersionTLS12" or "VersionTLS13", as Konnectivity's flags spell them, for
-// TlsOptions::min_version.
+// "VersionTLS10" to "VersionTLS13", as Konnectivity's flags spell them, for
+// TlsOptions::min_version. 1.0 and 1.1 are not spoken (RFC 8996): the least is 1.2 then.
 absl::StatusOr<int> ParseTlsVersion(const std::string& name);
 
 struct SslSessionFree {
@@ -70,6 +72,7 @@ class TlsContext {
   static absl::StatusOr<std::shared_ptr<TlsContext>> Make(bool server, const TlsOptions& options);
   absl::Status Configure(const TlsOptions& options);
   absl::Status LoadFiles(const TlsFiles& files);
+  absl::Status LoadCa(const std::string& path);
   absl::Status SetCipherSuites(const std::vector<std::string>& names);
   void SetAlpn(const TlsOptions& options);
   void IssueTickets(const std::string& session_context);

@@ -1,10 +1,10 @@
-#include "spoke/cidr.h"
+#include "lib/net/cidr.h"
 
 #include <gtest/gtest.h>
 
 #include "lib/testing/status_matchers.h"
 
-namespace hawser::spoke {
+namespace hawser::net {
 namespace {
 
 using ::hawser::testing::IsOk;
@@ -54,4 +54,4 @@ TEST(Cidr, RefusesWhatIsNoRange) {
 }
 
 }  // namespace
-}  // namespace hawser::spoke
+}  // namespace hawser::net

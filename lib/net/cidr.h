@@ -6,7 +6,7 @@
 
 #include "absl/status/statusor.h"
 
-namespace hawser::spoke {
+namespace hawser::net {
 
 // `address` without its zone, and as IPv4 when it is a mapped one.
 asio::ip::address Canonical(const asio::ip::address& address);
@@ -27,4 +27,4 @@ class Cidr {
   unsigned length_;          // of the prefix, in bits
 };
 
-}  // namespace hawser::spoke
+}  // namespace hawser::net

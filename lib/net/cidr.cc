@@ -1,8 +1,8 @@
-#include "spoke/cidr.h"
+#include "lib/net/cidr.h"
 
 #include "absl/strings/numbers.h"
 
-namespace hawser::spoke {
+namespace hawser::net {
 namespace {
 
 // Whether the first `length` bits are the same.
@@ -55,4 +55,4 @@ bool Cidr::Within(const Cidr& other) const {
   return SamePrefix(first_.to_v6().to_bytes(), other.first_.to_v6().to_bytes(), other.length_);
 }
 
-}  // namespace hawser::spoke
+}  // namespace hawser::net
