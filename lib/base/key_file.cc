@@ -1,15 +1,21 @@
 #include "lib/base/key_file.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "lib/base/status.h"
 
 namespace hawser::base {
 
+bool IsPrivate(mode_t mode, uid_t owner, uid_t reader) {
+  const mode_t strangers = mode & (S_IRWXG | S_IRWXO);
+  return strangers == 0 || (strangers == S_IRGRP && owner == 0 && reader != 0);
+}
+
 absl::Status CheckKeyFilePermissions(const std::string& path) {
   struct stat info {};
   if (::stat(path.c_str(), &info) != 0) return ErrnoStatus(errno, "read key " + path);
-  if ((info.st_mode & (S_IRWXG | S_IRWXO)) == 0) return absl::OkStatus();
+  if (IsPrivate(info.st_mode, info.st_uid, geteuid())) return absl::OkStatus();
   return absl::FailedPreconditionError("key " + path +
                                        " is accessible to group or others: chmod 600 it");
 }

@@ -1,13 +1,19 @@
 // Who may read a private key's file.
 #pragma once
 
+#include <sys/types.h>
+
 #include <string>
 
 #include "absl/status/status.h"
 
 namespace hawser::base {
 
-// kFailedPrecondition when group or others may access the private key at `path`.
+// Whether a file with these permissions is for its reader alone. That is also so when root owns it
+// and lets a group read it: how Kubernetes mounts a secret for a pod that is not root (fsGroup).
+bool IsPrivate(mode_t mode, uid_t owner, uid_t reader);
+
+// kFailedPrecondition when others than this process's user may access the private key at `path`.
 absl::Status CheckKeyFilePermissions(const std::string& path);
 
 }  // namespace hawser::base

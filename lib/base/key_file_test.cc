@@ -16,6 +16,17 @@ using hawser::testing::IsOk;
 using hawser::testing::StatusIs;
 using ::testing::HasSubstr;
 
+TEST(IsPrivate, GroupOfRootsFile) {
+  constexpr uid_t kRoot = 0, kReader = 1000, kOther = 1001;
+  EXPECT_TRUE(IsPrivate(S_IFREG | 0440, kRoot, kReader));
+  EXPECT_TRUE(IsPrivate(S_IFREG | 0640, kRoot, kReader));
+  EXPECT_FALSE(IsPrivate(S_IFREG | 0640, kRoot, kRoot));
+  EXPECT_FALSE(IsPrivate(S_IFREG | 0640, kReader, kReader));
+  EXPECT_FALSE(IsPrivate(S_IFREG | 0640, kOther, kReader));
+  for (const mode_t mode : {0660, 0650, 0644, 0642, 0641, 0604})
+    EXPECT_FALSE(IsPrivate(S_IFREG | mode, kRoot, kReader)) << mode;
+}
+
 TEST(CheckKeyFilePermissions, WantsTheOwnerAlone) {
   const std::string path = ::testing::TempDir() + "/permissions.key";
   std::ofstream(path) << "key";
