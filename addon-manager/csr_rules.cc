@@ -5,6 +5,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_split.h"
+#include "addon-manager/names.h"
 #include "lib/pki/identity.h"
 #include "lib/pki/signing_request.h"
 
@@ -13,9 +14,6 @@ namespace {
 
 using nlohmann::json;
 using Action = CsrDecision::Action;
-
-constexpr char kClusterLabel[] = "open-cluster-management.io/cluster-name";
-constexpr char kAddonLabel[] = "open-cluster-management.io/addon-name";
 
 const json& At(const json& object, const char* pointer) {
   static const json kNull;

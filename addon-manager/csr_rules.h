@@ -14,10 +14,6 @@
 
 namespace hawser::addon_manager {
 
-inline constexpr char kAddonName[] = "cluster-proxy";
-inline constexpr char kKubeClientSigner[] = "kubernetes.io/kube-apiserver-client";
-inline constexpr char kProxyAgentSigner[] = "open-cluster-management.io/proxy-agent-signer";
-
 // One entry of a ManagedClusterAddOn's status.registrations, as we wrote it.
 struct Registration {
   std::string signer;

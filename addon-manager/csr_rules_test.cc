@@ -5,6 +5,7 @@
 #include <openssl/pem.h>
 
 #include "absl/strings/escaping.h"
+#include "addon-manager/names.h"
 #include "lib/pki/openssl_ptr.h"
 #include "lib/pki/private_key.h"
 #include "lib/pki/signing_request.h"

@@ -151,6 +151,7 @@ absl::StatusOr<ProxyConfiguration> ParseProxyConfiguration(const json& object) {
   const Fields root(object, "");
   HAWSER_ASSIGN_OR_RETURN(const Fields metadata, root.Inside("metadata"));
   HAWSER_RETURN_IF_ERROR(metadata.Read("name", configuration.name));
+  HAWSER_RETURN_IF_ERROR(metadata.Read("uid", configuration.uid));
   HAWSER_RETURN_IF_ERROR(metadata.Read("generation", configuration.generation));
   HAWSER_ASSIGN_OR_RETURN(const json spec_object, [&]() -> absl::StatusOr<json> {
     const auto found = object.find("spec");

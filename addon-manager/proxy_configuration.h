@@ -23,6 +23,7 @@ struct Entrypoint {
 
 struct ProxyConfiguration {
   std::string name;
+  std::string uid;
   int64_t generation = 0;
 
   // Additional names in the servers' certificates: "dns:..." or "ip:...".

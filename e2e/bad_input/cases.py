@@ -272,8 +272,12 @@ def full_disk(lab):
         say(connect_unix("second.sock"), GARBAGE)
     check(second.process.poll() is None, "the hub has ended")
     os.remove("full/ballast")
-    say(connect_unix("second.sock"), GARBAGE)
-    line = second.await_line("lost")
+
+    def told_of_losses():
+        say(connect_unix("second.sock"), GARBAGE)  # more to log
+        return next((line for line in second.lines() if "log lines lost" in line), None)
+
+    line = await_(told_of_losses, "a line about what was lost")
     second.stop()
     return [f"second hub, when there is room again: {line}"]
 
@@ -372,7 +376,21 @@ def files_that_do_not_fit(lab):
         ({"cluster-ca-cert": "broken.crt"}, "broken.crt"),
     ):
         told.append(refused_start(lab, command(lab.proxy_server, HUB_FLAGS | wrong), 1, text))
-    return told
+    return told + [key_in_a_pod_volume(lab)]
+
+
+def key_in_a_pod_volume(lab):
+    """A Kubernetes secret has mode 0644 unless told otherwise; only its pod sees it."""
+    os.mkdir("volume")
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "volume"], check=True)
+    shutil.copy("open.key", "volume/tls.key")
+    os.chmod("volume/tls.key", 0o644)
+    flags = HUB_FLAGS | FREE_PORTS | {"server-key": "volume/tls.key"}
+    told = refused_start(lab, command(lab.proxy_server, flags), 1, "volume/tls.key")
+    subprocess.run(["mount", "-o", "remount,ro", "volume"], check=True)
+    Daemon("hub in a pod", command(lab.proxy_server, flags)).stop()
+    subprocess.run(["umount", "volume"], check=True)
+    return f"{told}, but in a pod's volume, which is read-only, it is taken"
 
 
 def bad_usage(lab):

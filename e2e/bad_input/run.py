@@ -81,7 +81,7 @@ def main():
         results = [run_case(lab, case) for case in cases.ALL]
         for daemon in (lab.agent, lab.hub):
             daemon.stop()
-        subprocess.run(["umount", "full"], check=True)
+        subprocess.run(["umount", "--lazy", "full"], check=True)
         os.chdir("/")
     print(f"bad input: {sum(results)} of {len(results)} cases ok")
     sys.exit(not all(results))

@@ -14,6 +14,8 @@ namespace hawser::base {
 bool IsPrivate(mode_t mode, uid_t owner, uid_t reader);
 
 // kFailedPrecondition when others than this process's user may access the private key at `path`.
+// Except in a volume of a pod (a tmpfs mounted read-only): only the pod sees it, and a secret has
+// mode 0644 there unless the pod's author thought of it.
 absl::Status CheckKeyFilePermissions(const std::string& path);
 
 }  // namespace hawser::base

@@ -1,0 +1,247 @@
+#include "addon-manager/hub_objects.h"
+
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "addon-manager/names.h"
+#include "lib/tunnel/host_name.h"
+
+namespace hawser::addon_manager {
+namespace {
+
+using nlohmann::json;
+
+// What the hub's pods have room for after SIGTERM: --graceful-shutdown-timeout and a little more.
+constexpr int kGraceSeconds = 45;
+// The images' own user and group.
+constexpr int kGroup = 65532;
+constexpr char kServiceAccount[] = "cluster-proxy-proxy-server";
+
+json Labels() { return {{kComponentLabel, kProxyServer}}; }
+
+json Object(const ProxyConfiguration& configuration, const char* api, const char* kind,
+            const std::string& name) {
+  return {{"apiVersion", api},
+          {"kind", kind},
+          {"metadata",
+           {{"name", name},
+            {"namespace", configuration.server.namespace_},
+            {"labels", Labels()},
+            {"ownerReferences",
+             {{{"apiVersion", kProxyApi},
+               {"kind", "ManagedProxyConfiguration"},
+               {"name", configuration.name},
+               {"uid", configuration.uid},
+               {"blockOwnerDeletion", true}}}}}}};
+}
+
+json Port(const char* name, uint16_t port, uint16_t target) {
+  return {{"name", name}, {"port", port}, {"targetPort", target}, {"protocol", "TCP"}};
+}
+
+json TrustConfigMap(const ProxyConfiguration& configuration, const TrustBundles& trust) {
+  json object = Object(configuration, "v1", "ConfigMap", kTrustConfigMap);
+  object["data"] = {
+      {"agents.crt", trust.agents}, {"clients.crt", trust.clients}, {"servers.crt", trust.servers}};
+  return object;
+}
+
+json ServerCaSecret(const ProxyConfiguration& configuration, const TrustBundles& trust) {
+  json object = Object(configuration, "v1", "Secret", kServerCaSecret);
+  object["stringData"] = {{"ca.crt", trust.servers}};
+  return object;
+}
+
+// Pods may reach nothing: everything comes to them.
+json NetworkPolicy(const ProxyConfiguration& configuration) {
+  json object = Object(configuration, "networking.k8s.io/v1", "NetworkPolicy", kServiceAccount);
+  json ports = json::array();
+  const auto& p = configuration.ports;
+  for (const uint16_t port : {p.proxy_server, p.agent_server, p.health, p.admin})
+    ports.push_back({{"protocol", "TCP"}, {"port", port}});
+  object["spec"] = {{"podSelector", {{"matchLabels", Labels()}}},
+                    {"policyTypes", {"Ingress", "Egress"}},
+                    {"ingress", {{{"ports", ports}}}},
+                    {"egress", json::array()}};
+  return object;
+}
+
+json DisruptionBudget(const ProxyConfiguration& configuration) {
+  json object = Object(configuration, "policy/v1", "PodDisruptionBudget", kServiceAccount);
+  object["spec"] = {{"maxUnavailable", 1}, {"selector", {{"matchLabels", Labels()}}}};
+  return object;
+}
+
+json InClusterService(const ProxyConfiguration& configuration) {
+  json object = Object(configuration, "v1", "Service", configuration.server.service);
+  const auto& ports = configuration.ports;
+  object["spec"] = {{"type", "ClusterIP"},
+                    {"selector", Labels()},
+                    {"ports",
+                     {Port("proxy-server", 8090, ports.proxy_server),
+                      Port("agent-server", 8091, ports.agent_server)}}};
+  return object;
+}
+
+// Agents only: users have no business with an address that the world can reach.
+json LoadBalancer(const ProxyConfiguration& configuration) {
+  const Entrypoint& entrypoint = configuration.server.entrypoint;
+  json object = Object(configuration, "v1", "Service", entrypoint.service);
+  object["metadata"]["annotations"] = entrypoint.annotations;
+  object["spec"] = {
+      {"type", "LoadBalancer"},
+      {"selector", Labels()},
+      {"ports", {Port("agent-server", entrypoint.port, configuration.ports.agent_server)}}};
+  return object;
+}
+
+json Arguments(const ProxyConfiguration& configuration) {
+  const auto& ports = configuration.ports;
+  json arguments = {
+      absl::StrCat("--server-count=", configuration.server.replicas),
+      "--proxy-strategies=destHost",
+      "--agent-identity=certificate",
+      absl::StrCat("--server-port=", ports.proxy_server),
+      absl::StrCat("--agent-port=", ports.agent_server),
+      absl::StrCat("--health-port=", ports.health),
+      absl::StrCat("--admin-port=", ports.admin),
+      "--admin-bind-address=",
+      "--server-cert=/etc/server-pki/tls.crt",
+      "--server-key=/etc/server-pki/tls.key",
+      "--server-ca-cert=/etc/trust/clients.crt",
+      "--cluster-cert=/etc/agent-pki/tls.crt",
+      "--cluster-key=/etc/agent-pki/tls.key",
+      "--cluster-ca-cert=/etc/trust/agents.crt",
+      "--control-uds-name=/run/hawser/control.sock",
+  };
+  for (const std::string& argument : configuration.server.additional_args)
+    arguments.push_back(argument);
+  return arguments;
+}
+
+json Probe(const char* path, uint16_t port) {
+  return {{"httpGet", {{"path", path}, {"port", port}}}, {"periodSeconds", 5}};
+}
+
+json Container(const ProxyConfiguration& configuration) {
+  const auto mount = [](const char* name, const char* path) {
+    return json{{"name", name}, {"mountPath", path}, {"readOnly", true}};
+  };
+  return {
+      {"name", kProxyServer},
+      {"image", configuration.server.image},
+      {"command", {"/proxy-server"}},
+      {"args", Arguments(configuration)},
+      {"env",
+       {{{"name", "PROXY_SERVER_ID"},
+         {"valueFrom", {{"fieldRef", {{"fieldPath", "metadata.uid"}}}}}}}},
+      {"livenessProbe", Probe("/healthz", configuration.ports.health)},
+      // Ready as soon as it serves: agents reach it through a Service, which has ready pods only.
+      {"readinessProbe", Probe("/healthz", configuration.ports.health)},
+      {"resources", {{"requests", {{"cpu", "100m"}, {"memory", "64Mi"}}}}},
+      {"securityContext",
+       {{"allowPrivilegeEscalation", false},
+        {"readOnlyRootFilesystem", true},
+        {"capabilities", {{"drop", {"ALL"}}}}}},
+      {"volumeMounts",
+       {mount("trust", "/etc/trust"), mount("server-pki", "/etc/server-pki"),
+        mount("agent-pki", "/etc/agent-pki"),
+        json{{"name", "run"}, {"mountPath", "/run/hawser"}}}}};
+}
+
+json Pod(const ProxyConfiguration& configuration) {
+  const auto secret = [](const char* name, const std::string& from) {
+    return json{{"name", name}, {"secret", {{"secretName", from}, {"defaultMode", 0440}}}};
+  };
+  return {{"serviceAccountName", kServiceAccount},
+          {"automountServiceAccountToken", false},
+          {"terminationGracePeriodSeconds", kGraceSeconds},
+          {"securityContext",
+           {{"runAsNonRoot", true},
+            {"fsGroup", kGroup},  // may read the keys
+            {"seccompProfile", {{"type", "RuntimeDefault"}}}}},
+          {"containers", {Container(configuration)}},
+          {"volumes",
+           {json{{"name", "trust"}, {"configMap", {{"name", kTrustConfigMap}}}},
+            secret("server-pki", configuration.proxy_server_secret),
+            secret("agent-pki", configuration.agent_server_secret),
+            json{{"name", "run"}, {"emptyDir", {{"medium", "Memory"}, {"sizeLimit", "1Mi"}}}}}},
+          {"topologySpreadConstraints",
+           {{{"maxSkew", 1},
+             {"topologyKey", "kubernetes.io/hostname"},
+             {"whenUnsatisfiable", "ScheduleAnyway"},
+             {"labelSelector", {{"matchLabels", Labels()}}}}}},
+          {"nodeSelector", configuration.server.node_selector},
+          {"tolerations", configuration.server.tolerations}};
+}
+
+json Deployment(const ProxyConfiguration& configuration) {
+  json object = Object(configuration, "apps/v1", "Deployment", configuration.name);
+  object["metadata"]["annotations"] = {
+      {kGenerationAnnotation, std::to_string(configuration.generation)}};
+  object["spec"] = {
+      {"replicas", configuration.server.replicas},
+      {"selector", {{"matchLabels", Labels()}}},
+      {"strategy",
+       {{"type", "RollingUpdate"}, {"rollingUpdate", {{"maxUnavailable", 0}, {"maxSurge", 1}}}}},
+      {"template", {{"metadata", {{"labels", Labels()}}}, {"spec", Pod(configuration)}}}};
+  return object;
+}
+
+// Agents without another way in forward a port through the hub's API server.
+std::vector<json> PortForwardRights(const ProxyConfiguration& configuration) {
+  constexpr char kName[] = "cluster-proxy-addon-agent:portforward";
+  constexpr char kRbac[] = "rbac.authorization.k8s.io/v1";
+  json role = Object(configuration, kRbac, "Role", kName);
+  role["rules"] = {
+      {{"apiGroups", {""}}, {"resources", {"pods"}}, {"verbs", {"get", "list"}}},
+      {{"apiGroups", {""}}, {"resources", {"pods/portforward"}}, {"verbs", {"create", "get"}}}};
+  json binding = Object(configuration, kRbac, "RoleBinding", kName);
+  binding["roleRef"] = {
+      {"apiGroup", "rbac.authorization.k8s.io"}, {"kind", "Role"}, {"name", kName}};
+  binding["subjects"] = {{{"apiGroup", "rbac.authorization.k8s.io"},
+                          {"kind", "Group"},
+                          {"name", "system:open-cluster-management:addon:cluster-proxy"}}};
+  return {role, binding};
+}
+
+}  // namespace
+
+std::vector<json> HubObjects(const ProxyConfiguration& configuration, const TrustBundles& trust) {
+  json account = Object(configuration, "v1", "ServiceAccount", kServiceAccount);
+  account["automountServiceAccountToken"] = false;
+  std::vector<json> objects = {account,
+                               TrustConfigMap(configuration, trust),
+                               ServerCaSecret(configuration, trust),
+                               NetworkPolicy(configuration),
+                               DisruptionBudget(configuration),
+                               InClusterService(configuration)};
+  const Entrypoint::Type type = configuration.server.entrypoint.type;
+  if (type == Entrypoint::Type::kLoadBalancer) objects.push_back(LoadBalancer(configuration));
+  if (type == Entrypoint::Type::kPortForward)
+    for (json& right : PortForwardRights(configuration)) objects.push_back(std::move(right));
+  objects.push_back(Deployment(configuration));
+  return objects;
+}
+
+std::vector<std::string> ServerNames(const ProxyConfiguration& configuration,
+                                     const std::vector<std::string>& addresses) {
+  std::set<std::string> names(configuration.additional_sans.begin(),
+                              configuration.additional_sans.end());
+  const auto add = [&names](const std::string& host) {
+    names.insert((tunnel::CanonicalAddress(host) ? "ip:" : "dns:") + host);
+  };
+  const std::string& service = configuration.server.service;
+  const std::string& space = configuration.server.namespace_;
+  for (const std::string& name : {service, service + "." + space, service + "." + space + ".svc",
+                                  service + "." + space + ".svc.cluster.local"})
+    add(name);
+  add("localhost");
+  add("127.0.0.1");
+  if (!configuration.server.entrypoint.hostname.empty())
+    add(configuration.server.entrypoint.hostname);
+  for (const std::string& address : addresses) add(address);
+  return {names.begin(), names.end()};
+}
+
+}  // namespace hawser::addon_manager

@@ -1,0 +1,30 @@
+// What the add-on wants to exist on the hub, as data for server-side apply: a pure function of the
+// configuration. Secrets with keys are the signer's (signer.h), not here.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "addon-manager/proxy_configuration.h"
+
+namespace hawser::addon_manager {
+
+// The authorities' bundles, PEM: what each side's peers are checked against.
+struct TrustBundles {
+  std::string agents;
+  std::string clients;
+  std::string servers;
+};
+
+// In an order that may be applied one after the other. All of them are owned by the configuration
+// and live in its namespace.
+std::vector<nlohmann::json> HubObjects(const ProxyConfiguration& configuration,
+                                       const TrustBundles& trust);
+
+// The names under which agents (agent-server) and users (proxy-server) reach the hub: what has to
+// be in the certificates, "dns:..." or "ip:...". `addresses` are those of the load balancer.
+std::vector<std::string> ServerNames(const ProxyConfiguration& configuration,
+                                     const std::vector<std::string>& addresses);
+
+}  // namespace hawser::addon_manager
