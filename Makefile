@@ -5,7 +5,7 @@ BINARIES := //hub:proxy-server //spoke:proxy-agent //cli:hawser //examples/...
 .PHONY: help demo build test asan tsan fuzz lint tidy fmt images bench
 
 help:  ## this list
-	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 14
+	@sed -nE 's/^([a-z0-9]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 14
 
 demo:  ## the main job, shown in seven steps (STAY=1 leaves it running)
 	@tools/setup.sh demo && tools/bazel.sh build --config=release $(BINARIES) //bench/... && e2e/demo/run.sh
@@ -39,3 +39,6 @@ images:  ## OCI archives of what runs in clusters and of the CLI, in out/images
 
 bench:  ## ours against haproxy and stunnel, with the floors that must hold
 	@tools/setup.sh bench && tools/bazel.sh build --config=release $(BINARIES) //bench/... && bench/run.py
+
+e2e:  ## on real Kubernetes and Open Cluster Management (E2E=--short: no pods, no root)
+	@tools/setup.sh e2e && tools/bazel.sh build --config=release $(BINARIES) && e2e/kubernetes/run.sh $(E2E)

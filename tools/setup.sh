@@ -1,6 +1,6 @@
 #!/bin/bash
 # Installs the Debian packages that are missing; says nothing when there are none.
-# usage: tools/setup.sh [group...]     groups: build (always), demo, test, bench, fuzz, tidy
+# usage: tools/setup.sh [group...]     groups: build (always), demo, test, bench, fuzz, tidy, e2e
 set -euo pipefail
 
 demo="curl iproute2 openssl python3 util-linux"
@@ -15,6 +15,7 @@ declare -A packages=(
   [bench]="haproxy python3 stunnel4"
   [fuzz]="clang-14 libclang-rt-14-dev"
   [tidy]="clang-tidy-14"
+  [e2e]="$demo conntrack containerd containernetworking-plugins iptables nftables runc"
 )
 
 is_installed() {
@@ -44,7 +45,7 @@ for group in build "$@"; do
   for package in ${packages[$group]}; do
     is_installed "$package" || missing+=("$package")
   done
-  if [[ $group == test ]] && ! has_go; then missing+=(golang-go); fi
+  if [[ $group == test || $group == e2e ]] && ! has_go; then missing+=(golang-go); fi
 done
 ((${#missing[@]})) || exit 0
 

@@ -2,7 +2,7 @@
 # Builds what the tests run of real Kubernetes and Open Cluster Management, from the Go modules that
 # tools/ pins, and prints the folder that holds the programs. The folder is named after the pins;
 # what is in it is not built again, and nothing else is needed to run it.
-# usage: e2e/kubernetes/build.sh kube|ocm [PROGRAM...]     without programs: all of the module
+# usage: e2e/kubernetes/build.sh kube|ocm|coredns|pods [PROGRAM...]     no PROGRAM: all of them
 set -euo pipefail
 tools=$(cd "$(dirname "$0")" && pwd)/tools
 cache=${HAWSER_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/hawser}
@@ -24,7 +24,7 @@ while read -r package; do
   esac
 done < <(sed -nE '/^tool \(/,/^\)/s/^[[:space:]]+//p' go.mod)
 
-# The version of a module in go.mod, without its v.
+# The version of a required module, without its v.
 pinned() { sed -nE "s#^[[:space:]]+$1 v([^ ]+).*#\1#p" go.mod; }
 
 # Linker flags that set string variables: PACKAGE [NAME VALUE]...
@@ -37,8 +37,8 @@ stamp() {
   done
 }
 
-# The versions by which programs know themselves and each other: without these stamps a build from
-# modules has none, kubectl cannot compare and Helm refuses charts.
+# The versions by which programs know themselves and each other. A build from modules has none, so
+# that kubectl could not compare and Helm would refuse charts.
 stamps_kube() {
   local version major minor package
   version=$(pinned k8s.io/kubernetes)
@@ -60,8 +60,10 @@ stamps_ocm() {
     versionFromGit "v$version" majorFromGit "$major" minorFromGit "$minor"
 }
 
-# What the tests need from the modules besides programs.
-files_kube() { :; }
+stamps_coredns() { stamp github.com/coredns/coredns/coremain GitCommit modules; }
+stamps_pods() { :; }
+
+# What the tests need from OCM's module besides programs.
 files_ocm() {
   local ocm
   ocm=$("$tools/go.sh" list -m -f '{{.Dir}}' open-cluster-management.io/ocm)
@@ -80,7 +82,7 @@ build() {
 }
 
 flags="-s -w $("stamps_$module")"
-folder=$cache/kubernetes/$module-$(cat go.mod go.sum - <<<"$flags" | sha256sum | head -c 12)
+folder=$cache/kubernetes/$module-$(cat -- * - <<<"$flags" | sha256sum | head -c 12)
 mkdir -p "$folder"
 exec {lock}>"$folder/.lock"
 flock "$lock"
@@ -94,10 +96,9 @@ for program in "$@"; do
   fi
   [[ -x $folder/$program ]] || build "$program"
 done
-if [[ ! -d $folder/files ]]; then
+if [[ $module == ocm && ! -d $folder/files ]]; then
   rm -rf "$folder/.files"
-  mkdir "$folder/.files"
-  "files_$module" "$folder/.files"
+  files_ocm "$folder/.files"
   mv "$folder/.files" "$folder/files"
 fi
 echo "$folder"

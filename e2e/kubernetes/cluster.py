@@ -114,10 +114,17 @@ class Cluster:
             json.dump(config, file, indent=1)
         return path
 
-    def _run(self, program, flags, daemon):
+    def _run(self, program, flags, daemon=False):
         command = [*self.enter, f"{self.programs}/{program}"]
         command += [f"--{name}={value}" for name, value in flags.items()]
         self.processes.append(Process(program, command, self.folder, daemon=daemon))
+
+    def start_scheduler(self):
+        """For clusters that have a node."""
+        kubeconfig = self.kubeconfig("scheduler", "/CN=system:kube-scheduler")
+        flags = ("kubeconfig", "authentication-kubeconfig", "authorization-kubeconfig")
+        flags = {flag: kubeconfig for flag in flags} | {"secure-port": 0, "leader-elect": "false"}
+        self._run("kube-scheduler", flags)
 
     def _make_pki(self):
         service = str(ipaddress.ip_network(self.service_cidr)[1])
@@ -134,6 +141,7 @@ class Cluster:
             [*addresses, *(f"DNS:{name}" for name in names)],
         )
         pki.make_key_pair(self._pki, "tokens")
+        self.ca.issue("kubelet-client", "/O=system:masters/CN=kube-apiserver", "clientAuth")
         self.kubeconfig("admin", "/O=system:masters/CN=admin")
         self.kubeconfig("controller-manager", "/CN=system:kube-controller-manager")
 
@@ -171,6 +179,10 @@ class Cluster:
             "api-audiences": _ISSUER,
             "service-account-key-file": f"{pki_folder}/tokens.pub",
             "service-account-signing-key-file": f"{pki_folder}/tokens.key",
+            "kubelet-certificate-authority": self.ca.certificate,
+            "kubelet-client-certificate": f"{pki_folder}/kubelet-client.crt",
+            "kubelet-client-key": f"{pki_folder}/kubelet-client.key",
+            "kubelet-preferred-address-types": "InternalIP",
             "requestheader-client-ca-file": f"{pki_folder}/front-proxy-ca.crt",
             "requestheader-allowed-names": "front-proxy-client",
             "requestheader-username-headers": "X-Remote-User",

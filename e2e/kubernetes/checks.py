@@ -1,0 +1,264 @@
+"""The checks, in the order of a real installation; each builds on those before it.
+
+A check does what a user would do, fails with what went wrong, and may return what was seen.
+"""
+import json
+import os
+import re
+
+import image
+import network
+from cluster import free_port
+from process import Failed, Process, await_, output_of
+
+WEB_IMAGE = "hawser.example/web:1"
+_HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def check(condition, what):
+    if not condition:
+        raise Failed(what)
+
+
+def _pinned(module, path):
+    """The version of a Go module in go.mod, without its v."""
+    with open(f"{_HERE}/tools/{module}/go.mod") as text:
+        return re.search(rf"^\s+{re.escape(path)} v(\S+)", text.read(), re.MULTILINE)[1]
+
+
+def versions(lab):
+    """The programs say that they are the pinned versions"""
+    kubernetes = _pinned("kube", "k8s.io/kubernetes")
+    etcd = _pinned("kube", "go.etcd.io/etcd/server/v3")
+    ocm = _pinned("ocm", "open-cluster-management.io/ocm")
+    expected = [
+        (f"{lab.programs.kube}/etcd --version", etcd),
+        (f"{lab.programs.kube}/kube-apiserver --version", kubernetes),
+        (f"{lab.programs.kube}/kube-controller-manager --version", kubernetes),
+        (f"{lab.programs.kube}/kubectl version --client", kubernetes),
+        (f"{lab.programs.ocm}/registration-operator --version", ocm),
+    ]
+    for command, version in expected:
+        said = output_of(command.split())
+        check(re.search(rf"\bv?{re.escape(version)}\b", said), f"{command}, not {version}: {said}")
+    return f"Kubernetes {kubernetes}, etcd {etcd}, Open Cluster Management {ocm}"
+
+
+def control_planes(lab):
+    """The hub and the managed clusters, all with the same addresses, serve the Kubernetes API"""
+    for cluster in lab.clusters.values():
+        cluster.start()
+    for cluster in lab.clusters.values():
+        cluster.await_ready()
+
+
+def nodes(lab):
+    """The hub and one managed cluster have a node that is ready for pods"""
+    for name, node in lab.nodes.items():
+        web = f"{node.cluster.folder}/web.tar"
+        image.write(web, WEB_IMAGE, [f"{lab.programs.pods}/pods"], ["/pods", "web"])
+        node.cluster.start_scheduler()
+        node.start([web])
+    for node in lab.nodes.values():
+        node.await_ready()
+    return lab.hub.kubectl("get", "nodes", "--output=wide").rstrip()
+
+
+def pods(lab):
+    """A pod on the hub serves behind a service address, and shows its log"""
+    lab.hub.apply(*_web("hub", True))
+    lab.hub.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
+    log = lab.hub.kubectl("logs", "deployment/web")
+    check("serving the web of hub" in log, f"the pod's log: {log}")
+    return _await_page(lab.hub, "web of hub")
+
+
+def isolation(lab):
+    """The hub does not reach the managed clusters, and they reach one address of the hub"""
+    uplinks = {name: network.uplink(number) for number, name in enumerate(lab.managed, 1)}
+    for name, end in uplinks.items():
+        enter = lab.managed[name].enter
+        output_of(f"ip route add {network.NODE_ADDRESS} via {end}".split())
+        reached = _reached((), [network.NODE_ADDRESS, end])
+        output_of(f"ip route del {network.NODE_ADDRESS}".split())
+        check(not reached, f"the hub reached in {name}: {reached}")
+        others = [address for address in uplinks.values() if address != end]
+        reached = _reached(enter, [network.HUB_ADDRESS, *others])
+        check(reached == [f"{network.HUB_ADDRESS}:6443"], f"{name} reached {reached}")
+
+
+def _reached(enter, addresses):
+    """The Kubernetes ports that answer at once, of apiservers and kubelets, as address:port."""
+    ports = [f"{address}:{port}" for address in addresses for port in (443, 6443, 10250)]
+    curl = ["curl", "-sk", "--parallel", "--max-time", "2", "--write-out", "%{http_code} %{url}\n"]
+    for port in ports:
+        curl += ["--output", "/dev/null", f"https://{port}/"]
+    answers = output_of([*enter, "sh", "-c", '"$@" || true', "sh", *curl])
+    return [port for port in ports if re.search(rf"^(?!000)\d+ .*{port}", answers, re.MULTILINE)]
+
+
+def registration(lab):
+    """Managed clusters ask to join, are accepted and become Available"""
+    lab.ocm_hub.start()
+    for agent in lab.ocm_agents.values():
+        agent.start(lab.ocm_hub)
+    for name in lab.managed:
+        lab.ocm_hub.accept(name)
+    for name in lab.managed:
+        lab.ocm_hub.await_available(name)
+    return lab.hub.kubectl("get", "managedclusters").rstrip()
+
+
+def placement(lab):
+    """A placement selects all managed clusters"""
+    namespace = {"namespace": "default"}
+    lab.hub.apply(
+        {
+            "apiVersion": "cluster.open-cluster-management.io/v1beta2",
+            "kind": "ManagedClusterSetBinding",
+            "metadata": {"name": "global", **namespace},
+            "spec": {"clusterSet": "global"},
+        },
+        {
+            "apiVersion": "cluster.open-cluster-management.io/v1beta1",
+            "kind": "Placement",
+            "metadata": {"name": "everywhere", **namespace},
+            "spec": {"clusterSets": ["global"]},
+        },
+    )
+
+    def selected():
+        lists = lab.hub.get("placementdecisions", "--namespace=default")["items"]
+        return {d["clusterName"] for item in lists for d in item.get("status", {})["decisions"]}
+
+    await_(lambda: selected() == set(lab.managed), "decisions for all clusters")
+
+
+def _web(name, has_node):
+    """A service of the same address everywhere, by a pod where there is a node."""
+    labels = {"app": "web"}
+    spec = {"clusterIP": network.WEB_SERVICE, "selector": labels}
+    spec["ports"] = [{"port": 80, "targetPort": 8080}]
+    metadata = {"name": "web", "namespace": "default"}
+    objects = [{"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}]
+    if has_node:
+        container = {"name": "web", "image": WEB_IMAGE, "args": [name]}
+        container["readinessProbe"] = {"httpGet": {"port": 8080}, "periodSeconds": 1}
+        template = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
+        spec = {"selector": {"matchLabels": labels}, "template": template}
+        objects.append(
+            {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
+        )
+    return objects
+
+
+def _serve_without_pods(cluster):
+    pages = f"{cluster.folder}/pages"
+    os.mkdir(pages)
+    with open(f"{pages}/index.html", "w") as page:
+        page.write(f"web of {cluster.name}\n")
+    command = f"python3 -m http.server --bind {network.NODE_ADDRESS} --directory {pages} 8080"
+    web = Process("web", [*cluster.enter, *command.split()], cluster.folder)
+    cluster.processes.append(web)
+
+
+def manifest_works(lab):
+    """ManifestWorks bring a web service with the same address to all managed clusters"""
+    for name in lab.managed:
+        work = {"workload": {"manifests": _web(name, name in lab.nodes)}}
+        lab.hub.apply(
+            {
+                "apiVersion": "work.open-cluster-management.io/v1",
+                "kind": "ManifestWork",
+                "metadata": {"name": "web", "namespace": name},
+                "spec": work,
+            }
+        )
+    seen = []
+    for name, cluster in lab.managed.items():
+        wait = ("wait", "--for=condition=Available", "--timeout=60s", "manifestwork/web")
+        lab.hub.kubectl(*wait, f"--namespace={name}")
+        if name in lab.nodes:
+            cluster.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
+        else:
+            _serve_without_pods(cluster)
+        seen.append(_await_page(cluster, f"web of {name}"))
+    return "\n".join(seen)
+
+
+def _await_page(cluster, text):
+    """Until the web service answers inside its cluster: what was seen."""
+    url = f"http://{network.WEB_SERVICE}/"
+
+    def page():
+        try:
+            return cluster.output(["curl", "-sf", "--max-time", "2", url])
+        except Failed:
+            return None  # kube-proxy may be a second behind
+
+    answer = await_(page, f"{url} in {cluster.name}").strip()
+    check(answer == text, f"{url} in {cluster.name} answered: {answer}")
+    return f"{url} in {cluster.name}: {answer}"
+
+
+def connected(lab):
+    """The agents of all managed clusters are connected to the proxy-server on the hub"""
+    lab.tunnel.start_hub()
+    for cluster in lab.managed.values():
+        lab.tunnel.start_agent(cluster)
+    lab.tunnel.await_connected(lab.managed)
+    return lab.tunnel.hawser("get", "clusters").rstrip()
+
+
+def dial_by_name(lab):
+    """`hawser dial` reaches the web service of each cluster by its name"""
+    seen = []
+    for name in lab.managed:
+        target = f"web.default.svc.{name}:80"
+        answer = lab.tunnel.hawser("dial", target, stdin="GET / HTTP/1.0\r\n\r\n")
+        check(answer.endswith(f"web of {name}\n"), f"{target} answered: {answer}")
+        seen.append(f"{target}: {answer.splitlines()[-1]}")
+    return "\n".join(seen)
+
+
+def kubectl_by_name(lab):
+    """kubectl through `hawser port-forward` is at each cluster's own kube-apiserver"""
+    uids = {}
+    for name, cluster in lab.managed.items():
+        port = free_port()
+        forward = lab.tunnel.forward(name, port, 443)
+        kubectl = [f"{lab.programs.kube}/kubectl", f"--kubeconfig={cluster.admin}"]
+        kubectl += [f"--server=https://127.0.0.1:{port}", "--tls-server-name=kubernetes"]
+        seen = json.loads(output_of([*kubectl, "get", "-o=json", "namespace", "kube-system"]))
+        uids[name] = seen["metadata"]["uid"]
+        own = cluster.get("namespace", "kube-system")["metadata"]["uid"]
+        check(uids[name] == own, f"{uids[name]} is not kube-system of {name}, which is {own}")
+        _check_watch(cluster, kubectl)
+        forward.stop()
+    check(len(set(uids.values())) == len(uids), f"the same cluster twice: {uids}")
+
+
+def _check_watch(cluster, kubectl):
+    """That a watch through the tunnel hears of what happens after it began."""
+    arguments = ["get", "configmaps", "--watch-only", "--output=name", "--v=6"]
+    watch = Process("watch", [*kubectl, *arguments], cluster.folder)
+    watch.await_line("watch=true")  # which it logs with the head of the answer
+    cluster.kubectl("create", "configmap", "late")
+    watch.await_line("configmap/late")
+    watch.stop()
+
+
+def of(full):
+    """The checks of the full form, or of the short one, which has no pods."""
+    return [
+        versions,
+        control_planes,
+        *([nodes, pods] if full else []),
+        isolation,
+        registration,
+        placement,
+        manifest_works,
+        connected,
+        dial_by_name,
+        kubectl_by_name,
+    ]

@@ -1,0 +1,57 @@
+"""What the checks work with: a hub, managed clusters, OCM on them, and our tunnel between them."""
+import os
+from dataclasses import dataclass
+
+import network
+from cluster import Cluster
+from node import Node, shield_kernel
+from ocm import Agent, Hub
+from tunnel import Tunnel
+
+
+@dataclass
+class Programs:
+    """Folders of programs: of build.sh's modules, and of Bazel."""
+
+    kube: str
+    ocm: str
+    pods: str
+    ours: str
+
+
+class Lab:
+    """Networks and certificates are there from the start; the checks start the processes.
+
+    `managed` are the names of the managed clusters. With pods, the hub and the first of them have a
+    node.
+    """
+
+    def __init__(self, folder, programs, managed, with_pods):
+        self.programs = programs
+        with_node = {"hub", managed[0]} if with_pods else set()
+        if with_pods:
+            shield_kernel(f"{folder}/kernel")
+        network.make_hub("hub" in with_node)
+        self.hub = Cluster("hub", f"{folder}/hub", programs.kube, network.HUB_ADDRESS, 6443)
+        self.managed = {}
+        for number, name in enumerate(managed, 1):
+            enter = network.make_managed(name, number, name in with_node)
+            self.managed[name] = Cluster(
+                name, f"{folder}/{name}", programs.kube, network.NODE_ADDRESS, 6443, enter=enter
+            )
+        self.clusters = {"hub": self.hub, **self.managed}
+        self.nodes = {
+            name: Node(self.clusters[name], f"{os.path.basename(folder)}-{name}", programs.pods)
+            for name in sorted(with_node)
+        }
+        self.ocm_hub = Hub(self.hub, programs.ocm)
+        self.ocm_agents = {name: Agent(self.managed[name], programs.ocm) for name in managed}
+        self.tunnel = Tunnel(f"{folder}/tunnel", programs.ours)
+
+    def stop(self):
+        """Ends what was started; what it left behind goes with the namespaces."""
+        self.tunnel.stop()
+        for part in (*self.ocm_agents.values(), self.ocm_hub, *self.nodes.values()):
+            part.stop()
+        for cluster in self.clusters.values():
+            cluster.stop()

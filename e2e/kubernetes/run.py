@@ -1,0 +1,43 @@
+"""Runs every check of checks.py in turn, in namespaces that run.sh made.
+
+usage: run.py full|short FOLDER FOLDERS_OF_PROGRAMS: kube ocm pods ours
+"""
+import sys
+import time
+import traceback
+
+import checks
+from lab import Lab, Programs
+from process import Failed
+
+
+def run_check(lab, check):
+    """Prints a row; false when something went wrong."""
+    started = time.monotonic()
+    failure = None
+    try:
+        seen = check(lab)
+    except Failed as expected:
+        failure = str(expected)
+    except Exception:  # whatever it is, it is this check that failed
+        failure = traceback.format_exc()
+    outcome = "FAILED" if failure else "ok"
+    print(f"{outcome:<7}{time.monotonic() - started:6.1f} s  {check.__doc__}", flush=True)
+    for line in (failure or seen or "").splitlines():
+        print(f"                 {line}", flush=True)
+    return not failure
+
+
+def main():
+    form, folder, *programs = sys.argv[1:]
+    full = form == "full"
+    lab = Lab(folder, Programs(*programs), ["paris", "tokyo"] if full else ["paris"], full)
+    try:
+        results = [run_check(lab, check) for check in checks.of(full)]
+    finally:
+        lab.stop()
+    print(f"kubernetes: {sum(results)} of {len(results)} checks ok")
+    sys.exit(not all(results))
+
+
+main()

@@ -1,0 +1,34 @@
+#!/bin/bash
+# Hawser on real Kubernetes and Open Cluster Management, from nothing: a hub and two managed
+# clusters with the same addresses inside, and a table of what works. Everything happens in
+# namespaces of its own; nothing is left behind but what build.sh keeps in the cache.
+# --short needs no root: one managed cluster, and no pods.
+# usage: e2e/kubernetes/run.sh [--short]
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+
+form=full
+privilege=()
+namespaces=(--net --mount --pid --fork --kill-child --mount-proc)
+if [[ ${1:-} == --short ]]; then
+  form=short
+  namespaces+=(--user --map-root-user)
+elif ((EUID != 0)); then
+  privilege=(sudo)
+fi
+
+kube=$("$here/build.sh" kube)
+ocm=$("$here/build.sh" ocm)
+pods=$("$here/build.sh" pods)
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/hawser-e2e-XXXXXX")
+# Files and cgroups; processes, mounts and networks end with their namespaces.
+clean_up() {
+  "${privilege[@]}" find /sys/fs/cgroup -depth -type d -path "*/${work##*/}*" -delete 2>/dev/null
+  "${privilege[@]}" rm -rf "$work"
+}
+trap clean_up EXIT
+trap 'exit 130' INT TERM
+
+"${privilege[@]}" unshare "${namespaces[@]}" \
+  python3 -B "$here/run.py" "$form" "$work" "$kube" "$ocm" "$pods" "${here%/e2e/*}/bazel-bin"
