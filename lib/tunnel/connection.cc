@@ -18,6 +18,12 @@ void Connection::Ready() { session_.Ready(*this); }
 void Connection::Delivered(size_t bytes) { session_.Delivered(*this, bytes); }
 void Connection::Close(const Failure& failure) { session_.CloseByUs(*this, &failure); }
 void Connection::Close() { session_.CloseByUs(*this, nullptr); }
+bool Connection::full() const {
+  const SessionOptions& options = session_.options();
+  if (session_.features().window) return 2 * static_cast<int64_t>(queued_) > receive_window_;
+  return queued_ > (options.one_connection ? static_cast<uint64_t>(options.max_window) / 2
+                                           : options.plain_queue_cap);
+}
 MemoryBudget* Connection::memory() const { return session_.options().memory; }
 
 }  // namespace hawser::tunnel

@@ -11,6 +11,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <utility>
 
 #include "lib/base/scheduler.h"
 #include "lib/tunnel/connection_list.h"
@@ -49,7 +51,17 @@ class Connection {
   int64_t send_window() const { return send_window_; }
   // Handed to the endpoint and still in its hands.
   uint64_t queued() const { return queued_; }
+  // More than half of what the peer may send before it has to wait is still in the endpoint's
+  // hands.
+  bool full() const;
   base::Time opened_at() const { return opened_at_; }
+  // Dialling side: what was dialled, "host:port", and for whom; for listings.
+  const std::string& target() const { return target_; }
+  const std::string& client() const { return client_; }
+  void SetPeers(std::string target, std::string client) {
+    target_ = std::move(target);
+    client_ = std::move(client);
+  }
 
  private:
   friend class Session;
@@ -58,6 +70,8 @@ class Connection {
   const int64_t id_;
   const std::shared_ptr<Endpoint> endpoint_;
   const base::Time opened_at_;
+  std::string target_;
+  std::string client_;
 
   // Sending. Without the feature `window` the send window is kUnlimited.
   int64_t send_window_ = 0;
@@ -68,9 +82,10 @@ class Connection {
   int64_t unreturned_ = 0;         // disposed of, not yet given back
   uint64_t bytes_received_ = 0;
   uint64_t queued_ = 0;
-  uint64_t withheld_ = 0;   // bytes of the stream's own window held back on this one's account
-  base::Time progress_at_;  // when the endpoint last took bytes, or last had none
-  base::Time returned_at_;  // when the window was last given back
+  uint64_t withheld_ = 0;    // bytes of the stream's own window held back on this one's account
+  base::Time progress_at_;   // when the endpoint last took bytes, or last had none
+  base::Time queued_since_;  // when the endpoint was last given bytes while it had none
+  base::Time returned_at_;   // when the window was last given back
 
   ConnectionHook ready_hook_;  // waits for its turn to be pulled
   ConnectionHook grant_hook_;  // owes the peer a WINDOW

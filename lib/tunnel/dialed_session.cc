@@ -12,7 +12,8 @@ absl::Status DialedSession::OnDialPacket(const wire::Packet& packet) {
         OnDialCancelled(packet.close_dial().random());
       return absl::OkStatus();
     case wire::DRAIN:
-      return absl::OkStatus();  // only dialled sides drain; Konnectivity ignores it here
+      OnDrain();  // of our hubs; in Konnectivity only dialled sides drain
+      return absl::OkStatus();
     default: return ProtocolError("DIAL_RSP from a side that dials");
   }
 }
@@ -71,13 +72,6 @@ void DialedSession::Answer(int64_t dial_id, int64_t connection_id, const Failure
       answer.set_hop(static_cast<wire::Hop>(failure->hop));
     }
   }
-  SendPacket(packet);
-}
-
-void DialedSession::SendDrain() {
-  wire::Packet packet;
-  packet.set_type(wire::DRAIN);
-  packet.mutable_drain();
   SendPacket(packet);
 }
 

@@ -25,8 +25,6 @@ class DialedSession : public Session {
   void AcceptDial(int64_t dial_id, std::shared_ptr<Endpoint> endpoint);
   // A no-op when the dial was cancelled meanwhile.
   void RejectDial(int64_t dial_id, const Failure& failure);
-  // Asks the peer to dial elsewhere from now on.
-  void SendDrain();
 
   size_t pending_dials() const { return pending_.size(); }
 
@@ -38,6 +36,8 @@ class DialedSession : public Session {
   // Nobody waits for this dial any more (the peer gave up, or the session ended): no answer is
   // owed, work on it should stop.
   virtual void OnDialCancelled(int64_t dial_id) = 0;
+  // The peer sent DRAIN: it will dial no more.
+  virtual void OnDrain() {}
 
   Failure LostFailure(const absl::Status& status) const override;
   wire::PacketType close_type() const override { return wire::CLOSE_RSP; }

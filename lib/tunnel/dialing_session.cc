@@ -16,6 +16,8 @@ DialingSession::DialId DialingSession::StartDial(Dial dial, std::shared_ptr<Endp
   Pending& pending = pending_[id];
   pending.endpoint = std::move(endpoint);
   pending.done = std::move(done);
+  pending.target = dial.address;
+  pending.client = std::move(dial.client);
   pending.early = dial.early.size();
   pending.deadline = std::make_unique<base::Timer>(stream()->scheduler());
   if (overloaded) {
@@ -80,6 +82,7 @@ absl::Status DialingSession::OnAnswer(const wire::DialResponse& answer) {
   auto node = pending_.extract(answer.random());
   if (node.empty()) {
     // The dial was cancelled or timed out meanwhile: what the answer opened is closed again.
+    ++mutable_counters().late_answers;
     if (!opened) return absl::OkStatus();
     NoteId(connection_id);
     wire::Packet packet;
@@ -91,7 +94,8 @@ absl::Status DialingSession::OnAnswer(const wire::DialResponse& answer) {
   }
   Pending pending = std::move(node.mapped());
   if (opened) {
-    AddConnection(connection_id, std::move(pending.endpoint), pending.early);
+    AddConnection(connection_id, std::move(pending.endpoint), pending.early)
+        .SetPeers(std::move(pending.target), std::move(pending.client));
     pending.done(nullptr);
     return absl::OkStatus();
   }

@@ -20,6 +20,7 @@ class DialingSession : public Session {
     std::string address;     // "host:port", as the other side is to see it
     std::string early;       // first bytes for the target, at most early_limit()
     base::Duration timeout;  // kTimedOut after that
+    std::string client;      // who asked, for listings
   };
 
   explicit DialingSession(const SessionOptions& options) : Session(options) {}
@@ -52,6 +53,8 @@ class DialingSession : public Session {
   struct Pending {
     std::shared_ptr<Endpoint> endpoint;
     DialDone done;
+    std::string target;
+    std::string client;
     size_t early;
     std::unique_ptr<base::Timer> deadline;
   };

@@ -39,6 +39,7 @@ void SessionCounters::Add(const SessionCounters& other) {
   connections += other.connections;
   window_stalls += other.window_stalls;
   ignored_packets += other.ignored_packets;
+  late_answers += other.late_answers;
 }
 
 Session::Session(const SessionOptions& options)
@@ -150,6 +151,13 @@ void Session::SendPacket(const wire::Packet& packet) {
     return;
   }
   stream_->Wake();
+}
+
+void Session::SendDrain() {
+  wire::Packet packet;
+  packet.set_type(wire::DRAIN);
+  packet.mutable_drain();
+  SendPacket(packet);
 }
 
 absl::Status Session::ProtocolError(const std::string& what) const {

@@ -68,6 +68,7 @@ struct SessionCounters {
   uint64_t connections = 0;      // opened so far
   uint64_t window_stalls = 0;    // times a connection was parked for want of window
   uint64_t ignored_packets = 0;  // for ids that had ended, or of unknown type
+  uint64_t late_answers = 0;     // to dials that nobody waited for any more
 
   void Add(const SessionCounters& other);
 };
@@ -87,6 +88,11 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   void ForEachConnection(Visitor&& visit) const {
     for (const auto& [id, connection] : connections_) visit(*connection);
   }
+
+  // Dialled side: asks the peer to dial elsewhere from now on. Dialling side: says that it will
+  // dial no more, and that its peer should serve others; only peers with features know what that
+  // means.
+  void SendDrain();
 
   // net::StreamHandler. Subclasses that are servers answer with SendHeaders() after OnOpen().
   void OnOpen(net::MessageStream& stream, const net::Metadata& headers) override;
@@ -111,6 +117,9 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   virtual absl::Status OnDialPacket(const wire::Packet& packet) = 0;
   // A connection has ended, by whichever side.
   virtual void OnConnectionEnded(Connection& connection) = 0;
+  // Everything that was delivered to the connection's endpoint has left it, this long after the
+  // first of it arrived.
+  virtual void OnDelivered(Connection&, base::Duration) {}
 
   bool knows(int64_t id) const { return connections_.contains(id); }
   // Adds a connection under an id that is not in use and opens its endpoint; `early` bytes count
@@ -123,6 +132,8 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   void SendPacket(const wire::Packet& packet);
   // Ends the session because the peer broke the protocol.
   absl::Status ProtocolError(const std::string& what) const;
+  // For derived classes that count what only they see.
+  SessionCounters& mutable_counters() { return counters_; }
 
  private:
   friend class Connection;

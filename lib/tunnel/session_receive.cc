@@ -54,7 +54,7 @@ void Session::HandOver(Connection& connection, std::span<const uint8_t> bytes, b
   counters_.bytes_from_peer += bytes.size();
   connection.bytes_received_ += bytes.size();
   if (connection.queued_ == 0) {
-    connection.progress_at_ = stream_->scheduler().Now();
+    connection.progress_at_ = connection.queued_since_ = stream_->scheduler().Now();
     Watch(connection);
   }
   connection.queued_ += bytes.size();
@@ -77,6 +77,8 @@ void Session::Delivered(Connection& connection, size_t bytes) {
   if (connection.ended_ || bytes == 0) return;
   connection.queued_ -= std::min<uint64_t>(connection.queued_, bytes);
   connection.progress_at_ = stream_->scheduler().Now();
+  if (connection.queued_ == 0)
+    OnDelivered(connection, connection.progress_at_ - connection.queued_since_);
   if (!features_.window) {
     Unhold(connection, bytes);
     return;

@@ -95,6 +95,8 @@ class FakeAgent : public DialedSession {
     AcceptDial(dial_id, endpoint);
     return endpoint;
   }
+  void OnDrain() override { ++drains; }
+  int drains = 0;
   bool hold = false, stall_new = false;
   std::vector<Request> requests;
   std::vector<int64_t> cancelled;
@@ -329,6 +331,17 @@ TEST_P(SessionTest, DrainIsSeenOnce) {
   pair_.Run();
   EXPECT_TRUE(hub_->draining());
   EXPECT_EQ(hub_->drains, 1);
+}
+
+TEST_P(SessionTest, DrainReachesTheDialledSideToo) {
+  Start();
+  auto dialled = Open("web:80");
+  hub_->SendDrain();
+  pair_.Run();
+  EXPECT_EQ(agent_->drains, 1);
+  dialled->endpoint->Send("still here");
+  pair_.Run();
+  EXPECT_EQ(target().received, "still here");
 }
 
 TEST_P(SessionTest, DataForAConnectionThatNeverExistedEndsTheSession) {
