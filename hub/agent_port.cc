@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "hub/agent_gate.h"
 #include "lib/pki/identity.h"
 
 namespace hawser::hub {
@@ -42,12 +43,22 @@ absl::StatusOr<std::string> ConnectionName(const net::PeerInfo& peer) {
   return cluster == nullptr ? "agents without a name" : "cluster " + cluster->cluster;
 }
 
+// What is asked about a token, and what becomes of it, as a metric's label.
+const char* TokenResult(const absl::Status& verdict, bool sent) {
+  if (verdict.ok()) return "accepted";
+  if (!sent) return "missing";
+  return absl::IsUnauthenticated(verdict) || absl::IsPermissionDenied(verdict) ? "denied"
+                                                                               : "unchecked";
+}
+
 }  // namespace
 
-AgentPort::AgentPort(Options options, const Shards& shards, ConnectionLimits& limits,
-                     SessionRegistry& registry)
+AgentPort::AgentPort(Options options, AgentGrants grants, const Shards& shards,
+                     ConnectionLimits& limits, SessionRegistry& registry)
     : options_(std::move(options)),
+      shards_(shards),
       registry_(registry),
+      grants_(std::make_shared<const AgentGrants>(std::move(grants))),
       server_(Port::kAgents, kPath, options_.transport, shards,
               [this](const auto& caller, const auto& headers) { return Accept(caller, headers); }),
       port_(options_.socket, shards, limits, ConnectionName,
@@ -55,22 +66,75 @@ AgentPort::AgentPort(Options options, const Shards& shards, ConnectionLimits& li
               server_.Serve(shard, std::move(socket), std::move(admission));
             }) {}
 
+void AgentPort::SetGrants(AgentGrants grants) {
+  auto next = std::make_shared<const AgentGrants>(std::move(grants));
+  const std::lock_guard lock(grants_mutex_);
+  grants_ = std::move(next);
+}
+
+std::shared_ptr<const AgentGrants> AgentPort::grants() {
+  const std::lock_guard lock(grants_mutex_);
+  return grants_;
+}
+
+void AgentPort::Drain() {
+  for (const auto& shard : shards_) {
+    shard->RunAndWait([&shard] {
+      for (const auto& [handle, session] : shard->agents)
+        if (session->features().any()) session->SendDrain();
+    });
+  }
+}
+
 std::unique_ptr<net::StreamHandler> AgentPort::Accept(const TransportServer::Caller& caller,
                                                       const net::Metadata& headers) {
   const net::PeerInfo& peer = caller.transport.socket().peer();
-  auto decision = IdentifyAgent(options_.identity_mode, options_.grants,
-                                pki::IdentityOf(peer.certificate.get()), headers.Get("agentid"),
-                                headers.Get("agentidentifiers"));
+  auto decision =
+      IdentifyAgent(options_.identity_mode, *grants(), pki::IdentityOf(peer.certificate.get()),
+                    headers.Get("agentid"), headers.Get("agentidentifiers"));
   if (const auto* refusal = std::get_if<AgentRefusal>(&decision)) {
-    ++caller.shard.counters.refused_agents[refusal->reason];
-    if (const auto line = refusals_.Admit(caller.shard.loop().Now()))
-      LOG(WARNING) << "agent refused from " << peer.address << ": " << refusal->why << *line;
-    return std::make_unique<RefusedStream>(
-        absl::PermissionDeniedError("agent refused: " + refusal->why), caller.transport);
+    const absl::Status why =
+        Refuse(caller, refusal->reason, absl::PermissionDeniedError(refusal->why));
+    return std::make_unique<RefusedStream>(why, caller.transport);
   }
-  return std::make_unique<AgentSession>(options_.session, options_.server,
-                                        std::get<AgentIdentity>(std::move(decision)), peer,
-                                        registry_, caller.shard, lives_);
+  auto& identity = std::get<AgentIdentity>(decision);
+  if (options_.tokens != nullptr) return CheckToken(caller, headers, std::move(identity));
+  return std::make_unique<AgentSession>(options_.session, options_.server, std::move(identity),
+                                        peer, registry_, caller.shard, lives_);
+}
+
+std::unique_ptr<net::StreamHandler> AgentPort::CheckToken(const TransportServer::Caller& caller,
+                                                          const net::Metadata& headers,
+                                                          AgentIdentity identity) {
+  std::string token = BearerToken(headers);
+  const auto count = [&shard = caller.shard, sent = !token.empty()](const absl::Status& verdict) {
+    ++shard.counters.token_checks[TokenResult(verdict, sent)];
+  };
+  // The caller's fields outlive the stream: they are the connection's.
+  AgentGate::Ways ways;
+  ways.open = [this, caller, count, identity = std::move(identity)] {
+    count(absl::OkStatus());
+    return std::make_unique<AgentSession>(options_.session, options_.server, identity,
+                                          caller.transport.socket().peer(), registry_, caller.shard,
+                                          lives_);
+  };
+  ways.refuse = [this, caller, count](const absl::Status& verdict) {
+    count(verdict);
+    caller.transport.GoAway();
+    return Refuse(caller, "token", verdict);
+  };
+  return std::make_unique<AgentGate>(*options_.tokens, std::move(token), std::move(ways));
+}
+
+// Counts and logs the refusal; the status for the agent.
+absl::Status AgentPort::Refuse(const TransportServer::Caller& caller, const char* reason,
+                               const absl::Status& why) {
+  ++caller.shard.counters.refused_agents[reason];
+  const std::string text(why.message());
+  if (const auto line = refusals_.Admit(caller.shard.loop().Now()))
+    LOG(WARNING) << "agent refused from " << caller.transport.socket().peer().address << ": "
+                 << text << *line;
+  return {why.code(), "agent refused: " + text};
 }
 
 }  // namespace hawser::hub

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "hub/agent_session.h"
 #include "hub/session_registry.h"
 #include "hub/socket_port.h"
+#include "hub/token_authenticator.h"
 #include "hub/transport_server.h"
 #include "lib/base/log_limit.h"
 
@@ -21,11 +23,12 @@ class AgentPort {
     h2::Options transport;
     tunnel::SessionOptions session;
     AgentIdentityMode identity_mode;
-    AgentGrants grants;
     ServerIdentity server;
+    // Of agents' tokens; null: agents need none. Outlives the port.
+    TokenAuthenticator* tokens = nullptr;
   };
 
-  AgentPort(Options options, const Shards& shards, ConnectionLimits& limits,
+  AgentPort(Options options, AgentGrants grants, const Shards& shards, ConnectionLimits& limits,
             SessionRegistry& registry);
 
   // As in SocketPort.
@@ -33,15 +36,29 @@ class AgentPort {
   void Start() { port_.Start(); }
   void Stop() { port_.Stop(); }
   const std::vector<std::string>& addresses() const { return port_.addresses(); }
+  // For agents that connect from now on. Any thread.
+  void SetGrants(AgentGrants grants);
+  // Asks agents of ours to connect elsewhere; their sessions go on. Konnectivity's are left alone:
+  // they have no such packet.
+  void Drain();
   // Ends all sessions.
   void Close() { server_.Close(); }
 
  private:
   std::unique_ptr<net::StreamHandler> Accept(const TransportServer::Caller& caller,
                                              const net::Metadata& headers);
+  absl::Status Refuse(const TransportServer::Caller& caller, const char* reason,
+                      const absl::Status& why);
+  std::unique_ptr<net::StreamHandler> CheckToken(const TransportServer::Caller& caller,
+                                                 const net::Metadata& headers,
+                                                 AgentIdentity identity);
+  std::shared_ptr<const AgentGrants> grants();
 
   const Options options_;
+  const Shards& shards_;
   SessionRegistry& registry_;
+  std::mutex grants_mutex_;
+  std::shared_ptr<const AgentGrants> grants_;  // guarded by grants_mutex_
   base::LogLimit refusals_;
   base::LogLimit lives_{AgentSession::kLogLimit};
   TransportServer server_;

@@ -37,6 +37,7 @@ void AgentSession::OnOpen(net::MessageStream& stream, const net::Metadata& heade
   stream.SendHeaders(answer);
   connected_at_ = std::chrono::system_clock::now();
   handle_ = registry_.Add(shard_, identity_);
+  ++shard_.counters.accepted_agents;
   shard_.agents[handle_] = this;
   std::string details = ", features " + FeatureList(features());
   if (!identity_.ignored.empty())
@@ -49,10 +50,20 @@ void AgentSession::OnDrain() {
   Log("agent draining", "");
 }
 
+void AgentSession::OnConnectionEnded(tunnel::Connection& connection) {
+  shard_.counters.connections.Observe(shard_.loop().Now() - connection.opened_at());
+}
+
+void AgentSession::OnDelivered(tunnel::Connection&, base::Duration waited) {
+  shard_.counters.frontend_writes.Observe(waited);
+}
+
 void AgentSession::OnClosed(const absl::Status& status) {
   // No dial may choose it again, not even one that is moved on from it now.
   registry_.Remove(handle_);
   shard_.agents.erase(handle_);
+  ++shard_.counters.ended_sessions[absl::StatusCodeToString(status.code())];
+  if (!status.ok()) shard_.counters.CountStreamError("from_agent", status);
   Log("agent gone",
       absl::StrCat(": ", status.ok() ? "it closed the session" : std::string(status.message()),
                    "; connections lost: ", connection_count(), ", dials lost: ", pending_dials()));

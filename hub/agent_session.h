@@ -43,6 +43,8 @@ class AgentSession final : public tunnel::DialingSession {
 
  protected:
   void OnDrain() override;
+  void OnConnectionEnded(tunnel::Connection& connection) override;
+  void OnDelivered(tunnel::Connection& connection, base::Duration waited) override;
 
  private:
   void Log(const std::string& event, const std::string& details);

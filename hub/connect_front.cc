@@ -184,8 +184,8 @@ void ConnectFront::OnConnection(Shard& shard, std::unique_ptr<net::Socket> socke
 }
 
 void ConnectFront::Dial(Shard& shard, ConnectRequest request) {
-  const base::HostPort target = request.target;
-  RoutedDial::Start(registry_, shard, target, options_.dial_timeout,
+  RoutedDial::Request dial{request.target, options_.dial_timeout, request.admission->identity};
+  RoutedDial::Start(registry_, shard, std::move(dial),
                     std::make_unique<SocketDialler>(*this, std::move(request)));
 }
 

@@ -41,9 +41,9 @@ class StreamDialler final : public Dialler {
   }
 
   void OnDialed(Shard& shard, const Failure* failure) override {
-    const auto answer = [session = session_, dial_id = dial_id_, end = end_,
+    const auto answer = [session = session_, &home = home_, dial_id = dial_id_, end = end_,
                          failure = failure == nullptr ? std::nullopt : std::optional(*failure)] {
-      Answer(*session, dial_id, end, failure);
+      Answer(*session, home, dial_id, end, failure);
     };
     if (&shard == &home_) {
       answer();
@@ -54,12 +54,16 @@ class StreamDialler final : public Dialler {
 
  private:
   // On the client's loop.
-  static void Answer(FrontSession* session, int64_t dial_id,
+  static void Answer(FrontSession* session, Shard& home, int64_t dial_id,
                      const std::shared_ptr<tunnel::Endpoint>& end,
                      const std::optional<Failure>& failure) {
     if (session == nullptr) {
       const Failure gone{Reason::kCancelled, Hop::kClient, "the client is gone"};
-      if (!failure) end->OnClosed(&gone);
+      if (!failure) {
+        ++home.counters.unsent_answers;
+        home.counters.CountStreamError("to_client", absl::CancelledError(), "DIAL_RSP");
+        end->OnClosed(&gone);
+      }
       return;
     }
     session->dial_ = nullptr;
@@ -78,9 +82,10 @@ class StreamDialler final : public Dialler {
 };
 
 FrontSession::FrontSession(const tunnel::SessionOptions& options, base::Duration dial_timeout,
-                           SessionRegistry& registry, Shard& shard)
+                           std::string client, SessionRegistry& registry, Shard& shard)
     : DialedSession(options),
       dial_timeout_(dial_timeout),
+      client_(std::move(client)),
       registry_(registry),
       shard_(shard),
       self_(std::make_shared<FrontSession*>(this)) {}
@@ -96,6 +101,7 @@ void FrontSession::OnOpen(net::MessageStream& stream, const net::Metadata& heade
 void FrontSession::OnClosed(const absl::Status& status) {
   *self_ = nullptr;
   shard_.clients.erase(this);
+  if (!status.ok()) shard_.counters.CountStreamError("from_client", status);
   DialedSession::OnClosed(status);
   shard_.counters.clients.Add(counters());
 }
@@ -111,7 +117,7 @@ void FrontSession::OnDial(Request request) {
            {Reason::kProtocolError, Hop::kHub, std::string(target.status().message())});
     return;
   }
-  dial_ = RoutedDial::Start(registry_, shard_, *target, dial_timeout_,
+  dial_ = RoutedDial::Start(registry_, shard_, {*target, dial_timeout_, client_},
                             std::make_unique<StreamDialler>(self_, request.dial_id));
 }
 
@@ -136,7 +142,7 @@ GrpcFront::GrpcFront(Options options, const Shards& shards, ConnectionLimits& li
       server_(Port::kGrpc, kPath, options_.transport, shards,
               [this, &registry](const TransportServer::Caller& caller, const net::Metadata&) {
                 return std::make_unique<FrontSession>(options_.session, options_.dial_timeout,
-                                                      registry, caller.shard);
+                                                      caller.identity, registry, caller.shard);
               }),
       port_(options_.socket, shards, limits, ClientIdentityOf,
             [this](Shard& shard, std::unique_ptr<net::Socket> socket, Admission admission) {

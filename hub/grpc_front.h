@@ -17,8 +17,9 @@ namespace hawser::hub {
 // One stream of a client. Threads: its shard's. Owned by its transport.
 class FrontSession final : public tunnel::DialedSession {
  public:
+  // `client`: who opened it.
   FrontSession(const tunnel::SessionOptions& options, base::Duration dial_timeout,
-               SessionRegistry& registry, Shard& shard);
+               std::string client, SessionRegistry& registry, Shard& shard);
 
   void OnOpen(net::MessageStream& stream, const net::Metadata& headers) override;
   void OnClosed(const absl::Status& status) override;
@@ -33,6 +34,7 @@ class FrontSession final : public tunnel::DialedSession {
   void Reject(int64_t dial_id, const tunnel::Failure& failure);
 
   const base::Duration dial_timeout_;
+  const std::string client_;
   SessionRegistry& registry_;
   Shard& shard_;
   std::shared_ptr<RoutedDial> dial_;  // while it is pending

@@ -9,9 +9,7 @@
 #include "hub/metrics.h"
 #include "hub/pages.h"
 #include "hub/snapshot.h"
-#include "lib/base/duration.h"
 #include "lib/base/status.h"
-#include "lib/pki/certificate.h"
 
 namespace hawser::hub {
 namespace {
@@ -23,29 +21,8 @@ size_t ClientConnections(size_t reserve) {
   return descriptors.rlim_cur > 2 * reserve ? descriptors.rlim_cur - reserve : reserve;
 }
 
-absl::StatusOr<std::shared_ptr<net::TlsContext>> LoadTls(const Options& options,
-                                                         const net::TlsFiles& files, Port port) {
-  net::TlsOptions tls{.files = files,
-                      .min_version = options.tls_min_version,
-                      .cipher_suites = options.cipher_suites,
-                      .session_context = PortName(port)};
-  if (port == Port::kHttpConnect) {
-    tls.alpn = {"http/1.1"};
-    tls.require_alpn = false;
-  }
-  return net::TlsContext::Server(tls);
-}
-
-// When the port's certificate expires. One that has expired is no reason to stop the others' ports,
-// but all that its own port's peers would see is a failed handshake.
-absl::StatusOr<std::chrono::system_clock::time_point> ExpiryOf(const std::string& file) {
-  HAWSER_ASSIGN_OR_RETURN(const auto certificate, pki::Certificate::Load(file));
-  const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-  if (certificate.not_after() <= now)
-    LOG(ERROR) << "certificate " << file << " expired "
-               << base::FormatDuration(now - certificate.not_after()) << " ago: peers refuse it";
-  return certificate.not_after();
-}
+// How often files are looked at.
+constexpr base::Duration kWatchInterval = std::chrono::seconds(10);
 
 }  // namespace
 
@@ -58,6 +35,8 @@ Hub::Hub(const Options& options)
                .front_ends = ClientConnections(options.limits.descriptor_reserve)}),
       control_state_(shards_, registry_),
       signals_(loop_.io()),
+      config_(options.config_file),
+      watch_(loop_),
       drain_deadline_(loop_) {
   for (size_t i = 0; i < options_.threads; ++i) shards_.push_back(std::make_unique<Shard>());
 }
@@ -65,6 +44,7 @@ Hub::Hub(const Options& options)
 absl::StatusOr<std::unique_ptr<Hub>> Hub::Create(const Options& options) {
   std::unique_ptr<Hub> hub(new Hub(options));
   // What is wrong with the files is said before any port is touched.
+  HAWSER_RETURN_IF_ERROR(hub->CreateTokens());
   HAWSER_RETURN_IF_ERROR(hub->CreateAgentPort());
   HAWSER_RETURN_IF_ERROR(hub->CreateFrontEnds());
   HAWSER_RETURN_IF_ERROR(hub->Listen());
@@ -83,9 +63,27 @@ tunnel::SessionOptions Hub::SessionOptions() {
           .memory = &memory_};
 }
 
+absl::StatusOr<std::shared_ptr<const TlsSlot>> Hub::LoadTls(Port port, const net::TlsFiles& files) {
+  net::TlsOptions tls{.files = files,
+                      .min_version = options_.tls_min_version,
+                      .cipher_suites = options_.cipher_suites,
+                      .session_context = PortName(port)};
+  if (port == Port::kHttpConnect) {
+    tls.alpn = {"http/1.1"};
+    tls.require_alpn = false;
+  }
+  return certificates_.Add(port == Port::kAgents ? "agents" : "front_end", tls);
+}
+
+absl::Status Hub::CreateTokens() {
+  const AgentTokens& tokens = options_.agent_tokens;
+  if (tokens.file.empty()) return absl::OkStatus();
+  HAWSER_ASSIGN_OR_RETURN(tokens_, TokenFile::Load(tokens.file, tokens.user));
+  return absl::OkStatus();
+}
+
 absl::Status Hub::CreateAgentPort() {
-  HAWSER_ASSIGN_OR_RETURN(auto tls, LoadTls(options_, options_.cluster_tls, Port::kAgents));
-  HAWSER_ASSIGN_OR_RETURN(certificate_expiry_[0], ExpiryOf(options_.cluster_tls.certificate));
+  HAWSER_ASSIGN_OR_RETURN(auto tls, LoadTls(Port::kAgents, options_.cluster_tls));
   agents_ = std::make_unique<AgentPort>(
       AgentPort::Options{.socket = {.port = Port::kAgents,
                                     .tcp = options_.agents,
@@ -95,9 +93,9 @@ absl::Status Hub::CreateAgentPort() {
                          .transport = {.keepalive = options_.keepalive},
                          .session = SessionOptions(),
                          .identity_mode = options_.agent_identity,
-                         .grants = options_.grants,
-                         .server = options_.server},
-      shards_, limits_, registry_);
+                         .server = options_.server,
+                         .tokens = tokens_.get()},
+      options_.grants, shards_, limits_, registry_);
   return absl::OkStatus();
 }
 
@@ -110,8 +108,7 @@ absl::Status Hub::CreateFrontEnds() {
                                .replace_stale_socket = options_.delete_existing_uds,
                                .handshake_timeout = options_.limits.handshake_timeout};
     if (!front.tcp) return socket;
-    HAWSER_ASSIGN_OR_RETURN(socket.tls, LoadTls(options_, options_.server_tls, port));
-    HAWSER_ASSIGN_OR_RETURN(certificate_expiry_[1], ExpiryOf(options_.server_tls.certificate));
+    HAWSER_ASSIGN_OR_RETURN(socket.tls, LoadTls(port, options_.server_tls));
     return socket;
   };
   if (options_.grpc.enabled()) {
@@ -196,18 +193,18 @@ net::Http1Server::Response Hub::Ready(const std::string& query) const {
 net::Http1Server::Response Hub::Metrics() const {
   const Snapshot snapshot = TakeSnapshot(shards_);
   return {.content_type = "text/plain; version=0.0.4; charset=utf-8",
-          .body = MetricsText(
-              {.snapshot = snapshot,
-               .registry = registry_,
-               .limits = limits_,
-               .queued_bytes = memory_.used(),
-               .certificate_expiry = {certificate_expiry_[0], certificate_expiry_[1]}})};
+          .body = MetricsText({.snapshot = snapshot,
+                               .registry = registry_,
+                               .limits = limits_,
+                               .queued_bytes = memory_.used(),
+                               .certificates = certificates_.pictures()})};
 }
 
 void Hub::Run() {
   agents_->Start();
   if (grpc_ != nullptr) grpc_->Start();
   if (http_connect_ != nullptr) http_connect_->Start();
+  WatchFiles();
   loop_.Run();
   Shutdown();
 }
@@ -222,16 +219,44 @@ void Hub::Stop() {
   });
 }
 
+void Hub::Reload() {
+  loop_.Post([this] { RefreshFiles(); });
+}
+
+void Hub::WatchFiles() {
+  watch_.Set(kWatchInterval, [this] {
+    RefreshFiles();
+    WatchFiles();
+  });
+}
+
+void Hub::RefreshFiles() {
+  certificates_.Refresh();
+  if (tokens_ != nullptr)
+    if (const absl::Status status = tokens_->Refresh(); !status.ok())
+      LOG(ERROR) << "agents' tokens not reloaded: " << std::string(status.message());
+  auto grants = config_.Refresh();
+  if (!grants.ok()) {
+    LOG(ERROR) << "configuration not reloaded: " << std::string(grants.status().message());
+  } else if (*grants) {
+    agents_->SetGrants(**std::move(grants));
+    LOG(INFO) << "grants of " << options_.config_file << " reloaded";
+  }
+}
+
 void Hub::HandleSignals() {
-  signals_.add(SIGTERM);
-  signals_.add(SIGINT);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) signals_.add(signal);
   AwaitSignal();
 }
 
 void Hub::AwaitSignal() {
-  signals_.async_wait([this](asio::error_code error, int) {
+  signals_.async_wait([this](asio::error_code error, int signal) {
     if (error) return;
-    Stop();
+    if (signal == SIGHUP) {
+      Reload();
+    } else {
+      Stop();
+    }
     AwaitSignal();
   });
 }
@@ -240,6 +265,9 @@ void Hub::Drain() {
   draining_ = true;
   LOG(INFO) << "stopping: " << limits_.count(Port::kGrpc) + limits_.count(Port::kHttpConnect)
             << " client connections may end by themselves";
+  registry_.Close();
+  // They need time to go elsewhere: before anything else.
+  agents_->Drain();
   agents_->Stop();
   if (grpc_ != nullptr) {
     grpc_->Stop();

@@ -9,13 +9,14 @@
 
 #include <asio/signal_set.hpp>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "hub/agent_port.h"
+#include "hub/certificates.h"
+#include "hub/config_watch.h"
 #include "hub/connect_front.h"
 #include "hub/connection_limits.h"
 #include "hub/control_state.h"
@@ -24,6 +25,7 @@
 #include "hub/session_registry.h"
 #include "hub/shard.h"
 #include "hub/snapshot.h"
+#include "hub/token_file.h"
 #include "lib/control/server.h"
 #include "lib/net/event_loop.h"
 #include "lib/net/http1_server.h"
@@ -51,19 +53,26 @@ class Hub {
   // First call: takes nothing new and lets open connections end, up to the deadline. Second call:
   // ends at once. Any thread.
   void Stop();
-  // SIGTERM and SIGINT call Stop().
+  // Reads certificates, tokens and grants again where their files have changed; so does time. Any
+  // thread.
+  void Reload();
+  // SIGTERM and SIGINT call Stop(), SIGHUP calls Reload().
   void HandleSignals();
 
  private:
   explicit Hub(const Options& options);
 
+  absl::Status CreateTokens();
   absl::Status CreateAgentPort();
   absl::Status CreateFrontEnds();
   absl::Status Listen();
   absl::Status CreatePages();
   absl::Status CreateControl();
   tunnel::SessionOptions SessionOptions();
+  absl::StatusOr<std::shared_ptr<const TlsSlot>> LoadTls(Port port, const net::TlsFiles& files);
   void AwaitSignal();
+  void WatchFiles();
+  void RefreshFiles();
   void Drain();
   void Finish();
   void Shutdown();
@@ -78,6 +87,7 @@ class Hub {
   SessionRegistry registry_;
   ConnectionLimits limits_;
   Shards shards_;
+  std::unique_ptr<TokenFile> tokens_;  // null: agents need none
   std::unique_ptr<AgentPort> agents_;
   std::unique_ptr<GrpcFront> grpc_;
   std::unique_ptr<ConnectFront> http_connect_;
@@ -85,11 +95,13 @@ class Hub {
   std::unique_ptr<net::PagePort> admin_;
   ControlState control_state_;
   std::unique_ptr<control::Server> control_;
-  std::optional<WallTime> certificate_expiry_[2];  // agents' port, front ends
   std::vector<Served> served_;
 
   // On the main thread:
   asio::signal_set signals_;
+  Certificates certificates_;
+  ConfigWatch config_;
+  base::Timer watch_;
   base::Timer drain_deadline_;
   bool draining_ = false;
 };

@@ -1,5 +1,6 @@
 #include "hub/metrics.h"
 
+#include <algorithm>
 #include <map>
 #include <utility>
 #include <vector>
@@ -30,17 +31,18 @@ const char* DialFailureLabel(tunnel::Reason reason) {
     case tunnel::Reason::kAgentLost: return "backend_close";
     case tunnel::Reason::kTimedOut: return "backend_dial_timeout";
     case tunnel::Reason::kCancelled: return "frontend_close";
-    case tunnel::Reason::kProtocolError: return "unrecognized_response";
     default: return "error_response";
   }
 }
 
-void AddDials(MetricFamilies& families, const Counters& counters) {
+void AddDials(MetricFamilies& families, const Counters& counters, uint64_t late_answers) {
   families.Durations(Konnectivity("dial_duration_seconds"),
                      "Time from the request of a dial to its success.", counters.dials);
   std::map<std::string, uint64_t> by_label;
   for (size_t i = 0; i < tunnel::kReasons; ++i)
     by_label[DialFailureLabel(static_cast<tunnel::Reason>(i))] += counters.failed_dials[i];
+  by_label["unrecognized_response"] = late_answers;
+  by_label["send_rsp"] = counters.unsent_answers;
   MetricFamily& failures = families.Family(Konnectivity("dial_failure_count"), "Dials that failed.",
                                            MetricType::Counter);
   for (const auto& [label, failed] : by_label)
@@ -61,11 +63,30 @@ void AddPackets(MetricFamily& family, const char* segment,
                         packets[kind]);
 }
 
+void AddStreamErrors(MetricFamilies& families, const Counters& counters) {
+  MetricFamily& errors = families.Family(
+      Konnectivity("stream_errors_total"),
+      "Streams that broke and packets that could not be sent, by segment.", MetricType::Counter);
+  for (const auto& [error, count] : counters.stream_errors)
+    MetricFamilies::Add(
+        errors,
+        {{"segment", error.segment}, {"code", error.code}, {"packet_type", error.packet_type}},
+        count);
+}
+
 void AddConnections(MetricFamilies& families, const MetricsInput& input) {
   MetricFamily& grpc = families.Family(Konnectivity("grpc_connections"),
                                        "Streams by service method.", MetricType::Gauge);
   MetricFamilies::Add(grpc, {{"service_method", "Proxy"}}, input.snapshot.client_streams);
   MetricFamilies::Add(grpc, {{"service_method", "Connect"}}, input.snapshot.agents.size());
+  size_t full_agents = 0;
+  for (const AgentPicture& agent : input.snapshot.agents) full_agents += agent.full;
+  MetricFamily& full =
+      families.Family(Konnectivity("full_receive_channels"),
+                      "Connections whose sender waits for a slow reader, by the sender's service.",
+                      MetricType::Gauge);
+  MetricFamilies::Add(full, {{"service_method", "Proxy"}}, input.snapshot.full_clients);
+  MetricFamilies::Add(full, {{"service_method", "Connect"}}, full_agents);
   families.Gauge(Konnectivity("http_connections"), "Connections of HTTP-CONNECT clients.",
                  input.limits.count(Port::kHttpConnect));
   families.Gauge(Konnectivity("ready_backend_connections"), "Connected agents.",
@@ -74,6 +95,11 @@ void AddConnections(MetricFamilies& families, const MetricsInput& input) {
                  input.registry.pending_dials());
   families.Gauge(Konnectivity("established_connections"), "Open tunnelled connections.",
                  input.snapshot.connections());
+  families.Durations(Konnectivity("connection_duration_seconds"),
+                     "How long tunnelled connections lasted.", input.snapshot.counters.connections);
+  families.Durations(Konnectivity("frontend_write_duration_seconds"),
+                     "How long bytes waited for their client to take them.",
+                     input.snapshot.counters.frontend_writes);
   MetricFamily& ready = families.Family(Konnectivity("ready_backends"),
                                         "Agents that a strategy can use.", MetricType::Gauge);
   for (const auto& [strategy, count] : input.registry.CountByStrategy())
@@ -90,6 +116,37 @@ void AddConnections(MetricFamilies& families, const MetricsInput& input) {
   }
 }
 
+void AddRoundTrips(MetricFamilies& families, const Snapshot& snapshot) {
+  std::map<std::string, base::Duration> shortest;
+  for (const AgentPicture& agent : snapshot.agents) {
+    if (agent.round_trip == base::Duration::zero()) continue;  // not measured yet
+    const auto [found, added] = shortest.try_emplace(agent.label, agent.round_trip);
+    found->second = std::min(found->second, agent.round_trip);
+  }
+  MetricFamily& family =
+      families.Family(Hawser("round_trip_seconds"), "Shortest round trip to an agent of a cluster.",
+                      MetricType::Gauge);
+  for (const auto& [name, time] : shortest) {
+    if (family.metric.size() == kMaxClusters) break;
+    MetricFamilies::Add(family, {{"cluster", name}}, std::chrono::duration<double>(time).count());
+  }
+}
+
+void AddAgents(MetricFamilies& families, const Counters& counters) {
+  const auto by_label = [&families](const char* name, const char* help, const char* label,
+                                    const std::map<std::string, uint64_t>& counts) {
+    MetricFamily& family = families.Family(Hawser(name), help, MetricType::Counter);
+    for (const auto& [value, count] : counts) MetricFamilies::Add(family, {{label, value}}, count);
+  };
+  families.Counter(Hawser("accepted_agents_total"), "Agents' sessions that began.",
+                   counters.accepted_agents);
+  by_label("refused_agents_total", "Agents refused, by reason.", "reason", counters.refused_agents);
+  by_label("ended_sessions_total", "Agents' sessions that ended, by status code.", "reason",
+           counters.ended_sessions);
+  by_label("agent_token_checks_total", "Agents' tokens, by what became of them.", "result",
+           counters.token_checks);
+}
+
 void AddClusters(MetricFamilies& families, const Snapshot& snapshot) {
   std::map<std::string, size_t> sessions;
   uint64_t stalls = 0;
@@ -101,6 +158,7 @@ void AddClusters(MetricFamilies& families, const Snapshot& snapshot) {
     if (connected.metric.size() == kMaxClusters) break;
     MetricFamilies::Add(connected, {{"cluster", name}}, count);
   }
+  AddRoundTrips(families, snapshot);
   MetricFamily& bytes =
       families.Family(Hawser("bytes_total"), "Tunnelled bytes by cluster.", MetricType::Counter);
   tunnel::SessionCounters other;
@@ -124,18 +182,18 @@ void AddClusters(MetricFamilies& families, const Snapshot& snapshot) {
                    "Times a connection waited for window from an agent.", stalls);
 }
 
-void AddExpiries(MetricFamilies& families, const MetricsInput& input) {
-  MetricFamily& family =
+void AddCertificates(MetricFamilies& families, const MetricsInput& input) {
+  MetricFamily& expiries =
       families.Family(Hawser("certificate_expiry_seconds"),
                       "When a certificate expires, in seconds since 1970.", MetricType::Gauge);
-  const auto seconds = [](WallTime time) {
-    return std::chrono::duration<double>(time.time_since_epoch()).count();
-  };
-  const char* const kNames[] = {"agents", "front_end"};
-  for (size_t i = 0; i < std::size(kNames); ++i)
-    if (input.certificate_expiry[i])
-      MetricFamilies::Add(family, {{"certificate", kNames[i]}},
-                          seconds(*input.certificate_expiry[i]));
+  MetricFamily& failures =
+      families.Family(Hawser("certificate_reload_failures_total"),
+                      "Changed certificates that could not be used.", MetricType::Counter);
+  for (const auto& [name, picture] : input.certificates) {
+    const std::chrono::duration<double> expiry = picture.expiry.time_since_epoch();
+    MetricFamilies::Add(expiries, {{"certificate", name}}, expiry.count());
+    MetricFamilies::Add(failures, {{"certificate", name}}, picture.reload_failures);
+  }
 }
 
 }  // namespace
@@ -143,11 +201,11 @@ void AddExpiries(MetricFamilies& families, const MetricsInput& input) {
 std::string MetricsText(const MetricsInput& input) {
   MetricFamilies families;
   const Counters& counters = input.snapshot.counters;
-  AddDials(families, counters);
-  AddConnections(families, input);
-
   tunnel::SessionCounters agents;
   for (const auto& [name, session] : counters.agents) agents.Add(session);
+  AddDials(families, counters, agents.late_answers);
+  AddConnections(families, input);
+
   MetricFamily& packets = families.Family(Konnectivity("stream_packets_total"),
                                           "Packets by segment and type.", MetricType::Counter);
   AddPackets(packets, "from_client", counters.clients.packets_from_peer);
@@ -155,11 +213,9 @@ std::string MetricsText(const MetricsInput& input) {
   AddPackets(packets, "from_agent", agents.packets_from_peer);
   AddPackets(packets, "to_agent", agents.packets_to_peer);
 
+  AddStreamErrors(families, counters);
+  AddAgents(families, counters);
   AddClusters(families, input.snapshot);
-  MetricFamily& refused = families.Family(Hawser("refused_agents_total"),
-                                          "Agents refused, by reason.", MetricType::Counter);
-  for (const auto& [reason, count] : counters.refused_agents)
-    MetricFamilies::Add(refused, {{"reason", reason}}, count);
   families.Counter(Hawser("failed_handshakes_total"), "TLS handshakes that failed.",
                    counters.failed_handshakes);
   families.Counter(Hawser("refused_requests_total"),
@@ -167,7 +223,7 @@ std::string MetricsText(const MetricsInput& input) {
                    counters.refused_requests);
   families.Gauge(Hawser("buffered_bytes"), "Bytes queued for sockets that do not take them.",
                  input.queued_bytes);
-  AddExpiries(families, input);
+  AddCertificates(families, input);
   const base::BuildInfo& build = base::GetBuildInfo();
   MetricFamily& info =
       families.Family(Hawser("build_info"), "Always 1; labels say what runs.", MetricType::Gauge);

@@ -2,9 +2,10 @@
 // `hawser_` ones beside them.
 #pragma once
 
-#include <optional>
+#include <map>
 #include <string>
 
+#include "hub/certificates.h"
 #include "hub/connection_limits.h"
 #include "hub/session_registry.h"
 #include "hub/snapshot.h"
@@ -15,8 +16,8 @@ struct MetricsInput {
   const Snapshot& snapshot;
   const SessionRegistry& registry;
   const ConnectionLimits& limits;
-  uint64_t queued_bytes;                          // of the process's budget
-  std::optional<WallTime> certificate_expiry[2];  // of the agents' port and of the front ends
+  uint64_t queued_bytes;  // of the process's budget
+  const std::map<std::string, Certificates::Picture>& certificates;
 };
 
 std::string MetricsText(const MetricsInput& input);

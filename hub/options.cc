@@ -8,73 +8,92 @@
 
 #include "absl/strings/str_split.h"
 #include "hub/config_file.h"
+#include "hub/kubernetes_flags.h"
 #include "lib/base/duration.h"
 #include "lib/base/flag_values.h"
+#include "lib/base/flags.h"
 #include "lib/base/status.h"
 #include "lib/net/tls_context.h"
 
-DEFINE_string(mode, "grpc", "front ends to serve: grpc, http-connect or grpc,http-connect");
+DEFINE_string(mode, "grpc",
+              "[Front ends] front ends to serve: grpc, http-connect or grpc,http-connect");
 DEFINE_int32(server_port, 8090,
-             "TCP port of the first front end; 0: none when --uds-name is given, else a free one");
-DEFINE_string(server_bind_address, "", "address of the first front end; empty: all");
-DEFINE_string(uds_name, "", "Unix socket of the first front end");
+             "[Front ends] TCP port of the first front end; 0: none when --uds-name is given, else "
+             "a free one");
+DEFINE_string(server_bind_address, "", "[Front ends] address of the first front end; empty: all");
+DEFINE_string(uds_name, "", "[Front ends] Unix socket of the first front end");
 DEFINE_int32(http_connect_port, 0,
-             "with both modes, the TCP port for HTTP CONNECT; 0: none when "
+             "[Front ends] with both modes, the TCP port for HTTP CONNECT; 0: none when "
              "--http-connect-uds-name is given, else a free one");
-DEFINE_string(http_connect_bind_address, "", "its address; empty: all");
-DEFINE_string(http_connect_uds_name, "", "with both modes, the Unix socket for HTTP CONNECT");
-DEFINE_bool(delete_existing_uds_file, true, "remove a Unix socket that nobody listens on");
-DEFINE_int32(agent_port, 8091, "TCP port for agents; 0: a free one");
-DEFINE_string(agent_bind_address, "", "its address; empty: all");
-DEFINE_int32(health_port, 8092, "TCP port for /healthz and /readyz; 0: a free one");
-DEFINE_string(health_bind_address, "", "its address; empty: all");
-DEFINE_int32(admin_port, 8095, "TCP port for /metrics and /debug; 0: a free one");
-DEFINE_string(admin_bind_address, "127.0.0.1", "its address");
-DEFINE_string(control_uds_name, "", "Unix socket of the control API; empty: none");
+DEFINE_string(http_connect_bind_address, "",
+              "[Front ends] address of --http-connect-port; empty: all");
+DEFINE_string(http_connect_uds_name, "",
+              "[Front ends] with both modes, the Unix socket for HTTP CONNECT");
+DEFINE_bool(delete_existing_uds_file, true,
+            "[Front ends] remove a Unix socket that nobody listens on");
+DEFINE_int32(agent_port, 8091, "[Agents] TCP port for agents; 0: a free one");
+DEFINE_string(agent_bind_address, "", "[Agents] address of --agent-port; empty: all");
+DEFINE_int32(health_port, 8092, "[Watching] TCP port for /healthz and /readyz; 0: a free one");
+DEFINE_string(health_bind_address, "", "[Watching] address of --health-port; empty: all");
+DEFINE_int32(admin_port, 8095, "[Watching] TCP port for /metrics and /debug; 0: a free one");
+DEFINE_string(admin_bind_address, "127.0.0.1", "[Watching] address of --admin-port");
+DEFINE_string(control_uds_name, "", "[Watching] Unix socket of the control API; empty: none");
 
-DEFINE_string(server_cert, "", "certificate chain of the front ends (PEM)");
-DEFINE_string(server_key, "", "its private key");
-DEFINE_string(server_ca_cert, "", "CA of the clients' certificates");
-DEFINE_string(cluster_cert, "", "certificate chain of the agents' port (PEM)");
-DEFINE_string(cluster_key, "", "its private key");
-DEFINE_string(cluster_ca_cert, "", "CA of the agents' certificates");
-DEFINE_string(tls_min_version, "VersionTLS12", "VersionTLS12 or VersionTLS13");
-DEFINE_string(cipher_suites, "", "TLS 1.2 cipher suites, comma separated; empty: the usual ones");
+DEFINE_string(server_cert, "", "[TLS] certificate chain of the front ends (PEM)");
+DEFINE_string(server_key, "", "[TLS] private key of --server-cert");
+DEFINE_string(server_ca_cert, "", "[TLS] CA of the clients' certificates");
+DEFINE_string(cluster_cert, "", "[TLS] certificate chain of the agents' port (PEM)");
+DEFINE_string(cluster_key, "", "[TLS] private key of --cluster-cert");
+DEFINE_string(cluster_ca_cert, "", "[TLS] CA of the agents' certificates");
+DEFINE_string(tls_min_version, "VersionTLS12",
+              "[TLS] VersionTLS12 or VersionTLS13; VersionTLS10 and VersionTLS11 are accepted, but "
+              "1.2 stays the least");
+HAWSER_DEFINE_LIST(cipher_suites,
+                   "[TLS] cipher suites of TLS 1.2, comma separated; empty: the usual ones");
 
-DEFINE_string(agent_identity, "auto",
-              "who agents are: certificate (the name in it; others are refused), asserted (what "
-              "they announce), auto (the certificate's name where there is one)");
+DEFINE_string(
+    agent_identity, "auto",
+    "[Agents] who agents are: certificate (the name in it; others are refused), asserted (what "
+    "they announce), auto (the certificate's name where there is one)");
 DEFINE_string(cluster_domain, "",
-              "domain that may follow a cluster's name, such as .clusters.test");
-DEFINE_string(proxy_strategies, "default", "destHost, defaultRoute, default; comma separated");
-DEFINE_string(config, "", "YAML file with limits, host-suffixes and grants");
-DEFINE_string(server_id, "", "name of this server; empty: $PROXY_SERVER_ID, else a random one");
-DEFINE_int32(server_count, 1, "servers that agents should connect to");
+              "[Agents] domain that may follow a cluster's name, such as .clusters.test");
+DEFINE_string(proxy_strategies, "default",
+              "[Agents] destHost, defaultRoute, default; comma separated");
+DEFINE_string(config, "", "[Process] YAML file with limits, host-suffixes and grants");
+DEFINE_string(server_id, "",
+              "[Agents] name of this server; empty: $PROXY_SERVER_ID, else a random one");
+DEFINE_int32(server_count, 1, "[Agents] servers that agents should connect to");
 
-DEFINE_int32(threads, 0, "event loops; 0: one per core");
-DEFINE_string(keepalive_time, "15s", "time between pings to agents");
-DEFINE_string(frontend_keepalive_time, "15s", "time between pings to gRPC clients");
-DEFINE_string(graceful_shutdown_timeout, "30s", "how long a stop waits for connections");
-DEFINE_string(backend_dial_timeout, "10s", "deadline of a dial");
+DEFINE_int32(threads, 0, "[Process] event loops; 0: one per core");
+DEFINE_string(keepalive_time, "15s", "[Agents] time between pings to agents");
+DEFINE_string(frontend_keepalive_time, "15s", "[Front ends] time between pings to gRPC clients");
+DEFINE_string(graceful_shutdown_timeout, "30s",
+              "[Process] how long a stop waits for connections; 0: not at all");
+DEFINE_string(backend_dial_timeout, "10s", "[Agents] deadline of a dial; 0: none");
 
-DEFINE_string(handshake_timeout, "10s", "limit: a TLS handshake");
-DEFINE_string(request_head_timeout, "10s", "limit: a CONNECT request's head");
-DEFINE_int32(max_connections_per_address, 8192, "limit: TCP connections of one peer address");
-DEFINE_int32(max_connections_per_identity, 65536, "limit: connections of one client or cluster");
-DEFINE_int32(max_streams_per_connection, 256, "limit: streams of one gRPC client connection");
-DEFINE_int32(max_pending_dials, 1000, "limit: unanswered dials of one agent");
-DEFINE_int32(descriptor_reserve, 256, "limit: descriptors that clients leave to agents");
-DEFINE_int64(max_buffered_bytes, int64_t{1} << 30, "limit: bytes queued for slow readers, in all");
-DEFINE_int64(first_window, 256 * 1024, "limit: bytes a new connection may have on its way");
-DEFINE_int64(max_window, 1024 * 1024, "limit: bytes a connection may have on its way");
+DEFINE_string(handshake_timeout, "10s", "[Limits] a TLS handshake");
+DEFINE_string(request_head_timeout, "10s", "[Limits] a CONNECT request's head");
+DEFINE_int32(max_connections_per_address, 8192, "[Limits] TCP connections of one peer address");
+DEFINE_int32(max_connections_per_identity, 65536, "[Limits] connections of one client or cluster");
+DEFINE_int32(max_streams_per_connection, 256, "[Limits] streams of one gRPC client connection");
+DEFINE_int32(max_pending_dials, 1000, "[Limits] unanswered dials of one agent");
+DEFINE_int32(descriptor_reserve, 256, "[Limits] descriptors that clients leave to agents");
+DEFINE_int64(max_buffered_bytes, int64_t{1} << 30,
+             "[Limits] bytes queued for slow readers, in all");
+DEFINE_int64(first_window, 256 * 1024, "[Limits] bytes a new connection may have on its way");
+DEFINE_int64(max_window, 1024 * 1024, "[Limits] bytes a connection may have on its way");
 
 namespace hawser::hub {
 namespace {
 
+using base::AnyDuration;
 using base::AtLeast;
 using base::BadFlag;
 using base::BindAddress;
 using base::PositiveDuration;
+
+// What stands for none: longer than any process lives.
+constexpr base::Duration kNoDeadline = std::chrono::hours(24 * 3650);
 
 // The flags that the file's `limits` may set.
 constexpr const char* kLimits[] = {
@@ -90,11 +109,13 @@ constexpr const char* kLimits[] = {
     "max-window",
 };
 
-absl::StatusOr<FrontEndOptions> FrontEnd(const std::string& flag, const std::string& host, int port,
-                                         const std::string& unix_path) {
+// `prefix`: of its flags.
+absl::StatusOr<FrontEndOptions> FrontEnd(const std::string& prefix, const std::string& host,
+                                         int port, const std::string& unix_path) {
   FrontEndOptions front{.unix_path = unix_path};
   if (port != 0 || unix_path.empty()) {
-    HAWSER_ASSIGN_OR_RETURN(front.tcp, BindAddress(flag, host, port));
+    HAWSER_ASSIGN_OR_RETURN(front.tcp,
+                            BindAddress(prefix + "-bind-address", host, prefix + "-port", port));
   }
   return front;
 }
@@ -105,10 +126,10 @@ absl::Status ReadFrontEnds(Options& options) {
     return BadFlag("mode", "must be grpc, http-connect or grpc,http-connect, not " + FLAGS_mode);
   FrontEndOptions& first = FLAGS_mode == "http-connect" ? options.http_connect : options.grpc;
   HAWSER_ASSIGN_OR_RETURN(
-      first, FrontEnd("server-port", FLAGS_server_bind_address, FLAGS_server_port, FLAGS_uds_name));
+      first, FrontEnd("server", FLAGS_server_bind_address, FLAGS_server_port, FLAGS_uds_name));
   if (both) {
     HAWSER_ASSIGN_OR_RETURN(options.http_connect,
-                            FrontEnd("http-connect-port", FLAGS_http_connect_bind_address,
+                            FrontEnd("http-connect", FLAGS_http_connect_bind_address,
                                      FLAGS_http_connect_port, FLAGS_http_connect_uds_name));
   }
   options.delete_existing_uds = FLAGS_delete_existing_uds_file;
@@ -116,12 +137,14 @@ absl::Status ReadFrontEnds(Options& options) {
 }
 
 absl::Status ReadPorts(Options& options) {
-  HAWSER_ASSIGN_OR_RETURN(options.agents,
-                          BindAddress("agent-port", FLAGS_agent_bind_address, FLAGS_agent_port));
-  HAWSER_ASSIGN_OR_RETURN(options.health,
-                          BindAddress("health-port", FLAGS_health_bind_address, FLAGS_health_port));
-  HAWSER_ASSIGN_OR_RETURN(options.admin,
-                          BindAddress("admin-port", FLAGS_admin_bind_address, FLAGS_admin_port));
+  HAWSER_ASSIGN_OR_RETURN(
+      options.agents,
+      BindAddress("agent-bind-address", FLAGS_agent_bind_address, "agent-port", FLAGS_agent_port));
+  HAWSER_ASSIGN_OR_RETURN(
+      options.health, BindAddress("health-bind-address", FLAGS_health_bind_address, "health-port",
+                                  FLAGS_health_port));
+  HAWSER_ASSIGN_OR_RETURN(options.admin, BindAddress("admin-bind-address", FLAGS_admin_bind_address,
+                                                     "admin-port", FLAGS_admin_port));
   options.control_path = FLAGS_control_uds_name;
   return absl::OkStatus();
 }
@@ -182,11 +205,12 @@ absl::Status ReadTimes(Options& options) {
       options.frontend_keepalive,
       PositiveDuration("frontend-keepalive-time", FLAGS_frontend_keepalive_time));
   HAWSER_ASSIGN_OR_RETURN(options.backend_dial_timeout,
-                          PositiveDuration("backend-dial-timeout", FLAGS_backend_dial_timeout));
-  const auto graceful = base::ParseDuration(FLAGS_graceful_shutdown_timeout);
-  if (!graceful.ok() || *graceful < base::Duration::zero())
-    return BadFlag("graceful-shutdown-timeout", "not a duration");
-  options.graceful_shutdown_timeout = *graceful;
+                          AnyDuration("backend-dial-timeout", FLAGS_backend_dial_timeout));
+  if (options.backend_dial_timeout == base::Duration::zero())
+    options.backend_dial_timeout = kNoDeadline;
+  HAWSER_ASSIGN_OR_RETURN(
+      options.graceful_shutdown_timeout,
+      AnyDuration("graceful-shutdown-timeout", FLAGS_graceful_shutdown_timeout));
   return absl::OkStatus();
 }
 
@@ -242,6 +266,7 @@ absl::StatusOr<Options> OptionsFromFlags() {
     if (!config.ok()) return BadFlag("config", std::string(config.status().message()));
     HAWSER_RETURN_IF_ERROR(ApplyLimits(config->limits));
     options.grants = std::move(config->grants);
+    options.config_file = FLAGS_config;
   }
   HAWSER_RETURN_IF_ERROR(ReadFrontEnds(options));
   HAWSER_RETURN_IF_ERROR(ReadPorts(options));
@@ -249,6 +274,8 @@ absl::StatusOr<Options> OptionsFromFlags() {
   HAWSER_RETURN_IF_ERROR(ReadRouting(options));
   HAWSER_RETURN_IF_ERROR(ReadTimes(options));
   HAWSER_RETURN_IF_ERROR(ReadLimits(options.limits));
+  HAWSER_ASSIGN_OR_RETURN(options.agent_tokens, AgentTokensFromFlags());
+  HAWSER_RETURN_IF_ERROR(CheckCompatibilityFlags());
   return options;
 }
 

@@ -37,6 +37,12 @@ struct Limits {
   int64_t max_window;
 };
 
+// What agents' bearer tokens are checked against.
+struct AgentTokens {
+  std::string file;  // empty: agents need no token
+  std::string user;  // the one that agents must be
+};
+
 struct Options {
   FrontEndOptions grpc;
   FrontEndOptions http_connect;
@@ -54,6 +60,8 @@ struct Options {
   ServerIdentity server;
   AgentIdentityMode agent_identity;
   AgentGrants grants;
+  std::string config_file;  // where the grants came from; empty: nowhere
+  AgentTokens agent_tokens;
   std::vector<tunnel::Strategy> strategies;
   std::string cluster_domain;
 

@@ -102,8 +102,17 @@ TEST_F(OptionsTest, BadValuesNameTheirFlag) {
       {"proxy_strategies", "destHost,nearest"},
       {"tls_min_version", "VersionTLS9"},
       {"keepalive_time", "soon"},
-      {"backend_dial_timeout", "0s"},
+      {"backend_dial_timeout", "-1s"},
       {"server_count", "0"},
+      {"agent_bind_address", "everywhere"},
+      {"graceful_shutdown_timeout", "-1s"},
+      {"enable_lease_controller", "true"},
+      {"enable_contention_profiling", "true"},
+      {"xfr_channel_size", "0"},
+      {"lease_label", "konnectivity-server"},
+      {"kubeconfig", "/nonexistent/kubeconfig"},
+      {"kubeconfig_qps", "-1"},
+      {"kubeconfig_burst", "-1"},
       {"max_pending_dials", "0"},
       {"max_window", "1000"},
       {"config", "/nonexistent/hub.yaml"},
@@ -115,6 +124,65 @@ TEST_F(OptionsTest, BadValuesNameTheirFlag) {
     for (char& c : dashed) c = c == '_' ? '-' : c;
     ExpectRefused("flag --" + dashed);
   }
+}
+
+TEST_F(OptionsTest, ReferenceFlagsAreAccepted) {
+  const std::map<const char*, const char*> kFlags = {
+      {"enable_profiling", "true"},        {"enable_contention_profiling", "true"},
+      {"kubeconfig_qps", "1.5"},           {"kubeconfig_burst", "10"},
+      {"xfr_channel_size", "150"},         {"warn_on_channel_limit", "false"},
+      {"lease_namespace", "servers"},      {"lease_label", "k8s-app=server,tier=hub"},
+      {"tls_min_version", "VersionTLS10"}, {"kube_api_content_type", "application/json"}};
+  for (const auto& [flag, value] : kFlags) Set(flag, value);
+  const auto options = OptionsFromFlags();
+  ASSERT_THAT(options, IsOk());
+  EXPECT_EQ(options->tls_min_version, TLS1_2_VERSION) << "the least there is";
+}
+
+TEST_F(OptionsTest, ZeroMeansNoDeadlineAndNoWaiting) {
+  Set("backend_dial_timeout", "0");
+  Set("graceful_shutdown_timeout", "0s");
+  const auto options = OptionsFromFlags();
+  ASSERT_THAT(options, IsOk());
+  EXPECT_GT(options->backend_dial_timeout, std::chrono::hours(24 * 365));
+  EXPECT_EQ(options->graceful_shutdown_timeout, seconds(0));
+}
+
+TEST_F(OptionsTest, AddressesAndTheServersIdAreTakenAsTheReferenceDoes) {
+  Set("agent_bind_address", "[::]");
+  Set("server_bind_address", "::1");
+  setenv("PROXY_SERVER_ID", "hub-7", 1);
+  auto options = OptionsFromFlags();
+  ASSERT_THAT(options, IsOk());
+  EXPECT_EQ(FormatHostPort(options->agents), "[::]:8091");
+  EXPECT_EQ(FormatHostPort(*options->grpc.tcp), "[::1]:8090");
+  EXPECT_EQ(options->server.id, "hub-7");
+  Set("server_id", "hub-8");
+  options = OptionsFromFlags();
+  unsetenv("PROXY_SERVER_ID");
+  ASSERT_THAT(options, IsOk());
+  EXPECT_EQ(options->server.id, "hub-8") << "the flag goes first";
+}
+
+TEST_F(OptionsTest, TokensAskedForAreChecked) {
+  EXPECT_EQ(OptionsFromFlags()->agent_tokens.file, "");
+  Set("agent_namespace", "kube-system");
+  ExpectRefused("flag --agent-service-account: is needed");
+  Set("agent_service_account", "konnectivity-agent");
+  ExpectRefused(
+      "flag --agent-namespace: checking agents' tokens needs the Kubernetes API, which "
+      "this build does not have yet");
+  Set("agent_token_file", "/etc/tokens");
+  const auto options = OptionsFromFlags();
+  ASSERT_THAT(options, IsOk());
+  EXPECT_EQ(options->agent_tokens.file, "/etc/tokens");
+  EXPECT_EQ(options->agent_tokens.user, "system:serviceaccount:kube-system:konnectivity-agent");
+  Set("agent_namespace", "");
+  ExpectRefused("flag --agent-namespace: is needed");
+  Set("agent_service_account", "");
+  Set("agent_token_file", "");
+  Set("authentication_audience", "hub");
+  ExpectRefused("flag --agent-namespace: is needed");
 }
 
 TEST_F(OptionsTest, TheFileSetsLimitsThatTheCommandLineDoesNot) {

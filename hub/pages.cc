@@ -72,6 +72,8 @@ std::string ConnectionsJson(const std::vector<ConnectionPicture>& connections) {
     list.push_back({{"cluster", connection.cluster},
                     {"session", connection.session},
                     {"id", connection.id},
+                    {"target", connection.target},
+                    {"client", connection.client},
                     {"age", Seconds(connection.age)},
                     {"bytes_to_target", connection.bytes_sent},
                     {"bytes_from_target", connection.bytes_received},

@@ -11,11 +11,10 @@ using tunnel::Hop;
 using tunnel::Reason;
 
 std::shared_ptr<RoutedDial> RoutedDial::Start(SessionRegistry& registry, Shard& here,
-                                              const base::HostPort& target, base::Duration timeout,
-                                              std::unique_ptr<Dialler> dialler) {
+                                              Request request, std::unique_ptr<Dialler> dialler) {
   const std::shared_ptr<RoutedDial> dial(
-      new RoutedDial(registry, here, target, timeout, std::move(dialler)));
-  auto reserved = registry.Reserve(target.host, std::nullopt);
+      new RoutedDial(registry, here, std::move(request), std::move(dialler)));
+  auto reserved = registry.Reserve(dial->request_.target.host, std::nullopt);
   if (const auto* failure = std::get_if<Failure>(&reserved)) {
     dial->Finish(failure);
   } else {
@@ -24,12 +23,12 @@ std::shared_ptr<RoutedDial> RoutedDial::Start(SessionRegistry& registry, Shard& 
   return dial;
 }
 
-RoutedDial::RoutedDial(SessionRegistry& registry, Shard& here, const base::HostPort& target,
-                       base::Duration timeout, std::unique_ptr<Dialler> dialler)
+RoutedDial::RoutedDial(SessionRegistry& registry, Shard& here, Request request,
+                       std::unique_ptr<Dialler> dialler)
     : registry_(registry),
-      target_(target),
+      request_(std::move(request)),
       started_(here.loop().Now()),
-      deadline_(started_ + timeout),
+      deadline_(started_ + request_.timeout),
       at_(&here),
       dialler_(std::move(dialler)) {}
 
@@ -48,6 +47,7 @@ void RoutedDial::DialHere() {
   }
   const auto found = shard.agents.find(lease_->session());
   if (found == shard.agents.end()) {
+    shard.counters.CountStreamError("to_agent", absl::UnavailableError(""), "DIAL_REQ");
     const Failure lost{Reason::kAgentLost, Hop::kHub, "the agent's session has just ended"};
     OnAnswer(&lost);
     return;
@@ -56,7 +56,8 @@ void RoutedDial::DialHere() {
   Dialler::Attempt attempt = dialler_->Prepare(shared_from_this(), shard, session.early_limit());
   early_sent_ = !attempt.early.empty();
   pending_ = session.StartDial(
-      {FormatHostPort(target_), std::move(attempt.early), deadline_ - shard.loop().Now()},
+      {FormatHostPort(request_.target), std::move(attempt.early), deadline_ - shard.loop().Now(),
+       request_.client},
       std::move(attempt.endpoint),
       [self = shared_from_this()](const Failure* failure) { self->OnAnswer(failure); });
 }
@@ -65,9 +66,11 @@ void RoutedDial::OnAnswer(const Failure* failure) {
   pending_.reset();
   const SessionRegistry::Handle session = lease_->session();
   lease_.reset();
-  const bool tunnel_failed = failure != nullptr && failure->reason == Reason::kAgentLost;
+  // The target was not even asked.
+  const bool tunnel_failed = failure != nullptr && (failure->reason == Reason::kAgentLost ||
+                                                    failure->reason == Reason::kOverloaded);
   if (tunnel_failed && !early_sent_ && !cancelled_ && !std::exchange(retried_, true)) {
-    auto reserved = registry_.Reserve(target_.host, session);
+    auto reserved = registry_.Reserve(request_.target.host, session);
     if (auto* lease = std::get_if<DialLease>(&reserved)) {
       GoTo(std::move(*lease));
       return;

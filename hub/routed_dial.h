@@ -40,17 +40,22 @@ class Dialler {
 
 class RoutedDial : public std::enable_shared_from_this<RoutedDial> {
  public:
+  struct Request {
+    base::HostPort target;
+    base::Duration timeout;
+    std::string client;  // who asks, for listings
+  };
+
   // On the thread of `here`, where `dialler` is now. May report from within.
-  static std::shared_ptr<RoutedDial> Start(SessionRegistry& registry, Shard& here,
-                                           const base::HostPort& target, base::Duration timeout,
+  static std::shared_ptr<RoutedDial> Start(SessionRegistry& registry, Shard& here, Request request,
                                            std::unique_ptr<Dialler> dialler);
 
   // The dialler gave up: it hears no more, and no connection is left behind. Any thread.
   void Cancel();
 
  private:
-  RoutedDial(SessionRegistry& registry, Shard& here, const base::HostPort& target,
-             base::Duration timeout, std::unique_ptr<Dialler> dialler);
+  RoutedDial(SessionRegistry& registry, Shard& here, Request request,
+             std::unique_ptr<Dialler> dialler);
 
   void GoTo(DialLease lease);
   void DialHere();
@@ -60,7 +65,7 @@ class RoutedDial : public std::enable_shared_from_this<RoutedDial> {
   void Drop(Shard& shard);
 
   SessionRegistry& registry_;
-  const base::HostPort target_;
+  const Request request_;
   const base::Time started_;
   const base::Time deadline_;
   std::atomic<Shard*> at_;  // where the dial is or is headed

@@ -54,6 +54,9 @@ void SessionRegistry::SetDraining(Handle handle) {
 std::variant<DialLease, Failure> SessionRegistry::Reserve(const std::string& host,
                                                           std::optional<Handle> excluded) {
   const std::lock_guard lock(mutex_);
+  if (closed_)
+    return Failure{Reason::kNoAgent, Hop::kHub,
+                   "no agent available for " + base::Quote(host) + ": the hub is stopping"};
   const auto choice = table_.Pick(host, excluded);
   if (!choice)
     return Failure{Reason::kNoAgent, Hop::kHub, "no agent available for " + base::Quote(host)};
@@ -69,6 +72,11 @@ void SessionRegistry::Release(Handle handle) {
   const std::lock_guard lock(mutex_);
   table_.DialEnded(handle);
   --pending_dials_;
+}
+
+void SessionRegistry::Close() {
+  const std::lock_guard lock(mutex_);
+  closed_ = true;
 }
 
 size_t SessionRegistry::size() const {

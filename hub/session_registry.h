@@ -64,6 +64,9 @@ class SessionRegistry {
   std::variant<DialLease, tunnel::Failure> Reserve(const std::string& host,
                                                    std::optional<Handle> excluded);
 
+  // From now on there is a place for nobody.
+  void Close();
+
   size_t size() const;
   size_t pending_dials() const;
   // Sessions by strategy, in the configured order.
@@ -97,6 +100,7 @@ class SessionRegistry {
   std::map<std::string, Present> present_;
   Handle last_handle_ = 0;
   size_t pending_dials_ = 0;
+  bool closed_ = false;
 
   std::mutex changed_mutex_;  // held while the callback runs
   std::function<void()> changed_;

@@ -21,8 +21,11 @@ AgentPicture Picture(SessionRegistry::Handle id, AgentSession& session) {
   picture.connections = session.connection_count();
   picture.pending_dials = session.pending_dials();
   picture.queued = 0;
-  session.ForEachConnection(
-      [&picture](const tunnel::Connection& connection) { picture.queued += connection.queued(); });
+  picture.full = 0;
+  session.ForEachConnection([&picture](const tunnel::Connection& connection) {
+    picture.queued += connection.queued();
+    picture.full += connection.full();
+  });
   picture.draining = session.draining();
   if (const X509* certificate = session.peer().certificate.get()) {
     const WallTime now = WallTime::clock::now();
@@ -50,8 +53,12 @@ Snapshot TakeSnapshot(const Shards& shards) {
         snapshot.counters.agents[session->identity().label()].Add(session->counters());
       }
       snapshot.client_streams += shard->clients.size();
-      for (const FrontSession* session : shard->clients)
+      for (const FrontSession* session : shard->clients) {
         snapshot.counters.clients.Add(session->counters());
+        session->ForEachConnection([&snapshot](const tunnel::Connection& connection) {
+          snapshot.full_clients += connection.full();
+        });
+      }
     });
   }
   return snapshot;
@@ -67,6 +74,8 @@ std::vector<ConnectionPicture> ListConnections(const Shards& shards) {
           list.push_back({.cluster = session->identity().name(),
                           .session = handle,
                           .id = connection.id(),
+                          .target = connection.target(),
+                          .client = connection.client(),
                           .age = now - connection.opened_at(),
                           .bytes_sent = connection.bytes_sent(),
                           .bytes_received = connection.bytes_received(),

@@ -30,6 +30,7 @@ struct AgentPicture {
   size_t connections;
   size_t pending_dials;
   uint64_t queued;  // bytes that wait for local sockets
+  size_t full;      // connections that hold their peer back, see Connection::full()
   bool draining;
   std::optional<WallTime> certificate_expiry;
   tunnel::SessionCounters counters;
@@ -38,7 +39,9 @@ struct AgentPicture {
 struct ConnectionPicture {
   std::string cluster;  // AgentIdentity::name()
   SessionRegistry::Handle session;
-  int64_t id;  // in its session
+  int64_t id;          // in its session
+  std::string target;  // "host:port" as it was dialled
+  std::string client;  // who dialled: "client/<name>", "unix:<uid>", "client"
   base::Duration age;
   uint64_t bytes_sent;  // towards the target
   uint64_t bytes_received;
@@ -49,7 +52,8 @@ struct ConnectionPicture {
 struct Snapshot {
   std::vector<AgentPicture> agents;
   size_t client_streams = 0;
-  Counters counters;  // live sessions included
+  size_t full_clients = 0;  // streams that hold their client back
+  Counters counters;        // live sessions included
 
   size_t connections() const;
 };

@@ -106,7 +106,7 @@ void SocketPort::Handshake(Shard& shard, bool tls, int fd, Admission admission) 
     OnConnected(shard, net::MakePlainSocket(shard.loop(), fd), std::move(admission));
     return;
   }
-  net::TlsAccept(shard.loop(), fd, options_.tls, options_.handshake_timeout,
+  net::TlsAccept(shard.loop(), fd, options_.tls->Get(), options_.handshake_timeout,
                  [this, &shard, admission = std::move(admission)](
                      absl::StatusOr<std::unique_ptr<net::Socket>> socket) mutable {
                    if (socket.ok()) {

@@ -17,11 +17,11 @@
 
 #include "hub/connection_limits.h"
 #include "hub/shard.h"
+#include "hub/tls_slot.h"
 #include "lib/base/host_port.h"
 #include "lib/base/log_limit.h"
 #include "lib/net/listener.h"
 #include "lib/net/socket.h"
-#include "lib/net/tls_context.h"
 
 namespace hawser::hub {
 
@@ -58,7 +58,7 @@ class SocketPort {
     std::optional<base::HostPort> tcp;
     std::string unix_path;  // empty: none
     bool replace_stale_socket = true;
-    std::shared_ptr<net::TlsContext> tls;  // for TCP; a Unix socket is plain
+    std::shared_ptr<const TlsSlot> tls;  // for TCP; a Unix socket is plain
     base::Duration handshake_timeout;
     bool spread_by_load = false;
   };

@@ -55,8 +55,8 @@ bool Awaited::Wait(const std::function<bool()>& condition) {
 // A target: gives back what it got, or says its piece.
 class TestAgent::Target final : public tunnel::Endpoint {
  public:
-  Target(TestAgent& agent, std::string piece, bool ended)
-      : agent_(agent), pending_(std::move(piece)), ended_(ended) {}
+  Target(TestAgent& agent, std::string piece, bool ended, bool stuck = false)
+      : agent_(agent), pending_(std::move(piece)), ended_(ended), stuck_(stuck) {}
 
   void OnOpen(tunnel::Connection& connection) override {
     connection_ = &connection;
@@ -71,6 +71,7 @@ class TestAgent::Target final : public tunnel::Endpoint {
     return {ended_ ? Pulled::kEnd : Pulled::kDrained};
   }
   void Deliver(std::span<const uint8_t> bytes) override {
+    if (stuck_) return;
     pending_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     connection_->Delivered(bytes.size());
     connection_->Ready();
@@ -90,6 +91,7 @@ class TestAgent::Target final : public tunnel::Endpoint {
   tunnel::Connection* connection_ = nullptr;
   std::string pending_;
   bool ended_;
+  const bool stuck_;
 };
 
 class TestAgent::Session final : public tunnel::DialedSession {
@@ -123,17 +125,31 @@ class TestAgent::Session final : public tunnel::DialedSession {
       AcceptDial(request.dial_id, std::make_shared<Target>(agent_, "", false));
     } else if (label == "name") {
       AcceptDial(request.dial_id, std::make_shared<Target>(agent_, agent_.options_.agent_id, true));
+    } else if (label == "stuck") {
+      AcceptDial(request.dial_id, std::make_shared<Target>(agent_, "", false, true));
+    } else if (label == "late") {
+      late_ = request.dial_id;
     } else if (label == "refused") {
       RejectDial(request.dial_id, {Reason::kRefused, Hop::kTarget,
                                    "dial tcp " + request.address + ": connection refused"});
     }
   }
-  void OnDialCancelled(int64_t) override {
+  void OnDialCancelled(int64_t dial_id) override {
     agent_.awaited_.Change([this] { ++agent_.state_.cancelled; });
+    if (dial_id != late_) return;
+    wire::Packet answer;
+    answer.set_type(wire::DIAL_RSP);
+    answer.mutable_dial_response()->set_random(dial_id);
+    answer.mutable_dial_response()->set_connect_id(4711);
+    SendPacket(answer);
+  }
+  void OnDrain() override {
+    agent_.awaited_.Change([this] { agent_.state_.drained = true; });
   }
 
  private:
   TestAgent& agent_;
+  int64_t late_ = 0;
 };
 
 TestAgent::TestAgent(const Options& options) : options_(options) {
@@ -156,6 +172,7 @@ TestAgent::TestAgent(const Options& options) : options_(options) {
       net::Metadata headers;
       headers.Add("agentid", options_.agent_id);
       headers.Add("agentidentifiers", options_.identifiers);
+      if (!options_.token.empty()) headers.Add("authorization", "Bearer " + options_.token);
       if (!options_.plain) session->OfferFeatures(headers);
       const absl::Status opened =
           transport_->OpenStream("/AgentService/Connect", "localhost", headers, std::move(session));
@@ -199,6 +216,16 @@ bool TestAgent::AwaitCancelled(size_t count) {
 
 bool TestAgent::AwaitOpen(size_t count) {
   return awaited_.Wait([&] { return state_.open == count; });
+}
+
+bool TestAgent::AwaitDrained() {
+  return awaited_.Wait([this] { return state_.drained; });
+}
+
+bool TestAgent::drained() {
+  bool drained = false;
+  awaited_.Change([&] { drained = state_.drained; });
+  return drained;
 }
 
 std::vector<std::string> TestAgent::dials() {

@@ -45,6 +45,8 @@ struct HubAddress {
 //   name      says which agent it is (`agent_id`), and ends
 //   refused   refuses
 //   silent    never answers
+//   late      answers with a connection once the dial was cancelled
+//   stuck     takes nothing of what it receives
 class TestAgent {
  public:
   struct Options {
@@ -52,6 +54,7 @@ class TestAgent {
     std::string agent_id = "a1";
     std::string identifiers;
     bool plain = false;  // speaks Konnectivity without the extension
+    std::string token;   // sent as a bearer token, when there is one
   };
   explicit TestAgent(const Options& options);
   ~TestAgent();
@@ -68,6 +71,9 @@ class TestAgent {
   bool AwaitDials(size_t count);
   bool AwaitCancelled(size_t count);
   bool AwaitOpen(size_t count);
+  // The hub asked it to connect elsewhere.
+  bool AwaitDrained();
+  bool drained();
   std::vector<std::string> dials();
 
  private:
@@ -79,6 +85,7 @@ class TestAgent {
     std::vector<std::string> dials;
     size_t cancelled = 0;
     size_t open = 0;
+    bool drained = false;
   };
 
   const Options options_;

@@ -1,0 +1,148 @@
+// Each metric of the hub, driven by its cause.
+#include "hub/test_hub.h"
+
+namespace hawser::hub {
+namespace {
+
+using ::testing::HasSubstr;
+using testing::IsOk;
+using ::testing::StartsWith;
+
+class HubMetricsTest : public HubTest {
+ protected:
+  // Of a Konnectivity metric, with its labels.
+  bool AwaitServer(const std::string& line) {
+    return AwaitMetric("konnectivity_network_proxy_server_" + line);
+  }
+};
+
+TEST_F(HubMetricsTest, DialsThatFailAreCountedByReason) {
+  Options options = DefaultOptions();
+  options.backend_dial_timeout = std::chrono::milliseconds(500);
+  StartHub(options);
+  const auto paris = StartAgent("paris"), tokyo = StartAgent("tokyo");
+  const auto ask = [this](const std::string& target) {
+    RawClient client(folder_ + "/connect.sock");
+    return Connect(client, target);
+  };
+  EXPECT_THAT(ask("web.rome:80"), StartsWith("HTTP/1.1 503"));
+  EXPECT_TRUE(AwaitServer("dial_failure_count{reason=\"no_agent\"} 1"));
+  EXPECT_THAT(ask("refused.paris:80"), StartsWith("HTTP/1.1 502"));
+  EXPECT_TRUE(AwaitServer("dial_failure_count{reason=\"error_response\"} 1"));
+  EXPECT_THAT(ask("silent.paris:80"), StartsWith("HTTP/1.1 504"));
+  EXPECT_TRUE(AwaitServer("dial_failure_count{reason=\"backend_dial_timeout\"} 1"));
+  {
+    RawClient client(folder_ + "/connect.sock");
+    client.Send("CONNECT silent.tokyo:80 HTTP/1.1\r\n\r\n");
+    ASSERT_TRUE(tokyo->AwaitDials(1));
+    tokyo->Lose();
+    EXPECT_THAT(client.ReadToEnd(), HasSubstr("agent_lost"));
+  }
+  EXPECT_TRUE(AwaitServer("dial_failure_count{reason=\"backend_close\"} 1"));
+  EXPECT_TRUE(AwaitMetric("hawser_dial_failures_total{reason=\"agent_lost\"} 1"));
+  {
+    RawClient client(folder_ + "/connect.sock");
+    client.Send("CONNECT silent.paris:80 HTTP/1.1\r\n\r\n");
+    ASSERT_TRUE(paris->AwaitDials(3));
+  }
+  EXPECT_TRUE(AwaitServer("dial_failure_count{reason=\"frontend_close\"} 1"));
+}
+
+TEST_F(HubMetricsTest, ALateAnswerLeavesNoConnectionAndIsCounted) {
+  StartHub();
+  const auto paris = StartAgent("paris");
+  TestClient client(GrpcSocket());
+  ASSERT_THAT(client.Connected(), IsOk());
+  const auto tunnel = client.Dial("late.paris:80");
+  ASSERT_TRUE(paris->AwaitDials(1));
+  EXPECT_TRUE(AwaitServer("pending_backend_dials 1"));
+  tunnel->Cancel();
+  ASSERT_TRUE(paris->AwaitCancelled(1)) << "DIAL_CLS reached the agent";
+  // The agent has opened a connection by now: it is told to close it.
+  EXPECT_TRUE(
+      AwaitServer("stream_packets_total{segment=\"to_agent\",packet_type=\"CLOSE_REQ\"} 1"));
+  EXPECT_TRUE(AwaitServer("dial_failure_count{reason=\"unrecognized_response\"} 1"));
+  EXPECT_TRUE(AwaitServer("established_connections 0"));
+  EXPECT_TRUE(AwaitServer("pending_backend_dials 0"));
+  EXPECT_TRUE(AwaitServer(
+      "stream_errors_total{segment=\"from_client\",code=\"Canceled\",packet_type=\"Unknown\"} 1"));
+}
+
+TEST_F(HubMetricsTest, ConnectionsAreCountedAndTimed) {
+  StartHub();
+  const auto paris = StartAgent("paris");
+  EXPECT_TRUE(AwaitServer("ready_backends{proxy_strategy=\"default\"} 1"));
+  EXPECT_TRUE(AwaitServer("ready_backend_connections 1"));
+  EXPECT_TRUE(AwaitServer("grpc_connections{service_method=\"Connect\"} 1"));
+  EXPECT_TRUE(AwaitMetric("hawser_accepted_agents_total 1"));
+  EXPECT_TRUE(AwaitMetric("hawser_round_trip_seconds{cluster=\"paris\"} "));
+  {
+    RawClient raw(folder_ + "/connect.sock");
+    ASSERT_EQ(Connect(raw, "echo.paris:7"), kEstablished);
+    raw.Send("hello");
+    ASSERT_EQ(raw.ReadUntil("hello"), "hello");
+    EXPECT_TRUE(AwaitServer("http_connections 1"));
+    EXPECT_TRUE(AwaitServer("established_connections 1"));
+    EXPECT_TRUE(AwaitServer("dial_duration_seconds_count 1"));
+    EXPECT_TRUE(AwaitServer("frontend_write_duration_seconds_count 1"));
+    EXPECT_TRUE(AwaitServer("connection_duration_seconds_count 0"));
+    EXPECT_THAT(Get("admin", "/debug/connections"),
+                ::testing::AllOf(HasSubstr("\"target\": \"echo.paris:7\""),
+                                 HasSubstr("\"client\": \"unix:" + std::to_string(getuid()))));
+  }
+  EXPECT_TRUE(AwaitServer("connection_duration_seconds_bucket{le=\"86400\"} 1"));
+  EXPECT_TRUE(AwaitServer("connection_duration_seconds_count 1"));
+  EXPECT_TRUE(AwaitServer("established_connections 0"));
+  EXPECT_TRUE(AwaitServer("http_connections 0"));
+
+  TestClient grpc(GrpcPort(certificates_.Client("ann")));
+  ASSERT_THAT(grpc.Connected(), IsOk());
+  const auto tunnel = grpc.Dial("echo.paris:7");
+  ASSERT_EQ(tunnel->Dialled(), std::nullopt);
+  EXPECT_TRUE(AwaitServer("grpc_connections{service_method=\"Proxy\"} 1"));
+  EXPECT_THAT(Get("admin", "/debug/connections"), HasSubstr("\"client\": \"client/ann\""));
+
+  paris->Lose();
+  EXPECT_TRUE(AwaitServer("ready_backends{proxy_strategy=\"default\"} 0"));
+  EXPECT_TRUE(AwaitServer("stream_errors_total{segment=\"from_agent\",code=\""));
+  EXPECT_TRUE(AwaitMetric("hawser_ended_sessions_total{reason=\""));
+  EXPECT_TRUE(AwaitMetric("hawser_sessions{cluster=\"paris\"} 0"));
+}
+
+TEST_F(HubMetricsTest, SlowReadersShow) {
+  StartHub();
+  const auto paris = StartAgent("paris");
+  TestClient grpc(GrpcSocket());
+  ASSERT_THAT(grpc.Connected(), IsOk());
+  const auto tunnel = grpc.Dial("stuck.paris:7");
+  ASSERT_EQ(tunnel->Dialled(), std::nullopt);
+  tunnel->Send(std::string(4'000'000, 's'));
+  EXPECT_TRUE(AwaitServer("full_receive_channels{service_method=\"Proxy\"} 1"));
+  EXPECT_FALSE(Get("admin", "/metrics").find("\nhawser_window_stalls_total 0") !=
+               std::string::npos);
+  EXPECT_EQ(Get("admin", "/metrics").find("\nhawser_buffered_bytes 0"), std::string::npos);
+
+  RawClient raw(folder_ + "/connect.sock");
+  ASSERT_EQ(Connect(raw, "echo.paris:7"), kEstablished);
+  raw.Send(std::string(4'000'000, 'r'));
+  EXPECT_TRUE(AwaitServer("full_receive_channels{service_method=\"Connect\"} 1"));
+}
+
+TEST_F(HubMetricsTest, StrangersAreCounted) {
+  Options options = DefaultOptions();
+  options.limits.connections_per_identity = 1;
+  StartHub(options);
+  TestAgent foreign({.hub = AgentsPort(certificates_.ForeignAgent("paris"))});
+  EXPECT_FALSE(foreign.Connected().ok());
+  EXPECT_TRUE(AwaitMetric("hawser_failed_handshakes_total 1"));
+  RawClient first(folder_ + "/connect.sock");
+  first.Send("GET / HTTP/1.1\r\n\r\n");
+  EXPECT_THAT(first.ReadUntil("passthrough"), StartsWith("HTTP/1.1 405"));
+  EXPECT_TRUE(AwaitMetric("hawser_refused_requests_total 1"));
+  RawClient second(folder_ + "/connect.sock");
+  EXPECT_EQ(second.ReadToEnd(), "");
+  EXPECT_TRUE(AwaitMetric("hawser_refused_connections_total{port=\"http-connect\"} 1"));
+}
+
+}  // namespace
+}  // namespace hawser::hub

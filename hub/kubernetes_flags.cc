@@ -1,0 +1,102 @@
+#include "hub/kubernetes_flags.h"
+
+#include <gflags/gflags.h>
+#include <glog/logging.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_split.h"
+#include "lib/base/flag_values.h"
+#include "lib/base/quote.h"
+#include "lib/base/status.h"
+
+DEFINE_string(agent_token_file, "",
+              "[Agents' tokens] file of bearer tokens, `token user` on each line: agents must send "
+              "one whose user is the service account below");
+DEFINE_string(agent_namespace, "", "[Agents' tokens] namespace of the agents' service account");
+DEFINE_string(agent_service_account, "", "[Agents' tokens] name of the agents' service account");
+DEFINE_string(authentication_audience, "",
+              "[Agents' tokens] audience of the tokens, for the Kubernetes API");
+
+DEFINE_string(kubeconfig, "", "[Kubernetes API] kubeconfig file; empty: that of the pod");
+DEFINE_double(kubeconfig_qps, 0, "[Kubernetes API] requests per second; 0: the client's default");
+DEFINE_int32(kubeconfig_burst, 0, "[Kubernetes API] requests at once; 0: the client's default");
+DEFINE_string(kube_api_content_type, "application/vnd.kubernetes.protobuf",
+              "[Kubernetes API] content type of requests");
+DEFINE_bool(enable_lease_controller, false,
+            "[Kubernetes API] publish a lease of this server and remove those that have expired");
+DEFINE_string(lease_namespace, "kube-system", "[Kubernetes API] namespace of the servers' leases");
+DEFINE_string(lease_label, "k8s-app=konnectivity-server", "[Kubernetes API] label of the leases");
+
+DEFINE_bool(enable_profiling, false,
+            "[Compatibility] no effect: the admin port always has /debug/sessions and "
+            "/debug/connections, and there is no Go runtime to profile");
+DEFINE_bool(enable_contention_profiling, false,
+            "[Compatibility] no effect; needs --enable-profiling");
+DEFINE_int32(xfr_channel_size, 10,
+             "[Compatibility] no effect: windows bound what is on its way (--first-window)");
+DEFINE_bool(warn_on_channel_limit, true, "[Compatibility] no effect");
+
+namespace hawser::hub {
+namespace {
+
+using base::BadFlag;
+
+constexpr char kNoApi[] = "needs the Kubernetes API, which this build does not have yet";
+
+// key=value, comma separated.
+bool IsLabels(const std::string& text) {
+  const std::vector<std::string> labels = absl::StrSplit(text, ',');
+  return std::all_of(labels.begin(), labels.end(), [](const std::string& label) {
+    const size_t equals = label.find('=');
+    return equals != std::string::npos && equals > 0 &&
+           label.find('=', equals + 1) == std::string::npos;
+  });
+}
+
+bool IsGiven(const char* flag) { return !gflags::GetCommandLineFlagInfoOrDie(flag).is_default; }
+
+}  // namespace
+
+absl::StatusOr<AgentTokens> AgentTokensFromFlags() {
+  const std::string& file = FLAGS_agent_token_file;
+  const bool asked = !FLAGS_agent_namespace.empty() || !FLAGS_agent_service_account.empty() ||
+                     !FLAGS_authentication_audience.empty();
+  if (!asked && file.empty()) return AgentTokens{};
+  if (FLAGS_agent_namespace.empty())
+    return BadFlag("agent-namespace", "is needed where agents are checked by their tokens");
+  if (FLAGS_agent_service_account.empty())
+    return BadFlag("agent-service-account", "is needed where agents are checked by their tokens");
+  if (file.empty())
+    return BadFlag("agent-namespace", "checking agents' tokens " + std::string(kNoApi) +
+                                          "; --agent-token-file can stand for it");
+  return AgentTokens{
+      file, "system:serviceaccount:" + FLAGS_agent_namespace + ":" + FLAGS_agent_service_account};
+}
+
+absl::Status CheckCompatibilityFlags() {
+  if (FLAGS_enable_lease_controller) return BadFlag("enable-lease-controller", kNoApi);
+  if (!IsLabels(FLAGS_lease_label))
+    return BadFlag("lease-label", "not key=value: " + base::Quote(FLAGS_lease_label));
+  if (!FLAGS_kubeconfig.empty() && access(FLAGS_kubeconfig.c_str(), R_OK) != 0)
+    return BadFlag("kubeconfig", "cannot be read: " + FLAGS_kubeconfig);
+  if (FLAGS_kubeconfig_qps < 0) return BadFlag("kubeconfig-qps", "must not be negative");
+  HAWSER_RETURN_IF_ERROR(base::AtLeast("kubeconfig-burst", FLAGS_kubeconfig_burst, 0).status());
+  if (FLAGS_enable_contention_profiling && !FLAGS_enable_profiling)
+    return BadFlag("enable-contention-profiling", "--enable-profiling must also be set");
+  HAWSER_RETURN_IF_ERROR(base::AtLeast("xfr-channel-size", FLAGS_xfr_channel_size, 1).status());
+  for (std::string flag :
+       {"kubeconfig", "kubeconfig_qps", "kubeconfig_burst", "kube_api_content_type",
+        "lease_namespace", "lease_label", "enable_profiling", "enable_contention_profiling",
+        "xfr_channel_size", "warn_on_channel_limit"}) {
+    if (!IsGiven(flag.c_str())) continue;
+    std::replace(flag.begin(), flag.end(), '_', '-');
+    LOG(INFO) << "flag --" << flag << " has no effect";
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace hawser::hub

@@ -1,0 +1,89 @@
+#include "hub/token_file.h"
+
+#include <openssl/sha.h>
+
+#include <fstream>
+#include <sstream>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "lib/base/key_file.h"
+#include "lib/base/status.h"
+
+namespace hawser::hub {
+namespace {
+
+constexpr size_t kMaxFile = 1024 * 1024;  // bytes
+
+std::string Digest(const std::string& token) {
+  unsigned char digest[SHA256_DIGEST_LENGTH];
+  SHA256(reinterpret_cast<const unsigned char*>(token.data()), token.size(), digest);
+  return {reinterpret_cast<const char*>(digest), sizeof(digest)};
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<TokenFile>> TokenFile::Load(const std::string& path,
+                                                           const std::string& user) {
+  std::unique_ptr<TokenFile> tokens(new TokenFile(path, user));
+  tokens->stamp_ = base::ReadFileStamp(path);
+  HAWSER_RETURN_IF_ERROR(tokens->Read());
+  return tokens;
+}
+
+absl::Status TokenFile::Refresh() {
+  const base::FileStamp stamp = base::ReadFileStamp(path_);
+  if (stamp == stamp_) return absl::OkStatus();
+  stamp_ = stamp;
+  return Read();
+}
+
+absl::Status TokenFile::Read() {
+  HAWSER_RETURN_IF_ERROR(base::CheckKeyFilePermissions(path_));
+  std::ifstream file(path_);
+  std::string text(kMaxFile + 1, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<size_t>(file.gcount()));
+  if (text.size() > kMaxFile)
+    return absl::InvalidArgumentError("token file " + path_ + ": longer than 1 MiB");
+  auto users = Parse(text);
+  if (!users.ok()) return base::Annotate(users.status(), "token file " + path_);
+  const std::lock_guard lock(mutex_);
+  users_ = std::make_shared<const Users>(*std::move(users));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<TokenFile::Users> TokenFile::Parse(const std::string& text) {
+  Users users;
+  std::istringstream lines(text);
+  std::string line;
+  for (size_t number = 1; std::getline(lines, line); ++number) {
+    std::istringstream words(line);
+    std::string token, user, more;
+    if (!(words >> token) || token.front() == '#') continue;
+    if (!(words >> user) || words >> more)
+      return absl::InvalidArgumentError(absl::StrCat("line ", number, ": want a token and a user"));
+    if (!users.emplace(Digest(token), user).second)
+      return absl::InvalidArgumentError(absl::StrCat("line ", number, ": a token twice"));
+  }
+  return users;
+}
+
+void TokenFile::Authenticate(const std::string& token, Done done) {
+  std::shared_ptr<const Users> users;
+  {
+    const std::lock_guard lock(mutex_);
+    users = users_;
+  }
+  const auto found = users->find(Digest(token));
+  if (found == users->end()) {
+    done(absl::UnauthenticatedError("its token is not known"));
+  } else if (found->second != user_) {
+    done(
+        absl::PermissionDeniedError("its token is of user " + found->second + ", not of " + user_));
+  } else {
+    done(absl::OkStatus());
+  }
+}
+
+}  // namespace hawser::hub
