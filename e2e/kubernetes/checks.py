@@ -75,26 +75,28 @@ def pods(lab):
 
 def isolation(lab):
     """The hub does not reach the managed clusters, and they reach one address of the hub"""
-    uplinks = {name: network.uplink(number) for number, name in enumerate(lab.managed, 1)}
-    for name, end in uplinks.items():
-        enter = lab.managed[name].enter
+    for number, (name, cluster) in enumerate(lab.managed.items(), 1):
+        hub_end, end = network.link(number)
         output_of(f"ip route add {network.NODE_ADDRESS} via {end}".split())
         reached = _reached((), [network.NODE_ADDRESS, end])
         output_of(f"ip route del {network.NODE_ADDRESS}".split())
         check(not reached, f"the hub reached in {name}: {reached}")
-        others = [address for address in uplinks.values() if address != end]
-        reached = _reached(enter, [network.HUB_ADDRESS, *others])
-        check(reached == [f"{network.HUB_ADDRESS}:6443"], f"{name} reached {reached}")
+        cluster.output(f"ip route add default via {hub_end}".split())
+        others = [address for other in range(1, 3) for address in network.link(other)]
+        others.remove(end)
+        reached = _reached(cluster.enter, [network.HUB_ADDRESS, *others])
+        cluster.output("ip route del default".split())
+        check(reached == {network.HUB_ADDRESS}, f"{name} reached {reached}")
 
 
 def _reached(enter, addresses):
-    """The Kubernetes ports that answer at once, of apiservers and kubelets, as address:port."""
-    ports = [f"{address}:{port}" for address in addresses for port in (443, 6443, 10250)]
+    """Those of the addresses where an apiserver or a kubelet answers."""
     curl = ["curl", "-sk", "--parallel", "--max-time", "2", "--write-out", "%{http_code} %{url}\n"]
-    for port in ports:
-        curl += ["--output", "/dev/null", f"https://{port}/"]
+    for address in addresses:
+        for port in (6443, 10250):
+            curl += ["--output", "/dev/null", f"https://{address}:{port}/"]
     answers = output_of([*enter, "sh", "-c", '"$@" || true', "sh", *curl])
-    return [port for port in ports if re.search(rf"^(?!000)\d+ .*{port}", answers, re.MULTILINE)]
+    return set(re.findall(r"^[1-9]\d+ https://([^:]+):", answers, re.MULTILINE))
 
 
 def registration(lab):

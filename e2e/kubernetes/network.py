@@ -13,6 +13,15 @@ DNS_SERVICE = "10.96.0.53"
 NODE_ADDRESS = "10.0.0.1"
 PODS = "10.244.0.0/24"
 
+_ONLY_ONE_ADDRESS = f"""
+table inet only-one-address {{
+  chain arriving {{
+    type filter hook prerouting priority mangle
+    iifname "to-*" ip daddr != {HUB_ADDRESS} ct state new,invalid drop
+  }}
+}}
+"""
+
 _ONLY_OUTWARDS = """
 table inet only-outwards {
   chain arriving {
@@ -35,9 +44,9 @@ table ip services {{
 """
 
 
-def uplink(number):
-    """The address of managed cluster `number` on its link to the hub."""
-    return f"172.30.{number}.2"
+def link(number):
+    """The addresses of the link to managed cluster `number`: the hub's end, the other end."""
+    return f"172.30.{number}.1", f"172.30.{number}.2"
 
 
 def make_hub(has_node):
@@ -45,6 +54,7 @@ def make_hub(has_node):
     _run("mount -t tmpfs tmpfs /run")
     _run("ip link set lo up")
     _run(f"ip address add {HUB_ADDRESS}/32 dev lo")
+    _run("nft -f -", stdin=_ONLY_ONE_ADDRESS)
     if has_node:
         _run(f"ip route add {SERVICES} dev lo")
         _run("sysctl -qw net.ipv4.ip_forward=1")
@@ -53,14 +63,14 @@ def make_hub(has_node):
 def make_managed(name, number, has_node):
     """The network of managed cluster `number`; returns the command that runs another one in it."""
     enter = ["nsenter", f"--net=/run/netns/{name}"]
-    hub_end = f"172.30.{number}.1"
+    hub_end, end = link(number)
     _run(f"ip netns add {name}")
     _run(f"ip link add to-{name} type veth peer name uplink netns {name}")
     _run(f"ip address add {hub_end}/30 dev to-{name}")
     _run(f"ip link set to-{name} up")
     _run("nft -f -", enter, _ONLY_OUTWARDS)
     _run("ip link set lo up", enter)
-    _run(f"ip address add {uplink(number)}/30 dev uplink", enter)
+    _run(f"ip address add {end}/30 dev uplink", enter)
     _run("ip link set uplink up", enter)
     _run(f"ip route add {HUB_ADDRESS}/32 via {hub_end}", enter)
     _run(f"ip address add {NODE_ADDRESS}/32 dev lo", enter)

@@ -2,7 +2,9 @@
 
 usage: run.py full|short FOLDER FOLDERS_OF_PROGRAMS: kube ocm pods ours
 """
+import os
 import sys
+import threading
 import time
 import traceback
 
@@ -28,7 +30,18 @@ def run_check(lab, check):
     return not failure
 
 
+def end_with_stdin():
+    """Ends this process, and with it the namespaces, when the script that made them is gone."""
+
+    def wait():
+        os.read(sys.stdin.fileno(), 1)
+        os._exit(130)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
 def main():
+    end_with_stdin()
     form, folder, *programs = sys.argv[1:]
     full = form == "full"
     lab = Lab(folder, Programs(*programs), ["paris", "tokyo"] if full else ["paris"], full)

@@ -22,13 +22,17 @@ ocm=$("$here/build.sh" ocm)
 pods=$("$here/build.sh" pods)
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/hawser-e2e-XXXXXX")
-# Files and cgroups; processes, mounts and networks end with their namespaces.
+# Processes, mounts and networks end with their namespaces, and those when this script does: nobody
+# else holds the other end of its stdin.
+exec {lifeline}> >(exec "${privilege[@]}" unshare "${namespaces[@]}" \
+  python3 -B "$here/run.py" "$form" "$work" "$kube" "$ocm" "$pods" "${here%/e2e/*}/bazel-bin")
+run=$!
 clean_up() {
+  exec {lifeline}>&-
+  wait "$run" || true
   "${privilege[@]}" find /sys/fs/cgroup -depth -type d -path "*/${work##*/}*" -delete 2>/dev/null
   "${privilege[@]}" rm -rf "$work"
 }
 trap clean_up EXIT
 trap 'exit 130' INT TERM
-
-"${privilege[@]}" unshare "${namespaces[@]}" \
-  python3 -B "$here/run.py" "$form" "$work" "$kube" "$ocm" "$pods" "${here%/e2e/*}/bazel-bin"
+wait "$run"
