@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 BINARIES := //hub:proxy-server //spoke:proxy-agent //cli:hawser //examples/...
 
-.PHONY: help demo build test asan tsan fuzz lint tidy fmt images bench
+.PHONY: help demo build test interop asan tsan fuzz lint tidy fmt images bench
 
 help:  ## this list
 	@sed -nE 's/^([a-z0-9]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 14
@@ -15,6 +15,9 @@ build:  ## optimised binaries: bazel-bin/{hub/proxy-server,spoke/proxy-agent,cli
 
 test:  ## everything that must pass: build, tests, sanitizers, interoperability, lint, demo
 	@tools/setup.sh test && tools/test.sh
+
+interop:  ## client x server x agent: ours, Konnectivity's own, peers on grpc-go
+	@tools/setup.sh test && tools/bazel.sh build --config=release $(BINARIES) && e2e/konnectivity/run.sh
 
 asan:  ## all tests with AddressSanitizer and UndefinedBehaviorSanitizer
 	@tools/setup.sh test && tools/bazel.sh test --config=asan //...
