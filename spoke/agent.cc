@@ -8,8 +8,10 @@
 #include <variant>
 
 #include "lib/base/status.h"
+#include "lib/net/proxy_dial.h"
 #include "lib/pki/certificate.h"
 #include "lib/pki/identity.h"
+#include "spoke/bearer_token.h"
 #include "spoke/pages.h"
 
 namespace hawser::spoke {
@@ -17,8 +19,8 @@ namespace {
 
 using Response = net::Http1Server::Response;
 
-// Until a link is up: name, connection, handshake and answer together.
-constexpr base::Duration kLinkTimeout = std::chrono::seconds(15);
+// Of each step until a link is up: name, connection, handshake, answer.
+constexpr base::Duration kLinkTimeout = std::chrono::seconds(10);
 // How often the certificates' files are looked at.
 constexpr base::Duration kRefreshInterval = std::chrono::seconds(10);
 
@@ -31,7 +33,9 @@ tunnel::Reconnector::Random SeededRandom() {
 // What this agent's certificate calls its cluster is a name of its own, beside those announced.
 absl::StatusOr<TargetNames> OwnNames(const Options& options, const net::TlsSource& tls) {
   TargetNames::Options names = options.names;
-  const auto identity = pki::IdentityOf(SSL_CTX_get0_certificate(tls.context()->get()));
+  const X509* certificate = SSL_CTX_get0_certificate(tls.context()->get());
+  if (certificate == nullptr) return TargetNames(names);
+  const auto identity = pki::IdentityOf(certificate);
   if (!identity.ok())
     return base::Annotate(identity.status(), "certificate " + options.tls.files.certificate);
   if (identity->has_value()) {
@@ -44,10 +48,18 @@ absl::StatusOr<TargetNames> OwnNames(const Options& options, const net::TlsSourc
   return TargetNames(names);
 }
 
-// When this agent's certificate expires.
-pki::WallTime Expiry(const net::TlsContext& tls) {
+// When this agent's certificate expires; empty without one.
+std::optional<pki::WallTime> Expiry(const net::TlsContext& tls) {
+  const X509* certificate = SSL_CTX_get0_certificate(tls.get());
+  if (certificate == nullptr) return std::nullopt;
   const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-  return now + pki::TimeLeft(SSL_CTX_get0_certificate(tls.get()), now);
+  return now + pki::TimeLeft(certificate, now);
+}
+
+std::unique_ptr<ServerCounter> MakeLeaseCounter(const Options& options, LeaseCounters& counters) {
+  if (!options.leases) return nullptr;
+  return std::make_unique<LeaseFile>(options.leases->file, options.leases->filter,
+                                     &std::chrono::system_clock::now, counters);
 }
 
 }  // namespace
@@ -55,12 +67,21 @@ pki::WallTime Expiry(const net::TlsContext& tls) {
 absl::StatusOr<std::unique_ptr<Agent>> Agent::Create(const Options& options) {
   HAWSER_ASSIGN_OR_RETURN(net::TlsSource tls, net::TlsSource::Client(options.tls));
   HAWSER_ASSIGN_OR_RETURN(TargetNames names, OwnNames(options, tls));
-  std::unique_ptr<Agent> agent(new Agent(options, std::move(tls), std::move(names)));
+  std::shared_ptr<net::TlsContext> proxy_tls;
+  if (options.proxies.tls()) {
+    HAWSER_ASSIGN_OR_RETURN(proxy_tls, net::ProxyTls(options.proxy_ca));
+  }
+  // What is missing from the start should not look like a server that is down.
+  if (!options.token_path.empty())
+    HAWSER_RETURN_IF_ERROR(ReadBearerToken(options.token_path).status());
+  std::unique_ptr<Agent> agent(
+      new Agent(options, std::move(tls), std::move(proxy_tls), std::move(names)));
   HAWSER_RETURN_IF_ERROR(agent->CreatePages());
   return agent;
 }
 
-Agent::Agent(const Options& options, net::TlsSource tls, TargetNames names)
+Agent::Agent(const Options& options, net::TlsSource tls, std::shared_ptr<net::TlsContext> proxy_tls,
+             TargetNames names)
     : options_(options),
       memory_(options.buffered_bytes),
       resolver_(loop_),
@@ -69,9 +90,21 @@ Agent::Agent(const Options& options, net::TlsSource tls, TargetNames names)
                     .identifiers = options.identifiers,
                     .keepalive = options.keepalive,
                     .timeout = kLinkTimeout,
+                    .drain_timeout = options.replaced_link_timeout,
+                    .token_path = options.token_path,
+                    .proxies = options.proxies,
+                    .proxy_tls = std::move(proxy_tls),
                     .session = options.session,
                     .targets = {std::move(names), options.allow_list, options.dial_timeout}},
-      servers_(loop_, {options.servers, options.backoff, SeededRandom()}, counters_,
+      leases_(MakeLeaseCounter(options, counters_.leases)),
+      servers_(loop_,
+               {.addresses = options.servers,
+                .backoff = options.backoff,
+                .random = SeededRandom(),
+                .sync_forever = options.sync_forever,
+                .larger_count = options.larger_count,
+                .count_interval = options.probe_interval},
+               counters_, leases_.get(),
                [this](const auto& address, auto admit, auto& owner) {
                  return MakeLink(address, std::move(admit), owner);
                }),
@@ -97,8 +130,11 @@ absl::Status Agent::CreatePages() {
   HAWSER_ASSIGN_OR_RETURN(health_, listen("health", options_.health));
   HAWSER_ASSIGN_OR_RETURN(admin_, listen("admin", options_.admin));
   health_->pages().Handle("/healthz", [](const std::string&) { return Response{.body = "ok\n"}; });
-  health_->pages().Handle("/readyz", [this](const std::string& query) { return Ready(query); });
-  admin_->pages().Handle("/metrics", [this](const std::string&) { return Metrics(); });
+  // The second name is the reference's old one. Its metrics are on both ports, too.
+  for (const char* path : {"/readyz", "/ready"})
+    health_->pages().Handle(path, [this](const std::string& query) { return Ready(query); });
+  for (net::PagePort* port : {health_.get(), admin_.get()})
+    port->pages().Handle("/metrics", [this](const std::string&) { return Metrics(); });
   admin_->pages().Handle("/debug/connections", [this](const std::string&) {
     return Response{.content_type = "application/json",
                     .body = ConnectionsJson(servers_, loop_.Now())};
@@ -118,6 +154,7 @@ Response Agent::Metrics() const {
           .body = MetricsText({.servers = servers_,
                                .counters = counters_,
                                .queued_bytes = memory_.used(),
+                               .failed_reloads = tls_.failures(),
                                .certificate_expiry = Expiry(*tls_.context())})};
 }
 

@@ -23,6 +23,7 @@
 #include "lib/tunnel/memory.h"
 #include "spoke/counters.h"
 #include "spoke/options.h"
+#include "spoke/server_counter.h"
 #include "spoke/server_link.h"
 #include "spoke/server_set.h"
 
@@ -51,7 +52,8 @@ class Agent {
   void HandleSignals();
 
  private:
-  Agent(const Options& options, net::TlsSource tls, TargetNames names);
+  Agent(const Options& options, net::TlsSource tls, std::shared_ptr<net::TlsContext> proxy_tls,
+        TargetNames names);
 
   absl::Status CreatePages();
   std::unique_ptr<ServerLink> MakeLink(const base::HostPort& address, ServerLink::Admit admit,
@@ -70,6 +72,7 @@ class Agent {
   Counters counters_;
   net::TlsSource tls_;
   const LinkOptions link_options_;
+  const std::unique_ptr<ServerCounter> leases_;  // null: servers say how many they are
   ServerSet servers_;
   std::unique_ptr<net::PagePort> health_;
   std::unique_ptr<net::PagePort> admin_;

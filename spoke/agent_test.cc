@@ -2,32 +2,23 @@
 #include "spoke/agent.h"
 
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <filesystem>
-#include <memory>
 #include <string>
-#include <thread>
 #include <utility>
-#include <vector>
 
 #include "lib/net/listener.h"
 #include "lib/net/socket.h"
 #include "lib/testing/loopback.h"
 #include "lib/testing/status_matchers.h"
-#include "lib/testing/test_certificates.h"
-#include "spoke/fake_hub.h"
+#include "spoke/agent_fixture.h"
 
 namespace hawser::spoke {
 namespace {
 
 using ::hawser::testing::LoopbackPeer;
-using ::hawser::testing::RunUntil;
 using ::hawser::testing::StatusIs;
-using ::hawser::testing::TestCertificates;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using ::testing::HasSubstr;
@@ -43,127 +34,6 @@ std::string Pattern(size_t size, unsigned seed) {
   }
   return bytes;
 }
-
-int ConnectTo(uint16_t port) {
-  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  EXPECT_EQ(::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-  return fd;
-}
-
-// The whole answer to a GET, waited for on this thread.
-std::string Get(const std::string& address, const std::string& path) {
-  const int fd = ConnectTo(std::stoi(address.substr(address.rfind(':') + 1)));
-  const std::string request = "GET " + path + " HTTP/1.1\r\nHost: localhost\r\n\r\n";
-  EXPECT_EQ(::send(fd, request.data(), request.size(), 0), request.size());
-  std::string answer;
-  char buffer[4096];
-  for (ssize_t count; (count = ::recv(fd, buffer, sizeof buffer, 0)) > 0;)
-    answer.append(buffer, count);
-  ::close(fd);
-  return answer;
-}
-
-// A port on loopback that accepts connections.
-class Target {
- public:
-  explicit Target(net::EventLoop& loop) {
-    listener_ = *net::Listener::Tcp(loop, *net::BindEndpoint("127.0.0.1", 0));
-    listener_->Start([this, &loop](int fd) {
-      peers.push_back(std::make_unique<LoopbackPeer>(net::MakePlainSocket(loop, fd)));
-    });
-  }
-  std::string port() const { return std::to_string(listener_->port()); }
-  std::string address() const { return "127.0.0.1:" + port(); }
-
-  std::vector<std::unique_ptr<LoopbackPeer>> peers;
-
- private:
-  std::unique_ptr<net::Listener> listener_;
-};
-
-class AgentTest : public ::testing::Test {
- protected:
-  AgentTest() {
-    options_.tls.files = certificates_.Agent("paris");
-    options_.agent_id = "agent-1";
-    options_.identifiers = "host=paris";
-    options_.keepalive = seconds(15);
-    options_.graceful_shutdown_timeout = seconds(30);
-    options_.names.kube_apiserver = {"kubernetes.default.svc", 443};
-    options_.dial_timeout = seconds(10);
-    options_.buffered_bytes = 64 * 1024 * 1024;
-    options_.health = options_.admin = {"127.0.0.1", 0};
-    hub_.Listen();
-  }
-
-  ~AgentTest() override {
-    if (agent_ == nullptr) return;
-    agent_->Stop();
-    agent_->Stop();  // does not wait for connections
-    thread_.join();
-  }
-
-  void Start() {
-    if (options_.servers.empty()) options_.servers = {{"127.0.0.1", hub_.port()}};
-    auto agent = Agent::Create(options_);
-    ASSERT_TRUE(agent.ok()) << agent.status();
-    agent_ = *std::move(agent);
-    thread_ = std::thread([this] { agent_->Run(); });
-  }
-
-  FakeHub::Session& Connect() {
-    Start();
-    Await([this] { return hub_.sessions().size() == 1; });
-    return *hub_.sessions().front();
-  }
-
-  template <typename Condition>
-  void Await(Condition condition) {
-    RunUntil(loop_, std::move(condition));
-  }
-
-  std::shared_ptr<FakeHub::Dialled> Dial(const std::string& address) {
-    auto dialled = hub_.Dial(*hub_.sessions().front(), address);
-    Await([&] { return dialled->done; });
-    return dialled;
-  }
-  // A dial to `target` that must succeed, and the target's end of it.
-  std::pair<std::shared_ptr<FakeHub::Dialled>, LoopbackPeer*> Open(Target& target) {
-    const size_t before = target.peers.size();
-    auto dialled = Dial(target.address());
-    EXPECT_FALSE(dialled->failure) << dialled->failure->text;
-    Await([&] { return target.peers.size() > before; });
-    return {dialled, target.peers.back().get()};
-  }
-  tunnel::Failure FailedDial(const std::string& address) {
-    const auto dialled = Dial(address);
-    EXPECT_TRUE(dialled->failure) << address;
-    return dialled->failure.value_or(tunnel::Failure{});
-  }
-
-  std::string Health(const std::string& path) { return Get(agent_->served()[0].address, path); }
-  std::string Admin(const std::string& path) { return Get(agent_->served()[1].address, path); }
-
-  // Until the agent says `why` it is not ready.
-  void AwaitUnready(const std::string& why) {
-    Await([&] {
-      loop_.Post([] {});  // look again
-      const std::string ready = Health("/readyz");
-      return ready.find(" 503 ") != std::string::npos && ready.find(why) != std::string::npos;
-    });
-  }
-
-  TestCertificates certificates_;
-  net::EventLoop loop_;
-  FakeHub hub_{loop_, certificates_.HubAgentPort(), {}};
-  Options options_;
-  std::unique_ptr<Agent> agent_;
-  std::thread thread_;
-};
 
 TEST_F(AgentTest, IntroducesItself) {
   const net::Metadata& request = Connect().request();
@@ -282,32 +152,6 @@ TEST_F(AgentTest, StripsItsOwnNameAndUsesItsTable) {
   Await([&] { return web.peers.size() == 2; });
 }
 
-// A listener whose queue is full does not answer.
-class UnansweringTarget {
- public:
-  UnansweringTarget() : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    EXPECT_EQ(::bind(listener_, reinterpret_cast<sockaddr*>(&address), size), 0);
-    EXPECT_EQ(::listen(listener_, 0), 0);
-    EXPECT_EQ(::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size), 0);
-    port_ = ntohs(address.sin_port);
-    filler_ = ConnectTo(port_);
-  }
-  ~UnansweringTarget() {
-    ::close(filler_);
-    ::close(listener_);
-  }
-  std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
-
- private:
-  int listener_;
-  int filler_;
-  uint16_t port_;
-};
-
 TEST_F(AgentTest, ADialTimesOut) {
   options_.dial_timeout = milliseconds(50);
   UnansweringTarget target;
@@ -425,6 +269,21 @@ TEST_F(AgentTest, RenewedCertificatesMakeBeforeBreak) {
   EXPECT_NE(hub_.sessions().front(), &old);
 }
 
+TEST_F(AgentTest, AReplacedLinkDoesNotLiveForever) {
+  options_.replaced_link_timeout = milliseconds(50);
+  FakeHub::Session& old = Connect();
+  Target target(loop_);
+  const auto [dialled, peer] = Open(target);
+  const net::TlsFiles renewed = certificates_.Agent("paris");
+  std::filesystem::rename(renewed.certificate, options_.tls.files.certificate);
+  std::filesystem::rename(renewed.key, options_.tls.files.key);
+  agent_->Reload();
+  Await([&, peer = peer] {
+    return peer->ended() && hub_.handshakes() == 2 && hub_.sessions().size() == 1;
+  });
+  EXPECT_NE(hub_.sessions().front(), &old);
+}
+
 TEST_F(AgentTest, StopsWhenItsConnectionsHaveEnded) {
   FakeHub::Session& session = Connect();
   Target target(loop_);
@@ -479,6 +338,10 @@ TEST_F(AgentTest, RefusesToBeginWithoutItsFilesOrPorts) {
   broken.tls.files = certificates_.Client("alice");
   EXPECT_THAT(Agent::Create(broken).status(),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("not an agent's")));
+  broken = options_;
+  broken.token_path = "/nonexistent/token";
+  EXPECT_THAT(Agent::Create(broken).status(),
+              StatusIs(absl::StatusCode::kNotFound, HasSubstr("/nonexistent/token")));
   broken = options_;
   broken.health.port = hub_.port();
   EXPECT_THAT(Agent::Create(broken).status(),

@@ -9,6 +9,7 @@
 #include "lib/base/metrics.h"
 #include "lib/tunnel/failure.h"
 #include "lib/tunnel/session.h"
+#include "spoke/server_counter.h"
 
 namespace hawser::spoke {
 
@@ -17,8 +18,10 @@ struct Counters {
   base::Histogram dials{{.005, .025, .1, .5, 2.5, 10, 30}};  // that succeeded
   std::array<uint64_t, tunnel::kReasons> failed_dials{};     // by Reason
   uint64_t failed_attempts = 0;                              // to reach a server
+  std::map<std::string, uint64_t> stream_errors;             // by gRPC's name of the code
   std::map<std::string, uint64_t> lost_links;                // by name of the status code
   tunnel::SessionCounters ended_sessions;
+  LeaseCounters leases;
 };
 
 }  // namespace hawser::spoke

@@ -43,8 +43,8 @@ FakeHub::FakeHub(net::EventLoop& loop, const net::TlsFiles& files, Options optio
   tls_ = *std::move(tls);
 }
 
-void FakeHub::Listen() {
-  auto listener = net::Listener::Tcp(loop_, *net::BindEndpoint("127.0.0.1", port_));
+void FakeHub::ListenAt(const std::string& address, uint16_t port) {
+  auto listener = net::Listener::Tcp(loop_, *net::BindEndpoint(address, port));
   CHECK(listener.ok()) << listener.status();
   listener_ = *std::move(listener);
   port_ = listener_->port();
@@ -58,7 +58,8 @@ void FakeHub::Stop() {
 
 void FakeHub::Accept(int fd) {
   net::TlsAccept(loop_, fd, tls_, kDeadline, [this](auto socket) {
-    if (socket.ok()) Serve(*std::move(socket));
+    // One that was on its way when the hub stopped comes too late.
+    if (socket.ok() && listener_ != nullptr) Serve(*std::move(socket));
   });
 }
 

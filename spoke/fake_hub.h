@@ -61,7 +61,8 @@ class FakeHub {
   ~FakeHub() { Stop(); }
 
   // On a free port, later on the same.
-  void Listen();
+  void Listen() { ListenAt("127.0.0.1", port_); }
+  void ListenAt(const std::string& address, uint16_t port);
   // Loses every session and listens no more.
   void Stop();
   uint16_t port() const { return port_; }

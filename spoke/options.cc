@@ -1,57 +1,105 @@
 #include "spoke/options.h"
 
-#include <gflags/gflags.h>
-
 #include <algorithm>
 
 #include "absl/strings/str_split.h"
 #include "lib/base/duration.h"
 #include "lib/base/flag_values.h"
+#include "lib/base/flags.h"
 #include "lib/base/status.h"
 #include "lib/tunnel/host_name.h"
 #include "lib/tunnel/identifiers.h"
 #include "spoke/config_file.h"
 #include "spoke/target_address.h"
 
-DEFINE_string(proxy_server_host, "127.0.0.1",
-              "servers to connect to: names or addresses, with a port or without, comma separated");
-DEFINE_int32(proxy_server_port, 8091, "port of servers that come without one");
-DEFINE_string(agent_cert, "", "this agent's certificate chain (PEM)");
-DEFINE_string(agent_key, "", "private key of --agent-cert");
-DEFINE_string(ca_cert, "", "CA of the servers' certificates");
-DEFINE_string(alpn_proto, "", "protocols to offer in TLS before h2, comma separated");
-DEFINE_string(tls_min_version, "VersionTLS12", "VersionTLS12 or VersionTLS13");
-DEFINE_string(cipher_suites, "", "TLS 1.2 cipher suites, comma separated; empty: the usual ones");
+HAWSER_DEFINE_LIST(proxy_server_host,
+                   "[Servers] names or addresses to connect to, with a port or without, comma "
+                   "separated; all addresses of a name are tried; empty: 127.0.0.1");
+DEFINE_int32(proxy_server_port, 8091, "[Servers] port of servers that come without one");
+DEFINE_string(keepalive_time, "15s", "[Servers] time between pings to servers");
+DEFINE_string(sync_interval, "200ms",
+              "[Servers] the wait between attempts to connect is drawn from zero to a limit, which "
+              "begins with this and doubles");
+DEFINE_string(sync_interval_cap, "10s", "[Servers] the highest such limit");
+DEFINE_string(graceful_shutdown_timeout, "30s",
+              "[Servers] how long a stop waits for connections to end");
+DEFINE_string(replaced_link_timeout, "1h",
+              "[Servers] how long connections of a link may go on after another one has replaced "
+              "it, because of a new certificate");
 
-DEFINE_string(agent_id, "", "name of this agent; empty: $PROXY_AGENT_ID, else a random one");
+DEFINE_string(proxy_url, "",
+              "[HTTP proxy] http://host:port or https://host:port of the proxy on the way to "
+              "servers; empty: $HTTPS_PROXY, where a password is better kept. $NO_PROXY lists what "
+              "is reached directly");
+DEFINE_string(proxy_ca_cert, "",
+              "[HTTP proxy] CA of proxies with https; empty: the CAs of the system");
+
+DEFINE_bool(sync_forever, false,
+            "[Number of servers] always look for one more server than is known of");
+DEFINE_string(probe_interval, "1s", "[Number of servers] time between counts of leases");
+DEFINE_bool(count_server_leases, false,
+            "[Number of servers] count the servers' leases, instead of believing what servers say");
+DEFINE_string(server_count_source, "default",
+              "[Number of servers] with --count-server-leases, default: the leases' number; max: "
+              "the larger one of that and what servers say");
+DEFINE_string(
+    lease_file, "",
+    "[Number of servers] file with the leases, a Kubernetes LeaseList in JSON; it is read "
+    "again when it changes");
+DEFINE_string(lease_namespace, "kube-system", "[Number of servers] namespace of the leases");
+DEFINE_string(lease_label_selector, "",
+              "[Number of servers] labels of the leases; empty: --lease-label");
+DEFINE_string(lease_label, "k8s-app=konnectivity-server",
+              "[Number of servers] the same by its old name");
+
+DEFINE_string(agent_cert, "", "[TLS] this agent's certificate chain (PEM); empty: none");
+DEFINE_string(agent_key, "", "[TLS] private key of --agent-cert");
+DEFINE_string(ca_cert, "", "[TLS] CA of the servers' certificates");
+HAWSER_DEFINE_LIST(alpn_proto, "[TLS] protocols to offer before h2, comma separated");
+DEFINE_string(tls_min_version, "VersionTLS12",
+              "[TLS] VersionTLS12 or VersionTLS13; VersionTLS10 and VersionTLS11 mean 1.2 too, the "
+              "least that is spoken");
+HAWSER_DEFINE_LIST(cipher_suites,
+                   "[TLS] suites of TLS 1.2, comma separated; empty: those that are sound");
+
+DEFINE_string(agent_id, "",
+              "[Identity] name of this agent; empty: $PROXY_AGENT_ID, else a random one");
 DEFINE_string(agent_identifiers, "",
-              "what this agent announces that it can be asked for: "
+              "[Identity] what this agent announces that it can be asked for: "
               "host=paris&ipv4=10.0.0.7&default-route=true and the like");
-DEFINE_string(cluster_domain, "", "the hub's domain that may follow a cluster's name");
+DEFINE_string(cluster_domain, "", "[Identity] the hub's domain that may follow a cluster's name");
+DEFINE_string(service_account_token_path, "",
+              "[Identity] file with a token that is sent to servers; it may change at any time");
 
 DEFINE_string(resolve, "",
-              "names this agent resolves by itself: name=address[:port], comma "
+              "[Targets] names this agent resolves by itself: name=address[:port], comma "
               "separated, ahead of /etc/hosts and DNS");
 DEFINE_string(kube_apiserver, "kubernetes.default.svc:443",
-              "host:port that the bare cluster name leads to");
-DEFINE_string(config, "", "YAML file with allow and resolve");
-DEFINE_string(dial_timeout, "10s", "deadline of a dial, name resolution included");
+              "[Targets] host:port that the bare cluster name leads to");
+DEFINE_string(config, "", "[Targets] YAML file with allow and resolve");
+DEFINE_string(dial_timeout, "5s", "[Targets] deadline of a dial, name resolution included");
 
-DEFINE_string(health_server_host, "", "address that serves /healthz and /readyz; empty: all");
-DEFINE_int32(health_server_port, 8093, "TCP port of /healthz and /readyz; 0: a free one");
+DEFINE_string(
+    health_server_host, "",
+    "[Health and metrics] address that serves /healthz, /readyz and /metrics; empty: all");
+DEFINE_int32(health_server_port, 8093, "[Health and metrics] its TCP port; 0: a free one");
 DEFINE_string(admin_bind_address, "127.0.0.1",
-              "address that serves /metrics and /debug; empty: all");
-DEFINE_int32(admin_server_port, 8094, "TCP port of /metrics and /debug; 0: a free one");
+              "[Health and metrics] address that serves /metrics and /debug; empty: all");
+DEFINE_int32(admin_server_port, 8094, "[Health and metrics] its TCP port; 0: a free one");
 
-DEFINE_string(keepalive_time, "15s", "time between pings to servers");
-DEFINE_string(sync_interval, "200ms", "back-off between attempts to connect: at first at most");
-DEFINE_string(sync_interval_cap, "10s", "back-off between attempts to connect: ever at most");
-DEFINE_string(graceful_shutdown_timeout, "30s", "how long a stop waits for connections");
+DEFINE_int32(max_pending_dials, 1000, "[Limits] unfinished dials of one server");
+DEFINE_int64(max_buffered_bytes, int64_t{1} << 30,
+             "[Limits] bytes queued for slow targets, in all");
+DEFINE_int64(first_window, 256 * 1024, "[Limits] bytes a new connection may have on its way");
+DEFINE_int64(max_window, 1024 * 1024, "[Limits] bytes a connection may have on its way");
 
-DEFINE_int32(max_pending_dials, 1000, "limit: unfinished dials of one server");
-DEFINE_int64(max_buffered_bytes, int64_t{1} << 30, "limit: bytes queued for slow targets, in all");
-DEFINE_int64(first_window, 256 * 1024, "limit: bytes a new connection may have on its way");
-DEFINE_int64(max_window, 1024 * 1024, "limit: bytes a connection may have on its way");
+DEFINE_int32(xfr_channel_size, 150, "[Without effect] windows of bytes do its work");
+DEFINE_bool(warn_on_channel_limit, false, "[Without effect] see hawser_window_stalls_total");
+DEFINE_bool(enable_profiling, false, "[Without effect] there is no Go runtime to profile");
+DEFINE_bool(enable_contention_profiling, false, "[Without effect] only with --enable-profiling");
+DEFINE_string(kubeconfig, "", "[Without effect] leases are not read from an API server");
+DEFINE_string(kube_api_content_type, "application/vnd.kubernetes.protobuf",
+              "[Without effect] as --kubeconfig");
 
 namespace hawser::spoke {
 namespace {
@@ -59,8 +107,8 @@ namespace {
 using base::BadFlag;
 
 absl::Status ReadServers(Options& options) {
-  const std::vector<std::string> servers =
-      absl::StrSplit(FLAGS_proxy_server_host, ',', absl::SkipEmpty());
+  const std::string hosts = FLAGS_proxy_server_host.empty() ? "127.0.0.1" : FLAGS_proxy_server_host;
+  const std::vector<std::string> servers = absl::StrSplit(hosts, ',', absl::SkipEmpty());
   if (servers.empty()) return BadFlag("proxy-server-host", "names no server");
   for (const std::string& server : servers) {
     base::HostPort address;
@@ -78,10 +126,53 @@ absl::Status ReadServers(Options& options) {
   return absl::OkStatus();
 }
 
+absl::Status ReadProxies(Options& options) {
+  auto proxies = net::ProxySettings::Make(FLAGS_proxy_url, net::ProxySettings::FromEnvironment());
+  if (!proxies.ok()) {
+    const std::string why(proxies.status().message());
+    if (!FLAGS_proxy_url.empty()) return BadFlag("proxy-url", why);
+    return absl::InvalidArgumentError("environment variable HTTPS_PROXY: " + why);
+  }
+  options.proxies = *std::move(proxies);
+  options.proxy_ca = FLAGS_proxy_ca_cert;
+  return absl::OkStatus();
+}
+
+absl::Status ReadServerCount(Options& options) {
+  options.sync_forever = FLAGS_sync_forever;
+  HAWSER_ASSIGN_OR_RETURN(options.probe_interval,
+                          base::PositiveDuration("probe-interval", FLAGS_probe_interval));
+  const std::string& source = FLAGS_server_count_source;
+  if (source != "" && source != "default" && source != "max")
+    return BadFlag("server-count-source", "must be default or max");
+  options.larger_count = source == "max";
+  const bool old_name = FLAGS_lease_label_selector.empty();
+  auto labels = LabelSelector::Parse(old_name ? FLAGS_lease_label : FLAGS_lease_label_selector);
+  if (!labels.ok())
+    return BadFlag(old_name ? "lease-label" : "lease-label-selector",
+                   std::string(labels.status().message()));
+  if (!FLAGS_count_server_leases) return absl::OkStatus();
+  if (FLAGS_lease_file.empty())
+    return BadFlag("count-server-leases",
+                   "needs --lease-file: leases are not read from an API server");
+  options.leases = {FLAGS_lease_file, {FLAGS_lease_namespace, *std::move(labels)}};
+  return absl::OkStatus();
+}
+
+// What has no effect, but must make sense.
+absl::Status CheckAccepted() {
+  HAWSER_RETURN_IF_ERROR(base::AtLeast("xfr-channel-size", FLAGS_xfr_channel_size, 1).status());
+  if (FLAGS_enable_contention_profiling && !FLAGS_enable_profiling)
+    return BadFlag("enable-contention-profiling", "needs --enable-profiling");
+  return absl::OkStatus();
+}
+
 absl::Status ReadTls(net::TlsOptions& tls) {
   if (FLAGS_ca_cert.empty()) return BadFlag("ca-cert", "is needed: servers must be authenticated");
-  if (FLAGS_agent_cert.empty()) return BadFlag("agent-cert", "is needed");
-  if (FLAGS_agent_key.empty()) return BadFlag("agent-key", "is needed");
+  if (FLAGS_agent_cert.empty() && !FLAGS_agent_key.empty())
+    return BadFlag("agent-cert", "is needed with --agent-key");
+  if (FLAGS_agent_key.empty() && !FLAGS_agent_cert.empty())
+    return BadFlag("agent-key", "is needed with --agent-cert");
   tls.files = {FLAGS_agent_cert, FLAGS_agent_key, FLAGS_ca_cert};
   tls.alpn = absl::StrSplit(FLAGS_alpn_proto, ',', absl::SkipEmpty());
   if (std::find(tls.alpn.begin(), tls.alpn.end(), "h2") == tls.alpn.end()) tls.alpn.push_back("h2");
@@ -102,6 +193,7 @@ absl::Status ReadIdentity(Options& options) {
   for (const std::string& host : identifiers->hosts)
     if (host.find('.') == std::string::npos) options.names.own_names.insert(host);
   options.names.domain = FLAGS_cluster_domain;
+  options.token_path = FLAGS_service_account_token_path;
   return absl::OkStatus();
 }
 
@@ -136,10 +228,11 @@ absl::Status ReadTimes(Options& options) {
                           base::PositiveDuration("sync-interval-cap", FLAGS_sync_interval_cap));
   if (options.backoff.cap < options.backoff.first)
     return BadFlag("sync-interval-cap", "must not be below --sync-interval");
-  const auto graceful = base::ParseDuration(FLAGS_graceful_shutdown_timeout);
-  if (!graceful.ok() || *graceful < base::Duration::zero())
-    return BadFlag("graceful-shutdown-timeout", "not a duration");
-  options.graceful_shutdown_timeout = *graceful;
+  HAWSER_ASSIGN_OR_RETURN(
+      options.graceful_shutdown_timeout,
+      base::AnyDuration("graceful-shutdown-timeout", FLAGS_graceful_shutdown_timeout));
+  HAWSER_ASSIGN_OR_RETURN(options.replaced_link_timeout,
+                          base::AnyDuration("replaced-link-timeout", FLAGS_replaced_link_timeout));
   return absl::OkStatus();
 }
 
@@ -162,17 +255,20 @@ absl::Status ReadLimits(Options& options) {
 absl::StatusOr<Options> OptionsFromFlags() {
   Options options;
   HAWSER_RETURN_IF_ERROR(ReadServers(options));
+  HAWSER_RETURN_IF_ERROR(ReadProxies(options));
+  HAWSER_RETURN_IF_ERROR(ReadServerCount(options));
+  HAWSER_RETURN_IF_ERROR(CheckAccepted());
   HAWSER_RETURN_IF_ERROR(ReadTls(options.tls));
   HAWSER_RETURN_IF_ERROR(ReadIdentity(options));
   HAWSER_RETURN_IF_ERROR(ReadTargets(options));
   HAWSER_RETURN_IF_ERROR(ReadTimes(options));
   HAWSER_RETURN_IF_ERROR(ReadLimits(options));
-  HAWSER_ASSIGN_OR_RETURN(
-      options.health,
-      base::BindAddress("health-server-port", FLAGS_health_server_host, FLAGS_health_server_port));
-  HAWSER_ASSIGN_OR_RETURN(
-      options.admin,
-      base::BindAddress("admin-server-port", FLAGS_admin_bind_address, FLAGS_admin_server_port));
+  HAWSER_ASSIGN_OR_RETURN(options.health,
+                          base::BindAddress("health-server-host", FLAGS_health_server_host,
+                                            "health-server-port", FLAGS_health_server_port));
+  HAWSER_ASSIGN_OR_RETURN(options.admin,
+                          base::BindAddress("admin-bind-address", FLAGS_admin_bind_address,
+                                            "admin-server-port", FLAGS_admin_server_port));
   return options;
 }
 

@@ -1,28 +1,46 @@
 // What proxy-agent is told: flags and the configuration file as one immutable, checked struct.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "lib/base/host_port.h"
 #include "lib/base/scheduler.h"
+#include "lib/net/proxy_settings.h"
 #include "lib/net/tls_context.h"
 #include "lib/tunnel/backoff.h"
 #include "lib/tunnel/session.h"
 #include "spoke/allow_list.h"
+#include "spoke/server_counter.h"
 #include "spoke/target_names.h"
 
 namespace hawser::spoke {
 
+// Counting servers by their leases.
+struct LeaseOptions {
+  std::string file;
+  LeaseFilter filter;
+};
+
 struct Options {
   std::vector<base::HostPort> servers;
+  net::ProxySettings proxies;
+  std::string proxy_ca;  // empty: the system's
   net::TlsOptions tls;
   std::string agent_id;
   std::string identifiers;  // as announced, URL-query form
+  std::string token_path;   // empty: no token
   base::Duration keepalive;
   tunnel::Backoff::Policy backoff;
   base::Duration graceful_shutdown_timeout;
+  base::Duration replaced_link_timeout;
+
+  std::optional<LeaseOptions> leases;
+  bool larger_count = false;  // of leases and what servers say
+  bool sync_forever = false;
+  base::Duration probe_interval;
 
   TargetNames::Options names;  // own names that are announced; the certificate's comes on top
   AllowList allow_list;

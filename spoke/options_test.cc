@@ -3,6 +3,7 @@
 #include <gflags/gflags.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <map>
 
 #include "lib/testing/status_matchers.h"
@@ -65,6 +66,72 @@ TEST_F(OptionsTest, OwnNamesAreAnnouncedLabels) {
   EXPECT_EQ(options->identifiers, "host=paris&host=paris.agents&host=lutetia&ipv4=10.0.0.1");
 }
 
+TEST_F(OptionsTest, TakesWhatTheReferenceTakes) {
+  const auto options = Read({{"agent_cert", ""},
+                             {"agent_key", ""},
+                             {"service_account_token_path", "/token"},
+                             {"alpn_proto", "konnectivity,other"},
+                             {"health_server_host", "[::]"},
+                             {"admin_bind_address", "localhost"},
+                             {"sync_interval", "1s"},
+                             {"sync_interval_cap", "0h1m0s"},
+                             {"sync_forever", "true"},
+                             {"tls_min_version", "VersionTLS11"},
+                             {"xfr_channel_size", "10"},
+                             {"warn_on_channel_limit", "true"},
+                             {"enable_profiling", "true"},
+                             {"enable_contention_profiling", "true"},
+                             {"server_count_source", ""},
+                             {"kubeconfig", "/kubeconfig"},
+                             {"kube_api_content_type", "application/json"}});
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_EQ(options->tls.files.certificate, "");
+  EXPECT_EQ(options->token_path, "/token");
+  EXPECT_THAT(options->tls.alpn, ElementsAre("konnectivity", "other", "h2"));
+  EXPECT_EQ(options->tls.min_version, TLS1_2_VERSION);
+  EXPECT_EQ(options->health.host, "::");
+  EXPECT_EQ(options->admin.host, "127.0.0.1");
+  EXPECT_EQ(options->backoff.first, seconds(1));
+  EXPECT_EQ(options->backoff.cap, seconds(60));
+  EXPECT_TRUE(options->sync_forever);
+  EXPECT_FALSE(options->leases.has_value());
+  EXPECT_FALSE(options->larger_count);
+}
+
+TEST_F(OptionsTest, CountsLeases) {
+  const auto labels = [&](const std::map<std::string, std::string>& flags) {
+    const gflags::FlagSaver saver;
+    auto all = flags;
+    all.insert({{"count_server_leases", "true"},
+                {"lease_file", "/leases"},
+                {"lease_namespace", "proxies"},
+                {"server_count_source", "max"}});
+    const auto options = Read(all);
+    EXPECT_TRUE(options.ok() && options->leases) << options.status();
+    EXPECT_EQ(options->leases->filter.name_space, "proxies");
+    EXPECT_TRUE(options->larger_count);
+    return options->leases->filter.labels;
+  };
+  EXPECT_TRUE(labels({}).Matches({{"k8s-app", "konnectivity-server"}}));
+  EXPECT_TRUE(labels({{"lease_label", "a=b"}}).Matches({{"a", "b"}}));
+  EXPECT_TRUE(labels({{"lease_label_selector", "a=b"}}).Matches({{"a", "b"}}));
+}
+
+TEST_F(OptionsTest, TheEnvironmentNamesProxyAndAgent) {
+  ::setenv("HTTPS_PROXY", "http://proxy.test:3128", 1);
+  ::setenv("NO_PROXY", ".direct", 1);
+  ::setenv("PROXY_AGENT_ID", "agent-7", 1);
+  const auto options = Read({});
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_EQ(options->agent_id, "agent-7");
+  EXPECT_EQ(options->proxies.For({"hub.test", 1})->address.host, "proxy.test");
+  EXPECT_EQ(options->proxies.For({"hub.direct", 1}), nullptr);
+  ::setenv("HTTPS_PROXY", "http://u:s3cret@:1", 1);
+  EXPECT_THAT(Read({}).status(), StatusIs(absl::StatusCode::kInvalidArgument,
+                                          HasSubstr("environment variable HTTPS_PROXY: not a")));
+  for (const char* name : {"HTTPS_PROXY", "NO_PROXY", "PROXY_AGENT_ID"}) ::unsetenv(name);
+}
+
 TEST_F(OptionsTest, ErrorsNameTheFlag) {
   const auto invalid = [&](const std::string& flag, const std::string& value,
                            const std::string& what) {
@@ -74,8 +141,8 @@ TEST_F(OptionsTest, ErrorsNameTheFlag) {
         << value;
   };
   invalid("ca_cert", "", "ca-cert: is needed");
-  invalid("agent_cert", "", "agent-cert: is needed");
-  invalid("agent_key", "", "agent-key: is needed");
+  invalid("agent_cert", "", "agent-cert: is needed with --agent-key");
+  invalid("agent_key", "", "agent-key: is needed with --agent-cert");
   invalid("proxy_server_host", ",", "proxy-server-host: names no server");
   invalid("proxy_server_host", "a b", "proxy-server-host: not a name");
   invalid("proxy_server_port", "0", "proxy-server-port: must not be 0");
@@ -91,6 +158,18 @@ TEST_F(OptionsTest, ErrorsNameTheFlag) {
   invalid("max_pending_dials", "0", "max-pending-dials: ");
   invalid("max_window", "1000", "max-window: ");
   invalid("health_server_port", "-1", "health-server-port: ");
+  invalid("health_server_host", "example.org", "health-server-host: not an ip address");
+  invalid("admin_bind_address", "[1.2.3.4]", "admin-bind-address: not an ip address");
+  invalid("keepalive_time", "15", "keepalive-time: ");
+  invalid("probe_interval", "0s", "probe-interval: must be positive");
+  invalid("replaced_link_timeout", "-1s", "replaced-link-timeout: ");
+  invalid("proxy_url", "socks5://u:s3cret@proxy", "proxy-url: not a proxy's url");
+  invalid("server_count_source", "min", "server-count-source: must be default or max");
+  invalid("count_server_leases", "true", "count-server-leases: needs --lease-file");
+  invalid("lease_label", "a b", "lease-label: ");
+  invalid("lease_label_selector", "a in", "lease-label-selector: ");
+  invalid("xfr_channel_size", "0", "xfr-channel-size: must be at least 1");
+  invalid("enable_contention_profiling", "true", "enable-contention-profiling: needs");
 }
 
 }  // namespace

@@ -89,12 +89,46 @@ void AddSessions(MetricFamilies& families, const ServerSet& servers, const Count
                                           "Packets by segment and type.", MetricType::Counter);
   AddPackets(packets, "to_agent", sum.packets_from_peer);
   AddPackets(packets, "from_agent", sum.packets_to_peer);
+  MetricFamily& errors =
+      families.Family(kAgent + "stream_errors_total",
+                      "Streams that ended with an error, by its code.", MetricType::Counter);
+  for (const auto& [code, count] : counters.stream_errors)
+    MetricFamilies::Add(
+        errors, {{"segment", "to_agent"}, {"code", code}, {"packet_type", "Unknown"}}, count);
   MetricFamily& bytes =
       families.Family("hawser_bytes_total", "Tunnelled bytes.", MetricType::Counter);
   MetricFamilies::Add(bytes, {{"direction", "to_target"}}, sum.bytes_from_peer);
   MetricFamilies::Add(bytes, {{"direction", "from_target"}}, sum.bytes_to_peer);
   families.Counter("hawser_window_stalls_total", "Times a connection waited for window.",
                    sum.window_stalls);
+}
+
+void AddLeases(MetricFamilies& families, const LeaseCounters& leases) {
+  const auto add = [&](const char* name, const char* help, const auto& counts) {
+    MetricFamily& family = families.Family(kAgent + name, help, MetricType::Counter);
+    for (const auto& [answer, count] : counts)
+      MetricFamilies::Add(
+          family, {{"http_response_code", std::to_string(answer.first)}, {"reason", answer.second}},
+          count);
+  };
+  add("lease_lists_total", "Lists of the servers' leases that were asked for.", leases.lists);
+  add("lease_watches_total", "Watches of the servers' leases that were asked for.", leases.watches);
+  MetricFamily& latencies =
+      families.Family(kAgent + "lease_list_latency_seconds",
+                      "Time that a list of the servers' leases took.", MetricType::Histogram);
+  for (const auto& [code, histogram] : leases.list_latencies)
+    MetricFamilies::Add(latencies, {{"http_response_code", std::to_string(code)}}, histogram);
+}
+
+void AddCertificate(MetricFamilies& families, const MetricsInput& input) {
+  families.Counter("hawser_certificate_reload_failures_total",
+                   "Changes of certificates on disk that could not be taken over.",
+                   input.failed_reloads);
+  if (!input.certificate_expiry) return;
+  families.Gauge(
+      "hawser_certificate_expiry_seconds",
+      "When this agent's certificate expires, in seconds since 1970.",
+      std::chrono::duration<double>(input.certificate_expiry->time_since_epoch()).count());
 }
 
 }  // namespace
@@ -120,12 +154,10 @@ std::string MetricsText(const MetricsInput& input) {
   AddDials(families, input.counters);
   AddLinks(families, input.servers, input.counters);
   AddSessions(families, input.servers, input.counters);
+  AddLeases(families, input.counters.leases);
   families.Gauge("hawser_buffered_bytes", "Bytes queued for targets that do not take them.",
                  input.queued_bytes);
-  families.Gauge(
-      "hawser_certificate_expiry_seconds",
-      "When this agent's certificate expires, in seconds since 1970.",
-      std::chrono::duration<double>(input.certificate_expiry.time_since_epoch()).count());
+  AddCertificate(families, input);
   const base::BuildInfo& build = base::GetBuildInfo();
   MetricFamily& info =
       families.Family("hawser_build_info", "Always 1; labels say what runs.", MetricType::Gauge);

@@ -22,8 +22,9 @@ Readiness CheckReadiness(const ServerSet& servers, bool stopping);
 struct MetricsInput {
   const ServerSet& servers;
   const Counters& counters;
-  uint64_t queued_bytes;  // of the process's budget
-  std::chrono::system_clock::time_point certificate_expiry;
+  uint64_t queued_bytes;    // of the process's budget
+  uint64_t failed_reloads;  // of certificates
+  std::optional<std::chrono::system_clock::time_point> certificate_expiry;  // empty: none
 };
 
 // Prometheus' text format: Konnectivity's names where the thing exists there, `hawser_` ones beside

@@ -8,8 +8,12 @@
 
 #include "absl/strings/numbers.h"
 #include "lib/base/duration.h"
+#include "lib/base/grpc_code.h"
+#include "lib/net/proxy_dial.h"
+#include "lib/net/socket_address.h"
 #include "lib/net/tls_handshake.h"
 #include "lib/pki/certificate.h"
+#include "spoke/bearer_token.h"
 
 namespace hawser::spoke {
 namespace {
@@ -17,6 +21,8 @@ namespace {
 constexpr char kPath[] = "/AgentService/Connect";
 // Go servers answer pings that come more often than every 30 s with GOAWAY.
 constexpr base::Duration kPlainKeepalive = std::chrono::seconds(35);
+// Addresses of one name that are tried.
+constexpr size_t kMaxAddresses = 16;
 // How long a server may take to end a stream that we have ended.
 constexpr base::Duration kFinishTimeout = std::chrono::seconds(5);
 
@@ -44,15 +50,7 @@ ServerLink::ServerLink(net::EventLoop& loop, net::Resolver& resolver, const Link
       admit_(std::move(admit)),
       owner_(owner),
       deadline_(loop) {
-  if (const absl::Status status = CheckOwnCertificate(*tls_); !status.ok()) {
-    deadline_.Set(base::Duration::zero(), [this, status] { Fail(status); });
-    return;
-  }
-  deadline_.Set(options_.timeout, [this] {
-    Fail(absl::DeadlineExceededError("no answer within " + base::FormatDuration(options_.timeout)));
-  });
-  query_ = resolver_.Resolve(address_.host, options_.timeout,
-                             [this](const auto& addresses) { OnResolved(addresses); });
+  deadline_.Set(base::Duration::zero(), [this] { Start(); });
 }
 
 ServerLink::~ServerLink() {
@@ -60,16 +58,53 @@ ServerLink::~ServerLink() {
   transport_.reset();
 }
 
+void ServerLink::Start() {
+  if (const absl::Status status = CheckOwnCertificate(*tls_); !status.ok()) {
+    Fail(status);
+    return;
+  }
+  if (!options_.token_path.empty()) {
+    auto token = ReadBearerToken(options_.token_path);
+    if (!token.ok()) {
+      Fail(token.status());
+      return;
+    }
+    token_ = *std::move(token);
+  }
+  if (const net::ProxyServer* proxy = options_.proxies.For(address_)) {
+    peer_ = "through the proxy " + FormatHostPort(proxy->address);
+    attempt_ = net::ConnectThroughProxy(loop_, resolver_, *proxy, options_.proxy_tls, address_,
+                                        options_.timeout,
+                                        [this](absl::StatusOr<int> fd) { OnConnected(fd); });
+    return;
+  }
+  query_ = resolver_.Resolve(address_.host, options_.timeout,
+                             [this](const auto& addresses) { OnResolved(addresses); });
+}
+
 void ServerLink::OnResolved(const absl::StatusOr<std::vector<asio::ip::address>>& addresses) {
   if (!addresses.ok()) {
     Fail(addresses.status());
     return;
   }
-  std::vector<asio::ip::tcp::endpoint> endpoints;
   for (const asio::ip::address& address : *addresses)
-    endpoints.emplace_back(address, address_.port);
-  attempt_ = net::Connect(loop_, std::move(endpoints), options_.timeout,
-                          [this](absl::StatusOr<int> fd) { OnConnected(std::move(fd)); });
+    if (untried_.size() < kMaxAddresses) untried_.emplace_back(address, address_.port);
+  ConnectToNext();
+}
+
+void ServerLink::ConnectToNext() {
+  attempt_ = net::Connect(loop_, untried_, options_.timeout, [this](absl::StatusOr<int> fd) {
+    if (fd.ok()) {
+      peer_ = net::PeerAddress(*fd);
+      const auto tried = std::find_if(untried_.begin(), untried_.end(), [this](const auto& each) {
+        return net::EndpointText(each) == peer_;
+      });
+      untried_.erase(tried != untried_.end() ? tried : untried_.begin());
+    } else {
+      untried_.clear();  // none of them answers
+    }
+    OnConnected(std::move(fd));
+  });
 }
 
 void ServerLink::OnConnected(absl::StatusOr<int> fd) {
@@ -88,10 +123,13 @@ void ServerLink::OnSecured(absl::StatusOr<std::unique_ptr<net::Socket>> socket) 
     Fail(socket.status());
     return;
   }
-  peer_ = (*socket)->peer().address;
+  deadline_.Set(options_.timeout, [this] {
+    Fail(absl::DeadlineExceededError("no answer from " + peer_ + " within " +
+                                     base::FormatDuration(options_.timeout)));
+  });
   transport_ = h2::Transport::Client(
       *std::move(socket), {.keepalive = std::max(kPlainKeepalive, options_.keepalive)},
-      [this](const absl::Status& status) { owner_.OnDown(*this, status); });
+      [this](const absl::Status& status) { OnTransportClosed(status); });
   OpenStream();
 }
 
@@ -102,6 +140,7 @@ void ServerLink::OpenStream() {
   net::Metadata headers;
   headers.Add("agentid", options_.agent_id);
   headers.Add("agentidentifiers", options_.identifiers);
+  if (!token_.empty()) headers.Add("authorization", "Bearer " + token_);
   session->OfferFeatures(headers);
   session_ = session.get();
   const absl::Status opened =
@@ -118,6 +157,7 @@ void ServerLink::OnAccepted(const net::Metadata& headers) {
     transport_->Close(admitted);
     return;
   }
+  up_ = true;
   deadline_.Cancel();
   if (session_->features().any()) transport_->SetKeepalive(options_.keepalive);
   owner_.OnUp(*this);
@@ -126,21 +166,48 @@ void ServerLink::OnAccepted(const net::Metadata& headers) {
 void ServerLink::OnSessionClosed(const absl::Status& status) {
   session_ = nullptr;
   if (ending_) return;
+  // A second link to one server is dropped by us.
+  if (!status.ok() && (up_ || !absl::IsAlreadyExists(status)))
+    ++counters_.stream_errors[base::GrpcCodeName(status.code())];
   const bool unasked = status.ok() && !draining_;
   transport_->Close(unasked ? absl::UnavailableError("the server ended the session") : status);
+}
+
+void ServerLink::OnTransportClosed(const absl::Status& status) {
+  transport_.reset();
+  GoOn(status);
 }
 
 void ServerLink::Fail(const absl::Status& status) {
   if (transport_ != nullptr) {
     transport_->Close(status);
   } else {
+    GoOn(status);
+  }
+}
+
+void ServerLink::GoOn(const absl::Status& status) {
+  deadline_.Cancel();
+  if (up_ || draining_) {
     owner_.OnDown(*this, status);  // destroys this
+    return;
+  }
+  // That one server is linked already explains less than why another one is not.
+  if (failure_.ok() || absl::IsAlreadyExists(failure_)) failure_ = status;
+  if (untried_.empty()) {
+    owner_.OnDown(*this, failure_);  // destroys this
+  } else {
+    ConnectToNext();
   }
 }
 
 void ServerLink::Drain() {
   draining_ = true;
   if (session_ == nullptr) return;
+  deadline_.Set(options_.drain_timeout, [this] {
+    Fail(absl::DeadlineExceededError("replaced, and its connections did not end within " +
+                                     base::FormatDuration(options_.drain_timeout)));
+  });
   session_->SendDrain();
   FinishIfIdle();
 }

@@ -1,15 +1,20 @@
 // A link to one server, from its name to a session that serves:
 //
 //   resolve -> connect -> TLS -> HTTP/2 stream -> response headers: up
+//      '--> through an HTTP proxy --^
 //
-// One deadline covers all of that. What goes wrong afterwards, or before, ends the link.
+// A name may stand for several servers. When what answers at one of its addresses is no server, or
+// one that is linked already, the next one is tried; every step has its deadline. What goes wrong
+// once the link is up ends it.
 //
 // Threads: the loop's.
 #pragma once
 
+#include <asio/ip/tcp.hpp>
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "lib/base/host_port.h"
@@ -17,6 +22,7 @@
 #include "lib/h2/transport.h"
 #include "lib/net/dialer.h"
 #include "lib/net/event_loop.h"
+#include "lib/net/proxy_settings.h"
 #include "lib/net/resolver.h"
 #include "lib/net/tls_context.h"
 #include "lib/tunnel/reconnector.h"
@@ -28,9 +34,13 @@ namespace hawser::spoke {
 // What all links of an agent share.
 struct LinkOptions {
   std::string agent_id;
-  std::string identifiers;   // as announced, URL-query form
-  base::Duration keepalive;  // towards servers of ours; others are pinged less often
-  base::Duration timeout;    // until the link is up
+  std::string identifiers;       // as announced, URL-query form
+  base::Duration keepalive;      // towards servers of ours; others are pinged less often
+  base::Duration timeout;        // of each step until the link is up
+  base::Duration drain_timeout;  // how long a replaced link may carry what it has
+  std::string token_path;        // of the bearer token, read for each attempt; empty: none
+  net::ProxySettings proxies;
+  std::shared_ptr<net::TlsContext> proxy_tls;  // null: no proxy has TLS
   tunnel::SessionOptions session;
   TargetRules targets;
 };
@@ -54,19 +64,25 @@ class ServerLink final : public tunnel::Link, private AgentSession::Owner {
   void Drain() override;
 
   const Server& server() const { return server_; }
-  // "10.0.0.1:8091", empty before there is a connection.
+  // "10.0.0.1:8091", or the proxy on the way; empty before there is a connection.
   const std::string& peer() const { return peer_; }
   // Null before the stream is open and after its end.
   const AgentSession* session() const { return session_; }
   base::Duration RoundTrip() const;
 
  private:
+  void Start();
   void OnResolved(const absl::StatusOr<std::vector<asio::ip::address>>& addresses);
+  // To the first of those left that answers.
+  void ConnectToNext();
   void OnConnected(absl::StatusOr<int> fd);
   void OnSecured(absl::StatusOr<std::unique_ptr<net::Socket>> socket);
   void OpenStream();
-  // Ends it before there is a transport.
+  void OnTransportClosed(const absl::Status& status);
+  // Ends the attempt at one address, or the link.
   void Fail(const absl::Status& status);
+  // After that: the next address, or the end.
+  void GoOn(const absl::Status& status);
   void FinishIfIdle();
 
   // AgentSession::Owner
@@ -84,12 +100,16 @@ class ServerLink final : public tunnel::Link, private AgentSession::Owner {
   tunnel::LinkOwner& owner_;
 
   base::Timer deadline_;
+  std::string token_;
   std::unique_ptr<net::Lookup> query_;
+  std::vector<asio::ip::tcp::endpoint> untried_;
+  absl::Status failure_;  // of the addresses tried so far
   std::unique_ptr<net::ConnectAttempt> attempt_;
   std::unique_ptr<h2::Transport> transport_;
   AgentSession* session_ = nullptr;
   std::string peer_;
   Server server_;
+  bool up_ = false;
   bool draining_ = false;
   bool ending_ = false;  // being destroyed: nobody is told any more
   std::shared_ptr<char> alive_ = std::make_shared<char>();  // for handshakes, which nobody cancels

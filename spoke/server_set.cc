@@ -18,19 +18,28 @@ std::string Describe(const ServerLink::Server& server) {
 }  // namespace
 
 ServerSet::ServerSet(base::Scheduler& scheduler, Options options, Counters& counters,
-                     MakeLink make_link)
+                     ServerCounter* leases, MakeLink make_link)
     : scheduler_(scheduler),
       options_(std::move(options)),
       counters_(counters),
-      make_link_(std::move(make_link)) {}
+      leases_(leases),
+      make_link_(std::move(make_link)),
+      wanted_(options_.addresses.size()),
+      balance_(scheduler) {}
 
-void ServerSet::Start() { Resize(options_.addresses.size()); }
+void ServerSet::Start() {
+  while (servers_.size() < options_.addresses.size()) Add(/*extra=*/false);
+  // Others wait for what the first server says, unless leases tell.
+  if (leases_ != nullptr) RequestBalance();
+}
 
 void ServerSet::Replace() {
   for (const auto& server : servers_) server->reconnector->Replace();
 }
 
 void ServerSet::Drain(base::Closure done) {
+  draining_ = true;
+  balance_.Cancel();
   drained_ = std::move(done);
   for (const auto& server : servers_) server->reconnector->Drain();
   if (drained()) std::exchange(drained_, nullptr)();
@@ -46,23 +55,59 @@ size_t ServerSet::linked() const {
                        [](const auto& server) { return server->link() != nullptr; });
 }
 
-void ServerSet::Resize(size_t size) {
-  while (servers_.size() > size && servers_.back()->link() == nullptr) servers_.pop_back();
-  while (servers_.size() < size) {
-    Server& server = *servers_.emplace_back(std::make_unique<Server>());
-    server.address = options_.addresses[(servers_.size() - 1) % options_.addresses.size()];
-    server.reconnector = std::make_unique<tunnel::Reconnector>(
-        scheduler_, options_.backoff, [this] { return options_.random(); },
-        [this, &server](tunnel::LinkOwner& owner) {
-          return make_link_(
-              server.address,
-              [this, &server](const auto& candidate) { return Admit(server, candidate); }, owner);
-        },
-        [this, &server](auto change, const absl::Status& reason) {
-          OnChange(server, change, reason);
-        });
-    server.reconnector->Start();
+size_t ServerSet::CountServers() const {
+  size_t count = announced_;
+  if (leases_ != nullptr) {
+    const size_t leased = leases_->Count();
+    count = options_.larger_count ? std::max(leased, announced_) : leased;
   }
+  return std::min(count, kMaxServers);
+}
+
+void ServerSet::Balance() {
+  const size_t count = CountServers();
+  wanted_ = std::max(options_.addresses.size(), count);
+  const size_t up = linked();
+  // Addresses that may still lead to a server of their own, as far as is known.
+  const size_t hopeful = std::count_if(servers_.begin(), servers_.end(), [](const auto& server) {
+    return !server->extra && server->link() == nullptr && server->last_failure.ok();
+  });
+  // While no address leads anywhere, extra links would only double the attempts.
+  size_t spare = up > 0 && count > up + hopeful ? count - up - hopeful : 0;
+  if (options_.sync_forever && up > 0 && up < kMaxServers) spare = std::max<size_t>(spare, 1);
+  // Extra links that are up stay, whatever the count says; so do those that still carry something.
+  std::erase_if(servers_, [&](const auto& server) {
+    if (!server->extra || !server->idle()) return false;
+    if (spare == 0) return true;
+    --spare;
+    return false;
+  });
+  while (spare-- > 0) Add(/*extra=*/true);
+  if (leases_ != nullptr) balance_.Set(options_.count_interval, [this] { Balance(); });
+}
+
+void ServerSet::Add(bool extra) {
+  Server& server = *servers_.emplace_back(std::make_unique<Server>());
+  server.extra = extra;
+  server.address = options_.addresses[(servers_.size() - 1) % options_.addresses.size()];
+  server.reconnector = std::make_unique<tunnel::Reconnector>(
+      scheduler_, options_.backoff, [this] { return options_.random(); },
+      [this, &server](tunnel::LinkOwner& owner) {
+        if (server.extra) server.address = options_.addresses[turns_++ % options_.addresses.size()];
+        return make_link_(
+            server.address,
+            [this, &server](const auto& candidate) { return Admit(server, candidate); }, owner);
+      },
+      [this, &server](auto change, const absl::Status& reason) {
+        OnChange(server, change, reason);
+      });
+  server.reconnector->Start();
+}
+
+bool ServerSet::Server::idle() const {
+  bool idle = true;
+  reconnector->ForEachLink([&](const tunnel::Link&) { idle = false; });
+  return idle;
 }
 
 absl::Status ServerSet::Admit(const Server& server, const ServerLink::Server& candidate) const {
@@ -82,22 +127,22 @@ void ServerSet::OnChange(Server& server, tunnel::Reconnector::Change change,
   const absl::Status reason(status.code(), tunnel::WireText(std::string(status.message())));
   using Change = tunnel::Reconnector::Change;
   const std::string address = FormatHostPort(server.address);
+  if (!draining_) RequestBalance();
   switch (change) {
     case Change::kUp: {
       const ServerLink& link = *server.link();
       server.last_failure = absl::OkStatus();
       LOG(INFO) << "connected to " << Describe(link.server()) << " at " << address << " ("
                 << link.peer() << ")";
-      const size_t count = std::min(link.server().count, kMaxServers);
-      Resize(std::max(options_.addresses.size(), count));
+      if (link.server().count > 0) announced_ = link.server().count;
       return;
     }
     case Change::kFailed:
-      ++counters_.failed_attempts;
       server.last_failure = reason;
       if (absl::IsAlreadyExists(reason)) {
         VLOG(1) << "link to " << address << " dropped: " << reason.message();
       } else {
+        ++counters_.failed_attempts;
         LOG(WARNING) << "no link to " << address << ": " << reason.message();
       }
       return;

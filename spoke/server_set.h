@@ -1,6 +1,7 @@
-// The servers that this agent keeps links to: one link per configured address and, where servers
-// say that they are several behind one address, as many as they are. One link per server: a second
-// one to a server that is linked already is dropped, and tried again with back-off.
+// The servers that this agent keeps links to: one link per configured address and, where there are
+// more servers than addresses (as they say themselves, or as their leases say), more links that try
+// the addresses in turn. One link per server: a second one to a server that is linked already is
+// dropped, and tried again. Each link backs off on its own.
 //
 // Threads: the loop's.
 #pragma once
@@ -15,6 +16,7 @@
 #include "lib/base/scheduler.h"
 #include "lib/tunnel/reconnector.h"
 #include "spoke/counters.h"
+#include "spoke/server_counter.h"
 #include "spoke/server_link.h"
 
 namespace hawser::spoke {
@@ -28,9 +30,17 @@ class ServerSet {
     std::vector<base::HostPort> addresses;  // at least one
     tunnel::Backoff::Policy backoff;
     tunnel::Reconnector::Random random;
+    // Look for one more server than is known of.
+    bool sync_forever = false;
+    // Where leases are counted: go by what servers say when that is more.
+    bool larger_count = false;
+    // How often leases are counted.
+    base::Duration count_interval = std::chrono::seconds(1);
   };
 
-  ServerSet(base::Scheduler& scheduler, Options options, Counters& counters, MakeLink make_link);
+  // `leases` may be null: servers say how many they are. It outlives this.
+  ServerSet(base::Scheduler& scheduler, Options options, Counters& counters, ServerCounter* leases,
+            MakeLink make_link);
   ServerSet(const ServerSet&) = delete;
   ServerSet& operator=(const ServerSet&) = delete;
 
@@ -41,12 +51,15 @@ class ServerSet {
   void Drain(base::Closure done);
 
   struct Server {
-    base::HostPort address;
+    base::HostPort address;  // tried now or last
+    bool extra = false;      // beyond those configured: takes the addresses in turn
     std::unique_ptr<tunnel::Reconnector> reconnector;
     absl::Status last_failure;  // of the attempts since the last link
 
     // Null when there is none that serves.
     const ServerLink* link() const { return static_cast<const ServerLink*>(reconnector->link()); }
+    // Neither serves nor drains.
+    bool idle() const;
   };
   const std::vector<std::unique_ptr<Server>>& servers() const { return servers_; }
   // Those linked.
@@ -61,10 +74,17 @@ class ServerSet {
       });
   }
   // How many servers there should be links to.
-  size_t wanted() const { return servers_.size(); }
+  size_t wanted() const { return wanted_; }
 
  private:
-  void Resize(size_t size);
+  size_t CountServers() const;
+  // Adds and removes links that are beyond those configured, in a later turn: it may not be done
+  // from within one.
+  void RequestBalance() {
+    balance_.Set(base::Duration::zero(), [this] { Balance(); });
+  }
+  void Balance();
+  void Add(bool extra);
   bool drained() const;
   absl::Status Admit(const Server& server, const ServerLink::Server& candidate) const;
   void OnChange(Server& server, tunnel::Reconnector::Change change, const absl::Status& reason);
@@ -72,9 +92,15 @@ class ServerSet {
   base::Scheduler& scheduler_;
   const Options options_;
   Counters& counters_;
+  ServerCounter* const leases_;
   const MakeLink make_link_;
+  bool draining_ = false;
   base::Closure drained_;
+  size_t announced_ = 1;  // servers, as one of them said last
+  size_t wanted_;
+  size_t turns_ = 0;  // of addresses, for extra links
   std::vector<std::unique_ptr<Server>> servers_;
+  base::Timer balance_;
 };
 
 }  // namespace hawser::spoke

@@ -56,9 +56,9 @@ void MetricFamilies::Counter(const std::string& name, const std::string& help, d
   Add(Family(name, help, MetricType::Counter), {}, value);
 }
 
-void MetricFamilies::Durations(const std::string& name, const std::string& help,
-                               const Histogram& histogram) {
-  ClientMetric& metric = Family(name, help, MetricType::Histogram).metric.emplace_back();
+void MetricFamilies::Add(MetricFamily& family, const Labels& labels, const Histogram& histogram) {
+  ClientMetric& metric = family.metric.emplace_back();
+  metric.label = labels;
   uint64_t below = 0;
   for (size_t i = 0; i < histogram.buckets_.size(); ++i) {
     below += histogram.buckets_[i];
@@ -68,6 +68,11 @@ void MetricFamilies::Durations(const std::string& name, const std::string& help,
   }
   metric.histogram.sample_count = below;
   metric.histogram.sample_sum = histogram.sum_;
+}
+
+void MetricFamilies::Durations(const std::string& name, const std::string& help,
+                               const Histogram& histogram) {
+  Add(Family(name, help, MetricType::Histogram), {}, histogram);
 }
 
 std::string MetricFamilies::Text() const {

@@ -45,6 +45,8 @@ class MetricFamilies {
   prometheus::MetricFamily& Family(const std::string& name, const std::string& help,
                                    prometheus::MetricType type);
   static void Add(prometheus::MetricFamily& family, const Labels& labels, double value);
+  static void Add(prometheus::MetricFamily& family, const Labels& labels,
+                  const Histogram& histogram);
 
   // Families of one metric without labels.
   void Gauge(const std::string& name, const std::string& help, double value);

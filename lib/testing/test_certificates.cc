@@ -54,16 +54,22 @@ net::TlsFiles TestCertificates::Issue(const pki::Authority& authority, pki::Leaf
   return files;
 }
 
-net::TlsFiles TestCertificates::HubPort(const pki::Authority& trusted) {
+net::TlsFiles TestCertificates::HubPort(const pki::Authority& trusted,
+                                        const std::string& dns_name) {
   pki::LeafSpec spec{.common_name = "hub", .server = true};
   spec.dns_names = {"localhost"};
+  if (!dns_name.empty()) spec.dns_names.push_back(dns_name);
   spec.ip_addresses = {"127.0.0.1", "::1"};
   return Issue(servers_, std::move(spec), trusted);
 }
 
-net::TlsFiles TestCertificates::HubAgentPort() { return HubPort(agents_); }
+net::TlsFiles TestCertificates::HubAgentPort() { return HubPort(agents_, ""); }
 
-net::TlsFiles TestCertificates::HubFrontEnd() { return HubPort(clients_); }
+net::TlsFiles TestCertificates::HubAgentPortNamed(const std::string& dns_name) {
+  return HubPort(agents_, dns_name);
+}
+
+net::TlsFiles TestCertificates::HubFrontEnd() { return HubPort(clients_, ""); }
 
 net::TlsFiles TestCertificates::Agent(const std::string& cluster) {
   return AgentWithUri(ClusterUri(cluster));

@@ -25,6 +25,8 @@ class TestCertificates {
   // The hub's two ports: the same server certificate, the CA of those who may connect.
   net::TlsFiles HubAgentPort();
   net::TlsFiles HubFrontEnd();
+  // The agents' port of a server that has one more name.
+  net::TlsFiles HubAgentPortNamed(const std::string& dns_name);
   // An agent with spiffe://hawser.test/cluster/<cluster>.
   net::TlsFiles Agent(const std::string& cluster);
   // An agent's certificate without any URI, as the reference issues them.
@@ -45,7 +47,7 @@ class TestCertificates {
  private:
   net::TlsFiles Issue(const pki::Authority& authority, pki::LeafSpec spec,
                       const pki::Authority& trusted);
-  net::TlsFiles HubPort(const pki::Authority& trusted);
+  net::TlsFiles HubPort(const pki::Authority& trusted, const std::string& dns_name);
 
   const std::string folder_;
   int next_ = 0;

@@ -1,0 +1,204 @@
+// Links to servers that are behind names, over the real thing.
+#include "spoke/server_set.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "lib/net/listener.h"
+#include "lib/net/resolver.h"
+#include "lib/net/socket_address.h"
+#include "lib/net/test_dns_server.h"
+#include "lib/testing/loopback.h"
+#include "lib/testing/test_certificates.h"
+#include "spoke/fake_hub.h"
+
+namespace hawser::spoke {
+namespace {
+
+using ::hawser::testing::RunReady;
+using ::hawser::testing::RunUntil;
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+class FixedCounter final : public ServerCounter {
+ public:
+  size_t Count() override { return count; }
+  size_t count = 1;
+};
+
+class ServerSetTest : public ::testing::Test {
+ protected:
+  ServerSetTest() {
+    first_.Listen();
+    dns_.Add("hub.test", "127.0.0.1");
+  }
+
+  // A server at another address, on the same port.
+  std::unique_ptr<FakeHub> Another(const std::string& id, const std::string& address, int count) {
+    auto hub = std::make_unique<FakeHub>(loop_, files_, FakeHub::Options{.id = id, .count = count});
+    hub->ListenAt(address, first_.port());
+    return hub;
+  }
+
+  // With delays of a millisecond at most.
+  void Start(ServerSet::Options options, ServerCounter* leases = nullptr) {
+    if (options.addresses.empty()) options.addresses = {{"hub.test", first_.port()}};
+    options.backoff = {.first = milliseconds(1), .cap = milliseconds(1)};
+    options.random = [] { return 0.5; };
+    options.count_interval = milliseconds(1);
+    servers_ = std::make_unique<ServerSet>(loop_, std::move(options), counters_, leases,
+                                           [this](const auto& address, auto admit, auto& owner) {
+                                             return std::make_unique<ServerLink>(
+                                                 loop_, resolver_, link_options_, counters_, tls_,
+                                                 address, std::move(admit), owner);
+                                           });
+    servers_->Start();
+  }
+  void AwaitLinked(size_t count) {
+    RunUntil(loop_, [&] { return servers_->linked() == count; });
+  }
+
+  testing::TestCertificates certificates_;
+  const net::TlsFiles files_ = certificates_.HubAgentPortNamed("hub.test");
+  net::EventLoop loop_;
+  net::TestDnsServer dns_{loop_};
+  net::Resolver resolver_{loop_, {.servers = dns_.address()}};
+  std::shared_ptr<net::TlsContext> tls_ =
+      *net::TlsContext::Client({.files = certificates_.Agent("paris")});
+  LinkOptions link_options_{.agent_id = "agent-1",
+                            .identifiers = "host=paris",
+                            .keepalive = seconds(15),
+                            .timeout = seconds(5),
+                            .drain_timeout = hours(1),
+                            .token_path = "",
+                            .proxies = {},
+                            .proxy_tls = nullptr,
+                            .session = {},
+                            .targets = {TargetNames(TargetNames::Options{}), {}, seconds(5)}};
+  Counters counters_;
+  FakeHub first_{loop_, files_, {.id = "hub-1", .count = 3}};
+  std::unique_ptr<ServerSet> servers_;
+};
+
+TEST_F(ServerSetTest, TriesEveryAddressOfAName) {
+  // One that closes at once, one that speaks no TLS, one where nobody listens.
+  dns_.Add("hub.test", "127.0.0.2");
+  dns_.Add("hub.test", "127.0.0.3");
+  dns_.Add("hub.test", "127.0.0.4");
+  const auto closing = *net::Listener::Tcp(loop_, *net::BindEndpoint("127.0.0.2", first_.port()));
+  closing->Start([](int fd) { ::close(fd); });
+  const auto other = *net::Listener::Tcp(loop_, *net::BindEndpoint("127.0.0.3", first_.port()));
+  other->Start([](int fd) {
+    EXPECT_EQ(::write(fd, "SSH-2.0\r\n", 9), 9);
+    ::close(fd);
+  });
+  Start({});
+  AwaitLinked(1);
+  EXPECT_EQ(counters_.failed_attempts, 0u);
+}
+
+TEST_F(ServerSetTest, AnAddressThatStallsDoesNotHideTheOthers) {
+  link_options_.timeout = milliseconds(500);
+  dns_.Add("hub.test", "127.0.0.2");
+  const auto silent = *net::Listener::Tcp(loop_, *net::BindEndpoint("127.0.0.2", first_.port()));
+  std::vector<int> taken;
+  silent->Start([&](int fd) { taken.push_back(fd); });
+  Start({});
+  AwaitLinked(1);
+  for (const int fd : taken) ::close(fd);
+}
+
+TEST_F(ServerSetTest, LinksEachServerBehindAName) {
+  dns_.Add("hub.test", "127.0.0.2");
+  dns_.Add("hub.test", "127.0.0.3");
+  auto second = Another("hub-2", "127.0.0.2", 3);
+  auto third = Another("hub-3", "127.0.0.3", 3);
+  Start({});
+  AwaitLinked(3);
+  EXPECT_EQ(first_.sessions().size(), 1u);
+  EXPECT_EQ(second->sessions().size(), 1u);
+  EXPECT_EQ(third->sessions().size(), 1u);
+  EXPECT_EQ(servers_->wanted(), 3u);
+
+  third->Stop();
+  AwaitLinked(2);
+  third = Another("hub-4", "127.0.0.3", 3);
+  AwaitLinked(3);
+  EXPECT_EQ(third->sessions().size(), 1u);
+}
+
+TEST_F(ServerSetTest, LooksBehindTheOtherAddressesWhenOneIsDead) {
+  dns_.Add("hub.test", "127.0.0.2");
+  const auto second = Another("hub-2", "127.0.0.2", 2);
+  Start({.addresses = {{"127.0.0.9", first_.port()}, {"hub.test", first_.port()}}});
+  AwaitLinked(2);
+  EXPECT_EQ(second->sessions().size(), 1u);
+}
+
+TEST_F(ServerSetTest, OneDeadAddressIsTriedByOneLink) {
+  first_.Stop();
+  Start({});
+  RunUntil(loop_, [&] { return counters_.failed_attempts >= 5; });
+  EXPECT_EQ(servers_->servers().size(), 1u);
+}
+
+TEST_F(ServerSetTest, GoesByLeases) {
+  dns_.Add("hub.test", "127.0.0.2");
+  const auto second = Another("hub-2", "127.0.0.2", 3);
+  FixedCounter leases;
+  Start({}, &leases);
+  AwaitLinked(1);
+  RunUntil(loop_, [&] { return servers_->wanted() == 1; });  // not the 3 that servers say
+  leases.count = 2;
+  AwaitLinked(2);
+  RunUntil(loop_, [&] { return servers_->wanted() == 2; });
+  leases.count = 1;
+  RunUntil(loop_, [&] { return servers_->wanted() == 1; });
+  EXPECT_EQ(servers_->linked(), 2u);  // what works stays
+  leases.count = 1'000'000;
+  RunUntil(loop_, [&] { return servers_->wanted() == 64; });
+}
+
+TEST_F(ServerSetTest, GoesByTheLargerNumber) {
+  FixedCounter leases;
+  Start({.larger_count = true}, &leases);
+  AwaitLinked(1);
+  RunUntil(loop_, [&] { return servers_->wanted() == 3; });
+  leases.count = 4;
+  RunUntil(loop_, [&] { return servers_->wanted() == 4; });
+}
+
+TEST_F(ServerSetTest, SyncForeverFindsServersThatNobodySpokeOf) {
+  first_.Stop();
+  const uint16_t port = first_.port();
+  FakeHub alone(loop_, files_, {.id = "alone", .count = 1});
+  alone.ListenAt("127.0.0.1", port);
+  Start({.sync_forever = true});
+  AwaitLinked(1);
+  dns_.Add("hub.test", "127.0.0.2");
+  FakeHub added(loop_, files_, {.id = "added", .count = 1});
+  added.ListenAt("127.0.0.2", port);
+  AwaitLinked(2);
+  EXPECT_EQ(servers_->wanted(), 1u);
+  EXPECT_EQ(counters_.failed_attempts, 0u);  // a second link to a server is no failure
+}
+
+TEST_F(ServerSetTest, DrainEndsTheSearch) {
+  Start({});
+  AwaitLinked(1);
+  bool drained = false;
+  servers_->Drain([&] { drained = true; });
+  RunUntil(loop_, [&] { return drained; });
+  EXPECT_EQ(servers_->linked(), 0u);
+  const size_t before = first_.handshakes();
+  RunReady(loop_);
+  EXPECT_EQ(first_.handshakes(), before);
+}
+
+}  // namespace
+}  // namespace hawser::spoke
