@@ -110,6 +110,7 @@ TEST_F(HawserTest, BadUsageIsOneLineAnd64) {
 
 TEST_F(HawserTest, Version) {
   EXPECT_THAT(Hawser({"version"}).out, StartsWith("hawser "));
+  EXPECT_EQ(Hawser({"--version"}).out, Hawser({"version"}).out);
   const auto json = nlohmann::json::parse(Hawser({"version", "-o", "json"}).out);
   EXPECT_TRUE(json.contains("version"));
   EXPECT_TRUE(json.contains("commit"));

@@ -63,7 +63,8 @@ std::string HelpFormatter::make_help(const CLI::App* app, std::string, CLI::AppF
   std::string inherited;
   for (const CLI::App* up = app->get_parent(); up != nullptr; up = up->get_parent())
     for (const CLI::Option* option : up->get_options(IsFlagOrOption))
-      if (option != up->get_help_ptr()) inherited += make_option(option, false);
+      if (option != up->get_help_ptr() && option != up->get_version_ptr())
+        inherited += make_option(option, false);
 
   const std::string examples = app->get_footer();
   return app->get_description() + "\n" +

@@ -6,6 +6,7 @@
 
 #include "cli/command.h"
 #include "cli/help_formatter.h"
+#include "lib/base/build_info.h"
 
 namespace hawser::cli {
 namespace {
@@ -39,6 +40,8 @@ int Main(int argc, char** argv) {
   CLI::App app("Reaches services inside managed clusters through a hub.", "hawser");
   app.formatter(std::make_shared<HelpFormatter>());
   app.set_help_flag("-h,--help", "Print this help");
+  app.set_version_flag(
+      "--version", [] { return base::VersionLine("hawser"); }, "Print the version of this program");
   app.fallthrough();
   app.require_subcommand(1);
   AddGlobalOptions(app, invocation.global);
@@ -51,6 +54,9 @@ int Main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
     std::cout << app.help();
+    return kOk;
+  } catch (const CLI::CallForVersion& version) {
+    std::cout << version.what() << "\n";
     return kOk;
   } catch (const CLI::ParseError& error) {
     std::cerr << "hawser: " << error.what() << " (see hawser --help)\n";

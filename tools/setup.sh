@@ -11,7 +11,8 @@ declare -A packages=(
     libyaml-cpp-dev make nlohmann-json3-dev prometheus-cpp-dev protobuf-compiler
     protobuf-compiler-grpc"
   [demo]="$demo"
-  [test]="$demo clang-format-14 libbenchmark-dev libgmock-dev libgtest-dev shellcheck"
+  [test]="$demo clang-format-14 libbenchmark-dev libgmock-dev libgtest-dev python3-yaml
+    shellcheck"
   [bench]="haproxy python3 stunnel4"
   [fuzz]="clang-14 libclang-rt-14-dev"
   [tidy]="clang-tidy-14"

@@ -174,7 +174,10 @@ step_refusals() {
   await 5 grep -q "agent refused" hub.log || return
   grep "agent refused" hub.log | tail -n 1 | sed 's/^/  hub: /'
   show "${via_hub[@]}" http://web.default.svc.paris/ && expect "in paris" &&
-    good "refused, and paris is still paris"
+    good "refused, and paris is still paris" || return
+  end agent-tokyo TERM
+  start_agent tokyo
+  await_clusters paris tokyo
 }
 
 how_to_play() {
@@ -186,6 +189,7 @@ how_to_play() {
   export HAWSER_CA=$HAWSER_CA HAWSER_CERT=$HAWSER_CERT HAWSER_KEY=$HAWSER_KEY
   hawser get clusters
   hawser port-forward paris 6443:443
+  curl -K via-hub.curlrc http://web.default.svc.tokyo/
 PLAY
   read -rp "  Enter ends it: " || true
 }
