@@ -78,6 +78,7 @@ std::shared_ptr<const AgentGrants> AgentPort::grants() {
 }
 
 void AgentPort::Drain() {
+  draining_ = true;
   for (const auto& shard : shards_) {
     shard->RunAndWait([&shard] {
       for (const auto& [handle, session] : shard->agents)
@@ -89,6 +90,11 @@ void AgentPort::Drain() {
 std::unique_ptr<net::StreamHandler> AgentPort::Accept(const TransportServer::Caller& caller,
                                                       const net::Metadata& headers) {
   const net::PeerInfo& peer = caller.transport.socket().peer();
+  if (draining_) {
+    const absl::Status why =
+        Refuse(caller, "stopping", absl::UnavailableError("the hub is stopping"));
+    return std::make_unique<RefusedStream>(why, caller.transport);
+  }
   auto decision =
       IdentifyAgent(options_.identity_mode, *grants(), pki::IdentityOf(peer.certificate.get()),
                     headers.Get("agentid"), headers.Get("agentidentifiers"));

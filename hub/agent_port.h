@@ -1,6 +1,7 @@
 // The port where agents connect: decides who they are and gives each a session.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -38,8 +39,8 @@ class AgentPort {
   const std::vector<std::string>& addresses() const { return port_.addresses(); }
   // For agents that connect from now on. Any thread.
   void SetGrants(AgentGrants grants);
-  // Asks agents of ours to connect elsewhere; their sessions go on. Konnectivity's are left alone:
-  // they have no such packet.
+  // Asks agents of ours to connect elsewhere and takes no new ones; sessions go on. Konnectivity's
+  // are left alone: they have no such packet. After Stop(), so that nobody comes back here.
   void Drain();
   // Ends all sessions.
   void Close() { server_.Close(); }
@@ -57,6 +58,7 @@ class AgentPort {
   const Options options_;
   const Shards& shards_;
   SessionRegistry& registry_;
+  std::atomic<bool> draining_{false};
   std::mutex grants_mutex_;
   std::shared_ptr<const AgentGrants> grants_;  // guarded by grants_mutex_
   base::LogLimit refusals_;

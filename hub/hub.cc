@@ -267,8 +267,8 @@ void Hub::Drain() {
             << " client connections may end by themselves";
   registry_.Close();
   // They need time to go elsewhere: before anything else.
-  agents_->Drain();
   agents_->Stop();
+  agents_->Drain();
   if (grpc_ != nullptr) {
     grpc_->Stop();
     grpc_->GoAway();

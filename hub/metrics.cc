@@ -214,6 +214,8 @@ std::string MetricsText(const MetricsInput& input) {
   AddPackets(packets, "to_agent", agents.packets_to_peer);
 
   AddStreamErrors(families, counters);
+  // Nothing publishes leases yet, so that none can expire.
+  families.Counter(Konnectivity("culled_leases_count"), "Expired leases that were removed.", 0);
   AddAgents(families, counters);
   AddClusters(families, input.snapshot);
   families.Counter(Hawser("failed_handshakes_total"), "TLS handshakes that failed.",

@@ -23,6 +23,8 @@ class AgentSession final : public tunnel::DialedSession {
    public:
     // The server took us; its response headers.
     virtual void OnAccepted(const net::Metadata& headers) = 0;
+    // The server will stop: it dials no more.
+    virtual void OnServerLeaving() = 0;
     // The last connection or dial has ended.
     virtual void OnIdle() = 0;
     // The stream is gone. Last call.
@@ -43,6 +45,7 @@ class AgentSession final : public tunnel::DialedSession {
  protected:
   void OnDial(Request request) override;
   void OnDialCancelled(int64_t dial_id) override;
+  void OnDrain() override { owner_.OnServerLeaving(); }
   void OnConnectionEnded(tunnel::Connection& connection) override;
 
  private:

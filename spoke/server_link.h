@@ -87,6 +87,7 @@ class ServerLink final : public tunnel::Link, private AgentSession::Owner {
 
   // AgentSession::Owner
   void OnAccepted(const net::Metadata& headers) override;
+  void OnServerLeaving() override { owner_.OnLeaving(*this); }
   void OnIdle() override;
   void OnSessionClosed(const absl::Status& status) override;
 

@@ -102,6 +102,10 @@ void Reconnector::OnUp(Link& link) {
   observer_(Change::kUp, absl::OkStatus());
 }
 
+void Reconnector::OnLeaving(Link& link) {
+  if (&link == link_.get()) On(Event::kReplace);
+}
+
 void Reconnector::OnDown(Link& link, const absl::Status& reason) {
   std::unique_ptr<Link> ended;  // destroyed last: it is the caller
   Change change = Change::kGone;

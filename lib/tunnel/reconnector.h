@@ -31,6 +31,8 @@ class LinkOwner {
  public:
   // The link serves.
   virtual void OnUp(Link& link) = 0;
+  // The server is about to stop: the link goes on serving, but a successor is wanted.
+  virtual void OnLeaving(Link& link) = 0;
   // The attempt failed or the link is lost, and why. Last call: may destroy the link.
   virtual void OnDown(Link& link, const absl::Status& reason) = 0;
 
@@ -103,6 +105,7 @@ class Reconnector final : private LinkOwner {
 
   // LinkOwner
   void OnUp(Link& link) override;
+  void OnLeaving(Link& link) override;
   void OnDown(Link& link, const absl::Status& reason) override;
 
   base::Scheduler& scheduler_;

@@ -17,6 +17,7 @@ struct FakeLink final : Link {
   ~FakeLink() override { --alive; }
   void Drain() override { draining = true; }
   void Up() { owner.OnUp(*this); }
+  void Leave() { owner.OnLeaving(*this); }
   void Down() { owner.OnDown(*this, absl::UnavailableError("gone")); }
 
   LinkOwner& owner;
@@ -56,6 +57,26 @@ TEST_F(ReconnectorTest, ConnectsAtOnce) {
   last_->Up();
   EXPECT_EQ(reconnector_.state(), State::kUp);
   EXPECT_EQ(reconnector_.link(), last_);
+}
+
+TEST_F(ReconnectorTest, ALinkWhoseServerLeavesServesUntilThereIsAnother) {
+  reconnector_.Start();
+  last_->Up();
+  FakeLink* const leaving = last_;
+  leaving->Leave();
+  EXPECT_EQ(reconnector_.state(), State::kReplacing);
+  leaving->Leave();
+  EXPECT_EQ(attempts_, 2) << "one successor";
+  last_->Down();
+  EXPECT_EQ(reconnector_.link(), leaving);
+  EXPECT_FALSE(leaving->draining);
+  scheduler_.Advance(milliseconds(200));
+  ASSERT_EQ(attempts_, 3);
+  last_->Up();
+  EXPECT_EQ(reconnector_.link(), last_);
+  EXPECT_TRUE(leaving->draining);
+  leaving->Leave();
+  EXPECT_EQ(reconnector_.state(), State::kUp) << "it has a successor already";
 }
 
 TEST_F(ReconnectorTest, BacksOffBetweenFailedAttempts) {
