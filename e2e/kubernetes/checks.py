@@ -6,12 +6,14 @@ import json
 import os
 import re
 
-import image
+import dns
 import network
+import ocm_charts
 from cluster import free_port
 from process import Failed, Process, await_, output_of
 
 WEB_IMAGE = "hawser.example/web:1"
+_GET_WEB = ("/pods", "get", "http://web.default.svc/")
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -54,23 +56,29 @@ def control_planes(lab):
 
 def nodes(lab):
     """The hub and one managed cluster have a node that is ready for pods"""
-    for name, node in lab.nodes.items():
-        web = f"{node.cluster.folder}/web.tar"
-        image.write(web, WEB_IMAGE, [f"{lab.programs.pods}/pods"], ["/pods", "web"])
+    for node in lab.nodes.values():
         node.cluster.start_scheduler()
-        node.start([web])
+        node.start()
+        node.add_image(WEB_IMAGE, [f"{lab.programs.pods}/pods"], ["/pods", "web"])
+        node.add_image(dns.IMAGE, [f"{lab.programs.coredns}/coredns"], ["/coredns"])
     for node in lab.nodes.values():
         node.await_ready()
     return lab.hub.kubectl("get", "nodes", "--output=wide").rstrip()
 
 
 def pods(lab):
-    """A pod on the hub serves behind a service address, and shows its log"""
+    """A pod on the hub finds itself by DNS, and serves behind a service address"""
+    for node in lab.nodes.values():
+        node.cluster.apply(*dns.objects())
     lab.hub.apply(*_web("hub", True))
+    for node in lab.nodes.values():
+        rollout = ("rollout", "status", "deployment/coredns", "--timeout=60s")
+        node.cluster.kubectl(*rollout, "--namespace=kube-system")
     lab.hub.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
     log = lab.hub.kubectl("logs", "deployment/web")
     check("serving the web of hub" in log, f"the pod's log: {log}")
-    return _await_page(lab.hub, "web of hub")
+    _await_page(lab.hub, "web of hub")
+    return lab.hub.kubectl("exec", "deployment/web", "--", *_GET_WEB).rstrip()
 
 
 def isolation(lab):
@@ -99,11 +107,22 @@ def _reached(enter, addresses):
     return set(re.findall(r"^[1-9]\d+ https://([^:]+):", answers, re.MULTILINE))
 
 
-def registration(lab):
-    """Managed clusters ask to join, are accepted and become Available"""
+def management(lab):
+    """Open Cluster Management is installed: by its own charts where there are nodes"""
+    for name, node in lab.nodes.items():
+        images = ocm_charts.HUB_IMAGES if name == "hub" else ocm_charts.AGENT_IMAGES
+        for image, program in images.items():
+            node.add_image(image, [f"{lab.programs.ocm}/{program}"])
     lab.ocm_hub.start()
     for agent in lab.ocm_agents.values():
         agent.start(lab.ocm_hub)
+    return "\n".join(
+        node.cluster.helm("list", "--all-namespaces").rstrip() for node in lab.nodes.values()
+    )
+
+
+def registration(lab):
+    """Managed clusters ask to join, are accepted and become Available"""
     for name in lab.managed:
         lab.ocm_hub.accept(name)
     for name in lab.managed:
@@ -236,6 +255,9 @@ def kubectl_by_name(lab):
         own = cluster.get("namespace", "kube-system")["metadata"]["uid"]
         check(uids[name] == own, f"{uids[name]} is not kube-system of {name}, which is {own}")
         _check_watch(cluster, kubectl)
+        if name in lab.nodes:
+            said = output_of([*kubectl, "exec", "deployment/web", "--", *_GET_WEB])
+            check(said == f"web of {name}\n", f"the pod in {name} said: {said}")
         forward.stop()
     check(len(set(uids.values())) == len(uids), f"the same cluster twice: {uids}")
 
@@ -257,6 +279,7 @@ def of(full):
         control_planes,
         *([nodes, pods] if full else []),
         isolation,
+        management,
         registration,
         placement,
         manifest_works,

@@ -77,6 +77,11 @@ class Cluster:
         command = [f"{self.programs}/kubectl", f"--kubeconfig={kubeconfig or self.admin}"]
         return self.output([*command, *arguments], stdin)
 
+    def helm(self, *arguments):
+        homes = (f"HELM_{what}_HOME={self.folder}/helm" for what in ("CACHE", "CONFIG", "DATA"))
+        command = ["env", *homes, f"{self.programs}/helm", f"--kubeconfig={self.admin}"]
+        return self.output([*command, *arguments])
+
     def get(self, *arguments):
         """An object, or a list of them, as a dictionary."""
         return json.loads(self.kubectl("get", "-o=json", *arguments))

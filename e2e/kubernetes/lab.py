@@ -3,9 +3,10 @@ import os
 from dataclasses import dataclass
 
 import network
+import ocm
+import ocm_charts
 from cluster import Cluster
 from node import Node, shield_kernel
-from ocm import Agent, Hub
 from tunnel import Tunnel
 
 
@@ -15,6 +16,7 @@ class Programs:
 
     kube: str
     ocm: str
+    coredns: str
     pods: str
     ours: str
 
@@ -44,8 +46,12 @@ class Lab:
             name: Node(self.clusters[name], f"{os.path.basename(folder)}-{name}", programs.pods)
             for name in sorted(with_node)
         }
-        self.ocm_hub = Hub(self.hub, programs.ocm)
-        self.ocm_agents = {name: Agent(self.managed[name], programs.ocm) for name in managed}
+        by = {True: ocm_charts, False: ocm}
+        self.ocm_hub = by[with_pods].Hub(self.hub, programs.ocm)
+        self.ocm_agents = {
+            name: by[name in with_node].Agent(cluster, programs.ocm)
+            for name, cluster in self.managed.items()
+        }
         self.tunnel = Tunnel(f"{folder}/tunnel", programs.ours)
 
     def stop(self):

@@ -62,23 +62,25 @@ class Node:
         self._socket = f"{self.folder}/containerd.sock"
         self._program = f"{programs}/pods"
 
-    def start(self, images):
-        """Starts containerd, imports the images, then starts the rest."""
+    def start(self):
         os.makedirs(f"{self.folder}/cni")
         os.makedirs(f"{self.folder}/manifests")
         _make_cgroup(self.cgroup)
         self._start_containerd()
-        sandbox = f"{self.folder}/sandbox.tar"
-        image.write(sandbox, _SANDBOX, [self._program], ["/pods", "hold"])
-        for archive in (sandbox, *images):
-            self.import_image(archive)
+        self.add_image(_SANDBOX, [self._program], ["/pods", "hold"])
         self._start_kubelet()
         self._start_kube_proxy()
 
+    def add_image(self, name, programs, entrypoint=()):
+        """An image of the given programs, for pods that ask for `name`."""
+        archive = f"{self.folder}/image.tar"
+        image.write(archive, name, programs, entrypoint)
+        self.import_image(archive)
+        os.remove(archive)
+
     def import_image(self, archive):
-        output_of(
-            ["ctr", f"--address={self._socket}", "--namespace=k8s.io", "images", "import", archive]
-        )
+        ctr = ["ctr", f"--address={self._socket}", "--namespace=k8s.io"]
+        output_of([*ctr, "images", "import", archive])
 
     def await_ready(self):
         kubectl = self.cluster.kubectl

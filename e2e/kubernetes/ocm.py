@@ -4,7 +4,7 @@ import os
 
 from process import Process, await_
 
-_NAMESPACE = "open-cluster-management"
+NAMESPACE = "open-cluster-management"
 _HUB_NAMESPACE = "open-cluster-management-hub"
 _AGENT_NAMESPACE = "open-cluster-management-agent"
 _BOOTSTRAP = "agent-registration-bootstrap"
@@ -28,7 +28,7 @@ def _rule(group, resources, *verbs):
 
 def _bootstrap_objects():
     """Who a cluster is until its own certificate is approved, and what it may do as that."""
-    account = {"name": _BOOTSTRAP, "namespace": _NAMESPACE}
+    account = {"name": _BOOTSTRAP, "namespace": NAMESPACE}
     role = {"name": "open-cluster-management:bootstrap"}
     group = "rbac.authorization.k8s.io"
     csrs = ["certificatesigningrequests"]
@@ -72,7 +72,7 @@ class Hub:
 
     def start(self):
         _install_crds(self.cluster, f"{self.programs}/files/crds/hub")
-        self.cluster.apply(_namespace(_NAMESPACE), _namespace(_HUB_NAMESPACE))
+        self.cluster.apply(_namespace(NAMESPACE), _namespace(_HUB_NAMESPACE))
         self.cluster.apply(*_bootstrap_objects())
         for (program, role), port in _CONTROLLERS.items():
             name = f"ocm-{program}"
@@ -87,7 +87,7 @@ class Hub:
     def write_bootstrap_kubeconfig(self, path):
         """What an operator hands to a cluster that is to join."""
         token = self.cluster.kubectl(
-            "create", "token", _BOOTSTRAP, f"--namespace={_NAMESPACE}", "--duration=1h"
+            "create", "token", _BOOTSTRAP, f"--namespace={NAMESPACE}", "--duration=1h"
         )
         self.cluster.write_kubeconfig(path, {"token": token})
 

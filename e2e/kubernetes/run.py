@@ -1,6 +1,6 @@
 """Runs every check of checks.py in turn, in namespaces that run.sh made.
 
-usage: run.py full|short FOLDER FOLDERS_OF_PROGRAMS: kube ocm pods ours
+usage: run.py full|short FOLDER FOLDERS_OF_PROGRAMS: kube ocm coredns pods ours
 """
 import os
 import sys

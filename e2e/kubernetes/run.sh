@@ -19,13 +19,15 @@ fi
 
 kube=$("$here/build.sh" kube)
 ocm=$("$here/build.sh" ocm)
+coredns=$("$here/build.sh" coredns)
 pods=$("$here/build.sh" pods)
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/hawser-e2e-XXXXXX")
 # Processes, mounts and networks end with their namespaces, and those when this script does: nobody
 # else holds the other end of its stdin.
+ours=${here%/e2e/*}/bazel-bin
 exec {lifeline}> >(exec "${privilege[@]}" unshare "${namespaces[@]}" \
-  python3 -B "$here/run.py" "$form" "$work" "$kube" "$ocm" "$pods" "${here%/e2e/*}/bazel-bin")
+  python3 -B "$here/run.py" "$form" "$work" "$kube" "$ocm" "$coredns" "$pods" "$ours")
 run=$!
 clean_up() {
   exec {lifeline}>&-

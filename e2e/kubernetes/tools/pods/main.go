@@ -1,8 +1,10 @@
-// What test pods run: `hold` keeps a pod's namespaces as its sandbox, `web` serves its name.
+// What test pods run: `hold` keeps a pod's namespaces as its sandbox, `web` serves its name, `get`
+// prints what a URL leads to.
 package main
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/signal"
@@ -33,15 +35,31 @@ func web(name string) error {
 	return http.ListenAndServe(":8080", nil)
 }
 
-func main() {
+func get(url string) error {
+	answer, err := http.Get(url)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(os.Stdout, answer.Body)
+	return err
+}
+
+func run(arguments []string) error {
 	switch {
-	case len(os.Args) == 2 && os.Args[1] == "hold":
+	case len(arguments) == 1 && arguments[0] == "hold":
 		hold()
-	case len(os.Args) == 3 && os.Args[1] == "web":
-		fmt.Fprintln(os.Stderr, web(os.Args[2]))
+		return nil
+	case len(arguments) == 2 && arguments[0] == "web":
+		return web(arguments[1])
+	case len(arguments) == 2 && arguments[0] == "get":
+		return get(arguments[1])
+	}
+	return fmt.Errorf("usage: pods hold | web NAME | get URL")
+}
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
-	default:
-		fmt.Fprintln(os.Stderr, "usage: pods hold | web NAME")
-		os.Exit(64)
 	}
 }
