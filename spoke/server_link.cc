@@ -212,6 +212,12 @@ void ServerLink::Drain() {
   FinishIfIdle();
 }
 
+void ServerLink::OnServerLeaving() {
+  if (!up_) return;
+  server_leaving_ = true;
+  owner_.OnLeaving(*this);
+}
+
 void ServerLink::OnIdle() {
   if (draining_ && !ending_) FinishIfIdle();
 }

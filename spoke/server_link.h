@@ -64,6 +64,8 @@ class ServerLink final : public tunnel::Link, private AgentSession::Owner {
   void Drain() override;
 
   const Server& server() const { return server_; }
+  // It said that it is about to stop.
+  bool server_leaving() const { return server_leaving_; }
   // "10.0.0.1:8091", or the proxy on the way; empty before there is a connection.
   const std::string& peer() const { return peer_; }
   // Null before the stream is open and after its end.
@@ -87,7 +89,7 @@ class ServerLink final : public tunnel::Link, private AgentSession::Owner {
 
   // AgentSession::Owner
   void OnAccepted(const net::Metadata& headers) override;
-  void OnServerLeaving() override { owner_.OnLeaving(*this); }
+  void OnServerLeaving() override;
   void OnIdle() override;
   void OnSessionClosed(const absl::Status& status) override;
 
@@ -111,6 +113,7 @@ class ServerLink final : public tunnel::Link, private AgentSession::Owner {
   std::string peer_;
   Server server_;
   bool up_ = false;
+  bool server_leaving_ = false;
   bool draining_ = false;
   bool ending_ = false;  // being destroyed: nobody is told any more
   std::shared_ptr<char> alive_ = std::make_shared<char>();  // for handshakes, which nobody cancels

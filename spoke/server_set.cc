@@ -112,6 +112,9 @@ bool ServerSet::Server::idle() const {
 
 absl::Status ServerSet::Admit(const Server& server, const ServerLink::Server& candidate) const {
   if (candidate.id.empty()) return absl::OkStatus();
+  const ServerLink* const link = server.link();
+  if (link != nullptr && link->server_leaving() && link->server().id == candidate.id)
+    return absl::UnavailableError(Describe(candidate) + " is stopping");
   for (const auto& other : servers_) {
     // A link may be replaced by one to the same server.
     if (other.get() == &server || other->link() == nullptr) continue;

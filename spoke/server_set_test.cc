@@ -188,6 +188,23 @@ TEST_F(ServerSetTest, SyncForeverFindsServersThatNobodySpokeOf) {
   EXPECT_EQ(counters_.failed_attempts, 0u);  // a second link to a server is no failure
 }
 
+TEST_F(ServerSetTest, LeavesAServerThatIsStopping) {
+  FakeHub alone(loop_, files_, {.id = "alone"});
+  first_.Stop();
+  alone.ListenAt("127.0.0.1", first_.port());
+  Start({});
+  AwaitLinked(1);
+  // There is no other one: the link stays, and attempts are made with back-off.
+  loop_.RunTurn([&] { alone.sessions().front()->SendDrain(); });
+  RunUntil(loop_, [&] { return counters_.failed_attempts >= 2; });
+  EXPECT_EQ(servers_->linked(), 1u);
+  dns_.Add("hub.test", "127.0.0.2");
+  const auto second = Another("hub-2", "127.0.0.2", 1);
+  RunUntil(loop_, [&] { return alone.sessions().empty(); });
+  EXPECT_EQ(second->sessions().size(), 1u);
+  EXPECT_EQ(servers_->linked(), 1u);
+}
+
 TEST_F(ServerSetTest, DrainEndsTheSearch) {
   Start({});
   AwaitLinked(1);
