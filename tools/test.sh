@@ -55,13 +55,14 @@ stage_grpcgo() {
     bazel_tests release --test_env=HAWSER_GRPCGO_PEER="$peer" //lib/h2:grpc_go_test
 }
 stage_lint() { tools/lint.sh; }
-# Each walk, with its name in front of what it shows.
+# Each walk, with its name in front of what it shows; then the Kubernetes manifests.
 stage_examples() {
   local walk failures=0
   for walk in examples/*/run.sh; do
     echo "== $walk"
     "$walk" || failures=$((failures + 1))
   done
+  examples/kubernetes/manifests_test.py || failures=$((failures + 1))
   ((failures == 0))
 }
 stage_demo() { e2e/demo/run.sh; }
