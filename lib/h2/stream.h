@@ -49,6 +49,7 @@ class Stream final : public net::MessageStream, private Deframer::Sink {
   // The rest is the transport's.
 
   int32_t id() const { return id_; }
+  size_t withheld() const { return withheld_; }
   // Tells the handler that the stream exists. A server ends the call with DEADLINE_EXCEEDED after
   // `timeout`, when there is one.
   void Open(const net::Metadata& headers, std::optional<base::Duration> timeout);

@@ -2,6 +2,7 @@
 #include <glog/logging.h>
 #include <nghttp2/nghttp2.h>
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -10,6 +11,9 @@
 
 namespace hawser::h2 {
 namespace {
+
+// Bytes of a stream's window that are returned at once where others wait for them.
+constexpr int32_t kReturnStep = 16 * 1024;
 
 net::Metadata HttpError(const std::string& status) {
   net::Metadata fields;
@@ -127,6 +131,14 @@ void Transport::ResumeData(int32_t id) { nghttp2_session_resume_data(session_, i
 
 void Transport::ReturnWindow(int32_t id, size_t bytes) {
   nghttp2_session_consume_stream(session_, id, bytes);
+  // nghttp2 returns half of the window at once, which may take a slow reader for ever, and what is
+  // withheld on its account keeps everybody else on the stream waiting.
+  const auto quarter = static_cast<int32_t>(options_.stream_window / 4);
+  const auto withheld = static_cast<int32_t>(streams_.at(id)->withheld());
+  const int32_t unreturned =
+      nghttp2_session_get_stream_effective_recv_data_length(session_, id) - withheld;
+  if (withheld > quarter && unreturned >= std::min(quarter, kReturnStep))
+    nghttp2_submit_window_update(session_, NGHTTP2_FLAG_NONE, id, unreturned);
   RequestFlush();
 }
 

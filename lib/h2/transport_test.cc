@@ -108,6 +108,21 @@ TEST(TransportTest, WithheldBytesStopTheSenderUntilReleased) {
   EXPECT_FALSE(server_end->pattern_broken);
 }
 
+TEST(TransportTest, ASlowReaderReturnsWhatItTakesInSmallSteps) {
+  Options options;
+  options.stream_window = 1 << 20;
+  Loopback net(options, {});
+  auto client_end = net.OpenAnswered();
+  auto server_end = net.accepted();
+  server_end->check_pattern = server_end->withhold = true;
+  net.Do([&] { client_end->SendPattern(4 << 20); });
+  ASSERT_TRUE(net.Await([&] { return server_end->withheld > 1'000'000; }));
+  for (size_t released = 32 * 1024; released <= 10 * 32 * 1024; released += 32 * 1024) {
+    net.Do([&] { server_end->stream->Release(32 * 1024); });
+    ASSERT_TRUE(net.Await([&] { return server_end->withheld > 1'000'000 + released - 16 * 1024; }));
+  }
+}
+
 TEST(TransportTest, AStalledSocketStopsProductionAndLosesNothing) {
   Loopback net;
   auto client_end = net.OpenAnswered();

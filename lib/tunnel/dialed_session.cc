@@ -20,14 +20,15 @@ absl::Status DialedSession::OnDialPacket(const wire::Packet& packet) {
 
 absl::Status DialedSession::OnRequest(const wire::DialRequest& request) {
   const int64_t dial_id = request.random();
-  if (pending_.contains(dial_id))
-    return ProtocolError("dial id " + std::to_string(dial_id) + " is in use");
   if (request.early().size() > kMaxEarly) return ProtocolError("more than 16 KiB of first bytes");
   const auto reject = [&](Reason reason, const std::string& text) {
     const Failure failure{reason, Hop::kUnknown, text};
     Answer(dial_id, 0, &failure);
     return absl::OkStatus();
   };
+  // Konnectivity's servers pass on what their clients chose: no reason to end everybody's session.
+  if (pending_.contains(dial_id))
+    return reject(Reason::kProtocolError, "dial id " + std::to_string(dial_id) + " is in use");
   if (options().one_connection && (last_id_ > 0 || !pending_.empty()))
     return reject(Reason::kProtocolError, "this stream carries a connection already");
   if (pending_.size() >= options().max_pending_dials)

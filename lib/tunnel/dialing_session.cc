@@ -2,14 +2,27 @@
 
 #include <glog/logging.h>
 
+#include <cstdint>
+#include <random>
 #include <utility>
 
 namespace hawser::tunnel {
+namespace {
+
+// Konnectivity's servers tell the dials of all their clients apart by ids that the clients choose.
+// 62 bits: positive, and far from the end of the numbers.
+int64_t RandomDialId() {
+  std::random_device random;
+  return static_cast<int64_t>((uint64_t{random()} << 30) ^ random());
+}
+
+}  // namespace
 
 DialingSession::DialId DialingSession::StartDial(Dial dial, std::shared_ptr<Endpoint> endpoint,
                                                  DialDone done) {
   CHECK(stream() != nullptr) << "a dial on a session without a stream";
   CHECK_LE(dial.early.size(), early_limit());
+  if (last_dial_ == 0) last_dial_ = RandomDialId();
   const DialId id = ++last_dial_;
   const bool overloaded = pending_.size() >= options().max_pending_dials ||
                           connection_count() >= options().max_connections;

@@ -10,6 +10,8 @@ namespace hawser::tunnel {
 namespace {
 
 constexpr base::Duration kSweepInterval = std::chrono::milliseconds(250);
+// When memory is at its cap: how long without progress makes a queue the one to go.
+constexpr base::Duration kMemoryStallLimit = std::chrono::seconds(1);
 constexpr size_t kMaxControlBytes = 4 * 1024 * 1024;
 constexpr int64_t kFirstLateBudget = 1024 * 1024;
 
@@ -182,7 +184,7 @@ void Session::Sweep() {
     // An ended one is buried only after this turn.
     if (connection->ended_ || !StillWatched(*connection)) continue;
     Watch(*connection);
-    const bool stalled = now - connection->progress_at_ > options_.plain_stall_limit;
+    const bool stalled = now - connection->progress_at_ > kMemoryStallLimit;
     if (full && stalled && (largest == nullptr || connection->queued_ > largest->queued_))
       largest = connection;
   }

@@ -567,6 +567,23 @@ TEST_P(PlainTest, SlowReaderHoldsTheStreamBackOnlyWhileItMakesProgress) {
   EXPECT_EQ(other->endpoint->received, "free again");
 }
 
+// Konnectivity's servers pass on the ids that their clients chose.
+TEST_P(PlainTest, DialIdsBeginAnywhereAndOneInUseFailsOnlyItsOwnDial) {
+  Start();
+  agent_->hold = true;
+  auto pending = Dial("web:80");
+  pair_.Run();
+  EXPECT_GT(pending->id, 1'000'000);
+  wire::Packet again;
+  again.set_type(wire::DIAL_REQ);
+  again.mutable_dial_request()->set_protocol("tcp");
+  again.mutable_dial_request()->set_random(pending->id);
+  pair_.InjectToClient(again.SerializeAsString());
+  pair_.Run();
+  EXPECT_FALSE(pair_.closed());
+  EXPECT_EQ(agent_->requests.size(), 1u);
+}
+
 TEST_P(PlainTest, HalfClosedConnectionWithoutTrafficEnds) {
   Start();
   auto dialled = Open("web:80");
