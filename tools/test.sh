@@ -54,6 +54,7 @@ stage_grpcgo() {
   (cd e2e/grpcgo && go build -o "$peer" .) &&
     bazel_tests release --test_env=HAWSER_GRPCGO_PEER="$peer" //lib/h2:grpc_go_test
 }
+stage_interop() { e2e/konnectivity/run.sh; }
 stage_lint() { tools/lint.sh; }
 # Each walk, with its name in front of what it shows; then the Kubernetes manifests.
 stage_examples() {
@@ -70,7 +71,7 @@ stage_bad_input() { e2e/bad_input/run.sh; }
 
 rm -rf "$logs"
 mkdir -p "$logs"
-(($#)) || set -- build lint unit grpcgo examples demo bad_input asan tsan
+(($#)) || set -- build lint unit grpcgo interop examples demo bad_input asan tsan
 for name in "$@"; do stage "$name"; done
 echo "$passed passed, $failed failed"
 ((failed == 0))

@@ -115,7 +115,7 @@ const slowFor = 3 * time.Second
 // othersGoOn makes small requests until slowFor is over; none may wait for long.
 func (c *cell) othersGoOn(ctx context.Context) error {
 	for started := time.Now(); time.Since(started) < slowFor; {
-		if err := c.getSoon(ctx, 2*time.Second); err != nil {
+		if err := c.getSoon(ctx, 5*time.Second); err != nil {
 			return fmt.Errorf("somebody else's request: %w", err)
 		}
 		time.Sleep(50 * time.Millisecond)
