@@ -7,6 +7,8 @@ if [[ ${1:-} != inside ]]; then
   exec unshare --user --map-root-user --net --pid --fork --kill-child "$0" inside
 fi
 
+unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY # all is on this machine
+
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 PATH=$repository/bazel-bin/hub:$repository/bazel-bin/spoke:$repository/bazel-bin/cli:$PATH
 PATH=$repository/bazel-bin/examples:$PATH

@@ -8,6 +8,8 @@ if [[ ${1:-} != inside ]]; then
   exec unshare --user --map-root-user --net --mount "$0" inside
 fi
 
+unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY # all is on this machine
+
 repository=$(cd "$(dirname "$0")/../.." && pwd)
 here=$repository/e2e/demo
 proxy_server=$repository/bazel-bin/hub/proxy-server

@@ -48,6 +48,7 @@ matrix() {
 
 if [[ ${1:-} != inside ]]; then
   build
+  unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY # all is on this machine
   exec unshare --user --map-root-user --net --mount --pid --fork --kill-child --mount-proc \
     "$here/run.sh" inside "$@"
 fi
