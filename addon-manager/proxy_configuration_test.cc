@@ -95,9 +95,11 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         Mistake{R"({"proxyServer": 7})", "spec.proxyServer: must be an object"},
         Mistake{R"({"proxyServer": {"replicas": "many"}})", "spec.proxyServer.replicas: not what"},
-        Mistake{R"({"proxyServer": {"replicas": -1}})", "spec.proxyServer.replicas: must be 0"},
+        Mistake{R"({"proxyServer": {"replicas": -1}})",
+                "spec.proxyServer.replicas: must be 0 to 100"},
         Mistake{R"({"proxyAgent": {"additionalArgs": "x"}})", "spec.proxyAgent.additionalArgs"},
-        Mistake{R"({"deploy": {"ports": {"adminServer": 70000}}})", "adminServer: no port: 70000"},
+        Mistake{R"({"deploy": {"ports": {"adminServer": 70000}}})",
+                "adminServer: must be 1 to 65535, not 70000"},
         Mistake{R"({"authentication": {"signer": {"type": "Vault"}}})",
                 "signer.type: must be Self"},
         Mistake{R"({"proxyServer": {"entrypoint": {"type": "Pigeon"}}})", "entrypoint.type"},
@@ -105,7 +107,7 @@ INSTANTIATE_TEST_SUITE_P(
                 "spec.proxyServer.entrypoint.hostname.value: no host name"},
         Mistake{R"({"proxyServer": {"entrypoint": {"type": "LoadBalancerService",
                     "loadBalancerService": {"annotations": [{"value": "x"}]}}}})",
-                "annotations: each needs a key"}));
+                "annotations[0].key: is needed"}));
 
 }  // namespace
 }  // namespace hawser::addon_manager
