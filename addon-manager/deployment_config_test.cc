@@ -59,7 +59,8 @@ TEST(DeploymentConfigTest, RegistriesReplaceTheLongestPrefix) {
 TEST(DeploymentConfigTest, ResourcesGoByPatternAndTheLastWins) {
   const DeploymentConfig config = Parse(R"({"resourceRequirements": [
     {"containerID": "*:*:*", "resources": {"requests": {"cpu": "1"}}},
-    {"containerID": "deployments:cluster-proxy-*:proxy-agent", "resources": {"requests": {"cpu": "2"}}},
+    {"containerID": "deployments:cluster-proxy-*:proxy-agent",
+     "resources": {"requests": {"cpu": "2"}}},
     {"containerID": "deployments:other:*", "resources": {"requests": {"cpu": "3"}}}]})");
   EXPECT_EQ(config.Resources("cluster-proxy-proxy-agent", "proxy-agent")["requests"]["cpu"], "2");
   EXPECT_EQ(config.Resources("cluster-proxy-proxy-agent", "sidecar")["requests"]["cpu"], "1");
