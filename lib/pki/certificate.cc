@@ -52,6 +52,20 @@ X509Ptr ReadNext(BIO* bio) {
   return X509Ptr(PEM_read_bio_X509(bio, nullptr, nullptr, const_cast<char*>("")));
 }
 
+absl::StatusOr<std::vector<Certificate>> AllOf(const std::string& pem, const std::string& what) {
+  BioPtr bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  std::vector<Certificate> all;
+  ERR_clear_error();
+  while (X509Ptr certificate = ReadNext(bio.get())) all.emplace_back(std::move(certificate));
+  const bool at_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+  ERR_clear_error();
+  if (!at_end)
+    return absl::InvalidArgumentError(what + ": certificate " + std::to_string(all.size() + 1) +
+                                      " is damaged");
+  if (all.empty()) return absl::InvalidArgumentError(what + ": no certificate in PEM");
+  return all;
+}
+
 }  // namespace
 
 absl::StatusOr<Certificate> Certificate::FromPem(const std::string& pem) {
@@ -70,18 +84,11 @@ absl::StatusOr<Certificate> Certificate::Load(const std::string& path) {
 
 absl::StatusOr<std::vector<Certificate>> Certificate::LoadAll(const std::string& path) {
   HAWSER_ASSIGN_OR_RETURN(const std::string pem, ReadPemFile(path));
-  BioPtr bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
-  std::vector<Certificate> all;
-  ERR_clear_error();
-  while (X509Ptr certificate = ReadNext(bio.get())) all.emplace_back(std::move(certificate));
-  const bool at_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
-  ERR_clear_error();
-  if (!at_end)
-    return absl::InvalidArgumentError("parse certificate " + path + ": certificate " +
-                                      std::to_string(all.size() + 1) + " is damaged");
-  if (all.empty())
-    return absl::InvalidArgumentError("parse certificate " + path + ": no certificate in PEM");
-  return all;
+  return AllOf(pem, "parse certificate " + path);
+}
+
+absl::StatusOr<std::vector<Certificate>> Certificate::AllFromPem(const std::string& pem) {
+  return AllOf(pem, "parse certificate");
 }
 
 std::string Certificate::ToPem() const {

@@ -20,7 +20,9 @@ class Certificate {
   // The first certificate of the text.
   static absl::StatusOr<Certificate> FromPem(const std::string& pem);
   static absl::StatusOr<Certificate> Load(const std::string& path);
-  // Every certificate of the file, at least one; kInvalidArgument when one of them is damaged.
+  // Every certificate of the text, at least one; kInvalidArgument when one of them is damaged.
+  static absl::StatusOr<std::vector<Certificate>> AllFromPem(const std::string& pem);
+  // The same for a file.
   static absl::StatusOr<std::vector<Certificate>> LoadAll(const std::string& path);
 
   std::string ToPem() const;

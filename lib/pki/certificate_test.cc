@@ -113,6 +113,12 @@ TEST_F(CertificateTest, LoadsAFileOfSeveral) {
   EXPECT_EQ((*all)[0].common_name(), "agents");
   EXPECT_EQ((*all)[1].common_name(), "other");
   EXPECT_EQ(Certificate::Load(path)->common_name(), "agents");
+  EXPECT_EQ(Certificate::AllFromPem(authority_.certificate().ToPem() + other.certificate().ToPem())
+                ->size(),
+            2u);
+  EXPECT_THAT(
+      Certificate::AllFromPem("garbage"),
+      StatusIs(absl::StatusCode::kInvalidArgument, "parse certificate: no certificate in PEM"));
 }
 
 TEST_F(CertificateTest, RefusesWhatIsNoCertificate) {

@@ -1,0 +1,50 @@
+#include "lib/kube/lease.h"
+
+#include <algorithm>
+
+namespace hawser::kube {
+namespace {
+
+constexpr int64_t kLongest = 365 * 24 * 3600;  // seconds; more is a mistake
+
+}  // namespace
+
+Lease ParseLease(const Object& object) {
+  Lease lease;
+  lease.name = NameOf(object);
+  lease.resource_version = ResourceVersionOf(object);
+  if (const Object* labels = Find(object, {"metadata", "labels"});
+      labels != nullptr && labels->is_object())
+    for (const auto& [key, value] : labels->items())
+      if (value.is_string()) lease.labels[key] = value.get<std::string>();
+  lease.holder = StringAt(object, {"spec", "holderIdentity"});
+  lease.duration = std::chrono::seconds(
+      std::clamp<int64_t>(IntAt(object, {"spec", "leaseDurationSeconds"}, 0), 0, kLongest));
+  lease.acquired = ParseTimestamp(StringAt(object, {"spec", "acquireTime"}));
+  lease.renewed = ParseTimestamp(StringAt(object, {"spec", "renewTime"}));
+  lease.transitions = IntAt(object, {"spec", "leaseTransitions"}, 0);
+  return lease;
+}
+
+Object LeaseObject(const Lease& lease) {
+  Object object = {{"apiVersion", kLeases.ApiVersion()},
+                   {"kind", "Lease"},
+                   {"metadata", {{"namespace", lease.name.ns}, {"name", lease.name.name}}},
+                   {"spec", Object::object()}};
+  if (!lease.labels.empty()) object["metadata"]["labels"] = lease.labels;
+  if (!lease.resource_version.empty())
+    object["metadata"]["resourceVersion"] = lease.resource_version;
+  Object& spec = object["spec"];
+  spec["holderIdentity"] = lease.holder;
+  if (lease.duration.count() > 0) spec["leaseDurationSeconds"] = lease.duration.count();
+  if (lease.acquired) spec["acquireTime"] = FormatMicroTime(*lease.acquired);
+  if (lease.renewed) spec["renewTime"] = FormatMicroTime(*lease.renewed);
+  spec["leaseTransitions"] = lease.transitions;
+  return object;
+}
+
+bool HasExpired(const Lease& lease, WallTime now) {
+  return !lease.renewed.has_value() || *lease.renewed + lease.duration < now;
+}
+
+}  // namespace hawser::kube
