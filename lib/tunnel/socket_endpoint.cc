@@ -84,7 +84,10 @@ Pulled SocketEndpoint::Pull(std::span<uint8_t> space) {
       return {Pulled::kDrained, result.bytes};
     case net::Socket::Result::kWouldBlock: WaitReadable(); return {Pulled::kDrained};
     case net::Socket::Result::kEnd:
-      if (!write_failed_) return {Pulled::kEnd};
+      if (!write_failed_) {
+        read_ended_ = true;
+        return {Pulled::kEnd};
+      }
       SocketFailed();
       return {Pulled::kDrained};
     case net::Socket::Result::kError: SocketFailed(); return {Pulled::kDrained};
@@ -203,7 +206,8 @@ void SocketEndpoint::WriteQueued() {
 }
 
 // The socket takes no more, but what its peer sent before that is still to be read (a server that
-// answers early and closes): the read side reports the end.
+// answers early and closes): the read side reports the end. It has nothing more to report when the
+// peer finished sending before: then the peer is gone.
 void SocketEndpoint::WriteFailed(size_t lost) {
   write_failed_ = true;
   queue_.Clear();
@@ -213,7 +217,11 @@ void SocketEndpoint::WriteFailed(size_t lost) {
     return;
   }
   Wrote(lost - std::min(lost, std::exchange(greeting_left_, 0)));
-  if (connection_ != nullptr) connection_->Ready();
+  if (read_ended_) {
+    SocketFailed();
+  } else if (connection_ != nullptr) {
+    connection_->Ready();
+  }
 }
 
 void SocketEndpoint::WaitWritable() {

@@ -92,6 +92,7 @@ class SocketEndpoint final : public Endpoint, public std::enable_shared_from_thi
   bool readable_ = false;  // it fired before the connection opened
   bool writing_ = false;   // a wait for writability is pending
   bool write_failed_ = false;
+  bool read_ended_ = false;  // the peer finished sending, and the session knows
   bool end_delivered_ = false;
   bool closing_ = false;  // the connection ended in order
 };

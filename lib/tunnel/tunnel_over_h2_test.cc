@@ -261,6 +261,16 @@ TEST_F(TunnelOverH2Test, ClosedClientClosesTheTarget) {
   EXPECT_EQ(ReadToEnd(target), "last words");
 }
 
+TEST_F(TunnelOverH2Test, ClientThatLeavesAfterItsHalfCloseStopsAnEndlessTarget) {
+  const auto [client, target] = Open();
+  ::shutdown(client, SHUT_WR);
+  EXPECT_EQ(ReadToEnd(target), "") << "the half-close has arrived";
+  ::close(client);
+  const std::string block(1 << 20, 'x');
+  while (::send(target, block.data(), block.size(), MSG_NOSIGNAL) > 0) {
+  }
+}
+
 TEST_F(TunnelOverH2Test, ManyShortConnections) {
   for (int i = 0; i < 200; ++i) {
     const auto [client, target] = Open();
