@@ -44,4 +44,4 @@ bench:  ## ours against haproxy and stunnel, with the floors that must hold
 	@tools/setup.sh bench && tools/bazel.sh build --config=release $(BINARIES) //bench/... && bench/run.py
 
 e2e:  ## on real Kubernetes and Open Cluster Management (E2E=--short: no pods, no root)
-	@tools/setup.sh e2e && tools/bazel.sh build --config=release $(BINARIES) && e2e/kubernetes/run.sh $(E2E)
+	@tools/setup.sh e2e && tools/bazel.sh build --config=release $(BINARIES) //images/... && e2e/kubernetes/run.sh $(E2E)

@@ -139,17 +139,13 @@ class Archive:
         self.layer.add("index.json", json.dumps(index, sort_keys=True).encode())
 
 
-def pack(name, programs, labels):
-    """The archive's bytes and the digest of its manifest."""
+def assemble(name, tag, layers, config):
+    """An archive with the image `name:tag`: its bytes and the digest of its manifest."""
     archive = Archive()
-    layers = [base_layer(programs), program_layer(programs)]
     target = {"architecture": ARCHITECTURES[platform.machine()], "os": "linux"}
     config = archive.blob({
         **target,
-        "config": {
-            "User": f"{USER}:{USER}", "WorkingDir": "/", "Env": ["PATH=/"], "Labels": labels,
-            **({"Entrypoint": [f"/{os.path.basename(programs[0])}"]} if len(programs) == 1 else {}),
-        },
+        "config": config,
         "rootfs": {
             "type": "layers",
             "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}" for layer in layers],
@@ -159,11 +155,19 @@ def pack(name, programs, labels):
         "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
         "config": config, "layers": [archive.blob(layer, "layer.v1.tar") for layer in layers],
     }, "manifest.v1+json")
-    tag = labels["org.opencontainers.image.version"]
     archive.index(manifest | {"platform": target, "annotations": {
         "io.containerd.image.name": f"{name}:{tag}", "org.opencontainers.image.ref.name": tag,
     }})
     return archive.layer.bytes(), manifest["digest"]
+
+
+def pack(name, programs, labels):
+    """As assemble(), of the programs and what they need."""
+    tag = labels["org.opencontainers.image.version"]
+    config = {"User": f"{USER}:{USER}", "WorkingDir": "/", "Env": ["PATH=/"], "Labels": labels}
+    if len(programs) == 1:
+        config["Entrypoint"] = [f"/{os.path.basename(programs[0])}"]
+    return assemble(name, tag, [base_layer(programs), program_layer(programs)], config)
 
 
 def main():

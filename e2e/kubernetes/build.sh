@@ -76,7 +76,8 @@ files_ocm() {
 # Builds program $1 into the folder: the whole file or none.
 build() {
   local started=$SECONDS
-  "$tools/go.sh" build -trimpath -ldflags "$flags" -o "$folder/.$1" "${packages[$1]}"
+  "$tools/go.sh" build -trimpath -ldflags "$flags" -o "$folder/.$1" "${packages[$1]}" \
+    2> >(grep -v '^go: downloading ' >&2)
   mv "$folder/.$1" "$folder/$1"
   echo "build.sh: $1 in $((SECONDS - started)) s" >&2
 }
@@ -87,7 +88,9 @@ mkdir -p "$folder"
 exec {lock}>"$folder/.lock"
 flock "$lock"
 
-export CGO_ENABLED=0 GOFLAGS=-mod=readonly GOMODCACHE=$cache/go/mod GOCACHE=$cache/go/build
+# What Go downloads and compiles is many times what comes out: it stays only if this fails.
+export CGO_ENABLED=0 GOFLAGS="-mod=readonly -modcacherw"
+export GOMODCACHE=$folder/.build/modules GOCACHE=$folder/.build/objects
 (($#)) || set -- "${!packages[@]}"
 for program in "$@"; do
   if [[ -z ${packages[$program]:-} ]]; then
@@ -101,4 +104,5 @@ if [[ $module == ocm && ! -d $folder/files ]]; then
   files_ocm "$folder/.files"
   mv "$folder/.files" "$folder/files"
 fi
+rm -rf "$folder/.build"
 echo "$folder"

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import network
 import ocm
 import ocm_charts
+import tunnel
+import tunnel_pods
 from cluster import Cluster
 from node import Node, shield_kernel
-from tunnel import Tunnel
 
 
 @dataclass
@@ -52,7 +53,11 @@ class Lab:
             name: by[name in with_node].Agent(cluster, programs.ocm)
             for name, cluster in self.managed.items()
         }
-        self.tunnel = Tunnel(f"{folder}/tunnel", programs.ours)
+        tunnel_folder = f"{folder}/tunnel"
+        if with_pods:
+            self.tunnel = tunnel_pods.Tunnel(tunnel_folder, programs.ours, self.hub, self.nodes)
+        else:
+            self.tunnel = tunnel.Tunnel(tunnel_folder, programs.ours)
 
     def stop(self):
         """Ends what was started; what it left behind goes with the namespaces."""

@@ -79,8 +79,14 @@ class Node:
         os.remove(archive)
 
     def import_image(self, archive):
-        ctr = ["ctr", f"--address={self._socket}", "--namespace=k8s.io"]
-        output_of([*ctr, "images", "import", archive])
+        """The image in an OCI archive, by the name that pods can ask for."""
+        ctr = ["ctr", f"--address={self._socket}", "--namespace=k8s.io", "images"]
+        output_of([*ctr, "import", archive])
+        name = image.name_in(archive)
+        if "/" not in name:
+            # As kubelet completes such names.
+            output_of([*ctr, "tag", name, f"docker.io/library/{name}"])
+        return name
 
     def await_ready(self):
         kubectl = self.cluster.kubectl

@@ -1,4 +1,4 @@
-"""Our own part: a proxy-server on the hub, and a proxy-agent in each managed cluster."""
+"""Our own part as processes: a proxy-server on the hub, a proxy-agent in each managed cluster."""
 import json
 import os
 
@@ -21,53 +21,57 @@ class Tunnel:
         alice = f"{self._pki}/clients/alice"
         os.environ |= {
             "HAWSER_HUB": f"{HUB_ADDRESS}:8090",
-            "HAWSER_CONTROL": f"unix:{folder}/control.sock",
+            "HAWSER_CONTROL": f"unix:{folder}/control/socket",
             "HAWSER_CA": f"{alice}/ca.crt",
             "HAWSER_CERT": f"{alice}/tls.crt",
             "HAWSER_KEY": f"{alice}/tls.key",
         }
+        os.mkdir(f"{folder}/control")
 
-    def start_hub(self):
+    def hub_files(self):
+        """The flags of proxy-server that name files."""
         server = f"{self._pki}/servers/hub"
-        self._run(
-            "proxy-server",
-            [f"{self.binaries}/hub/proxy-server"],
-            {
-                "server-bind-address": HUB_ADDRESS,
-                "server-port": 8090,
-                "server-cert": f"{server}/tls.crt",
-                "server-key": f"{server}/tls.key",
-                "server-ca-cert": f"{self._pki}/ca/clients.crt",
-                "agent-bind-address": HUB_ADDRESS,
-                "agent-port": 8091,
-                "agent-identity": "certificate",
-                "cluster-cert": f"{server}/tls.crt",
-                "cluster-key": f"{server}/tls.key",
-                "cluster-ca-cert": f"{self._pki}/ca/agents.crt",
-                "control-uds-name": f"{self.folder}/control.sock",
-                "health-bind-address": "127.0.0.1",
-            },
-        )
+        return {
+            "server-cert": f"{server}/tls.crt",
+            "server-key": f"{server}/tls.key",
+            "server-ca-cert": f"{self._pki}/ca/clients.crt",
+            "cluster-cert": f"{server}/tls.crt",
+            "cluster-key": f"{server}/tls.key",
+            "cluster-ca-cert": f"{self._pki}/ca/agents.crt",
+        }
 
-    def start_agent(self, cluster):
+    def agent_files(self, cluster):
+        """The flags of proxy-agent that name files, with a certificate for this cluster."""
         self._make("agent", cluster.name)
         certificates = f"{self._pki}/agents/{cluster.name}"
-        allowed = f"{self.folder}/agent.yaml"
-        with open(allowed, "w") as config:
-            json.dump({"allow": [{"cidrs": [SERVICES], "ports": [80, 443]}]}, config)
-        self._run(
-            f"proxy-agent-{cluster.name}",
-            [*cluster.enter, f"{self.binaries}/spoke/proxy-agent"],
-            {
-                "proxy-server-host": HUB_ADDRESS,
-                "ca-cert": f"{certificates}/ca.crt",
-                "agent-cert": f"{certificates}/tls.crt",
-                "agent-key": f"{certificates}/tls.key",
-                "kube-apiserver": f"{API_SERVICE}:443",
-                "resolve": f"web.default.svc={WEB_SERVICE}",
-                "config": allowed,
-            },
-        )
+        config = f"{self.folder}/agent.yaml"
+        with open(config, "w") as allowed:
+            json.dump({"allow": [{"cidrs": [SERVICES], "ports": [80, 443]}]}, allowed)
+        return {
+            "ca-cert": f"{certificates}/ca.crt",
+            "agent-cert": f"{certificates}/tls.crt",
+            "agent-key": f"{certificates}/tls.key",
+            "config": config,
+        }
+
+    def start_hub(self):
+        flags = {
+            "server-bind-address": HUB_ADDRESS,
+            "agent-bind-address": HUB_ADDRESS,
+            "health-bind-address": "127.0.0.1",
+            "control-uds-name": f"{self.folder}/control/socket",
+            "agent-identity": "certificate",
+        }
+        self._run("proxy-server", [f"{self.binaries}/hub/proxy-server"], self.hub_files() | flags)
+
+    def start_agent(self, cluster):
+        flags = {
+            "proxy-server-host": HUB_ADDRESS,
+            "kube-apiserver": f"{API_SERVICE}:443",
+            "resolve": f"web.default.svc={WEB_SERVICE}",
+        }
+        command = [*cluster.enter, f"{self.binaries}/spoke/proxy-agent"]
+        self._run(f"proxy-agent-{cluster.name}", command, self.agent_files(cluster) | flags)
 
     def hawser(self, *arguments, stdin=None):
         return output_of([f"{self.binaries}/cli/hawser", *arguments], stdin)
