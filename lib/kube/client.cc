@@ -27,11 +27,18 @@ std::string What(const char* verb, const Resource& resource, const ObjectName& n
   return std::string(verb) + " " + resource.Text() + (key.empty() ? "" : " " + key);
 }
 
-bool IsRefusalToRepeat(const std::string& method, const HttpHead& head) {
-  if (head.status == 429) return false;
-  if (head.status >= 500 && head.retry_after.has_value()) return false;
-  const bool passing = head.status == 502 || head.status == 503 || head.status == 504;
-  return !passing || method == "POST";
+// Whether the same request may succeed later, and does no harm if the first one was carried out.
+bool MayRepeat(const std::string& method, const HttpHead& head) {
+  if (head.status == 429) return true;
+  if (head.status >= 500 && head.retry_after.has_value()) return true;
+  return (head.status == 502 || head.status == 503 || head.status == 504) && method != "POST";
+}
+
+absl::StatusOr<Object> ParseBody(const std::string& body) {
+  if (body.empty()) return Object();
+  Object object = Object::parse(body, nullptr, /*allow_exceptions=*/false);
+  if (object.is_discarded()) return absl::InternalError("the answer is not JSON");
+  return object;
 }
 
 // Objects in lists of built-in kinds do not say what they are.
@@ -64,12 +71,21 @@ absl::Status Client::WaitForTurn(base::Time deadline, const std::stop_token& sto
   base::Duration delay;
   {
     const std::lock_guard lock(mutex_);
-    delay = bucket_.Take(base::Clock::now());
+    const base::Time now = base::Clock::now();
+    delay = bucket_.Take(now);
+    if (delay > base::Duration::zero() && now + delay >= deadline) {
+      bucket_.GiveBack();
+      return absl::ResourceExhaustedError("too many requests per second: none left in time");
+    }
   }
   if (delay == base::Duration::zero()) return absl::OkStatus();
-  if (base::Clock::now() + delay >= deadline)
-    return absl::ResourceExhaustedError("too many requests per second: none left in time");
   return Pause(delay, stop) ? absl::OkStatus() : absl::CancelledError("stopped");
+}
+
+absl::StatusOr<bool> Client::RenewCredential(const Credential& refused) {
+  config().credentials->OnRefused(refused);
+  HAWSER_ASSIGN_OR_RETURN(const Credential fresh, config().credentials->Get());
+  return fresh != refused;
 }
 
 // OK when there was an answer, whatever it says.
@@ -123,22 +139,20 @@ absl::StatusOr<Object> Client::Send(const std::string& what, const RawRequest& r
       continue;
     }
     if (answer.head.status < 400) {
-      if (answer.body.empty()) return Object();
-      Object object = Object::parse(answer.body, nullptr, /*allow_exceptions=*/false);
-      if (object.is_discarded()) return absl::InternalError(what + ": the answer is not JSON");
+      absl::StatusOr<Object> object = ParseBody(answer.body);
+      if (!object.ok()) return InContext(object.status(), what);
       return object;
     }
 
     failure = InContext(ApiError(answer.head.status, answer.body), what);
     if (answer.head.status == 401 && !refused) {
       refused = true;
-      config().credentials->OnRefused(*credential);
-      const absl::StatusOr<Credential> fresh = config().credentials->Get();
-      if (!fresh.ok()) return InContext(fresh.status(), what);
-      if (*fresh == *credential) return failure;
+      const absl::StatusOr<bool> renewed = RenewCredential(*credential);
+      if (!renewed.ok()) return InContext(renewed.status(), what);
+      if (!*renewed) return failure;
       continue;
     }
-    if (IsRefusalToRepeat(request.method, answer.head)) return failure;
+    if (!MayRepeat(request.method, answer.head)) return failure;
     const base::Duration delay =
         std::max(backoff.Next(Random()), answer.head.retry_after.value_or(base::Duration::zero()));
     if (base::Clock::now() + delay >= deadline) return failure;

@@ -9,6 +9,7 @@
 // (Retry-After), answers 429, 502, 503 or 504, or has closed a kept connection; a POST, which the
 // server may have carried out, only when the server asks for it or answers 429. What comes back at
 // last is an error of lib/kube/api_error.h, or kUnavailable and the like when there was no answer.
+// What the C library needs to resolve the server's name comes on top of any timeout.
 //
 // Threads: any; every call waits, so never on an event loop. The process ignores SIGPIPE (as after
 // base::InitLogging): TLS writes to sockets that the server has closed.
@@ -126,6 +127,8 @@ class Client {
   };
 
   absl::Status WaitForTurn(base::Time deadline, const std::stop_token& stop);
+  // After a 401: whether there is another credential to try.
+  absl::StatusOr<bool> RenewCredential(const Credential& refused);
   absl::Status Attempt(const RawRequest& request, const Credential& credential, base::Time deadline,
                        const std::stop_token& stop, BodySink sink, Answer& answer);
   absl::StatusOr<Object> Send(const std::string& what, const RawRequest& request, const Call& call);

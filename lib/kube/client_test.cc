@@ -173,6 +173,7 @@ TEST_F(ClientTest, HoldsItsRate) {
   ASSERT_THAT(client.Create(kConfigMaps, ConfigMap("x")), IsOk());
   EXPECT_THAT(client.Get(kConfigMaps, {"ns", "x"}),
               StatusIs(Code::kResourceExhausted, HasSubstr("too many requests per second")));
+  EXPECT_EQ(server_.Count("GET", ""), 0);
 }
 
 TEST_F(ClientTest, StopsWhileItWaitsForAnAnswer) {

@@ -4,7 +4,6 @@
 #include <httplib.h>
 
 #include <algorithm>
-#include <regex>
 
 #include "absl/strings/str_split.h"
 #include "lib/base/scheduler.h"
@@ -66,6 +65,15 @@ bool IsField(const Object& object, const std::string& selector) {
   return selector.empty() || selector == kName + NameOf(object).name;
 }
 
+bool IsName(const std::string& name) {
+  const auto is_alphanumeric = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+  };
+  return !name.empty() && is_alphanumeric(name.front()) && is_alphanumeric(name.back()) &&
+         std::all_of(name.begin(), name.end(),
+                     [&](char c) { return is_alphanumeric(c) || c == '-' || c == '.'; });
+}
+
 std::string KindOf(const Object& object) { return StringAt(object, {"kind"}); }
 
 // What a manager can own: every value but what identifies the object.
@@ -94,7 +102,7 @@ struct FakeApiServer::Watcher {
   base::Time until;
 };
 
-FakeApiServer::FakeApiServer(std::optional<Tls> tls)
+FakeApiServer::FakeApiServer(std::optional<Tls> tls, uint16_t port)
     : server_(MakeServer(tls)), tls_(tls.has_value()) {
   CHECK(server_->is_valid());
   server_->new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
@@ -109,9 +117,14 @@ FakeApiServer::FakeApiServer(std::optional<Tls> tls)
   server_->Put(".*", handle);
   server_->Patch(".*", handle);
   server_->Delete(".*", handle);
-  const int port = server_->bind_to_any_port("127.0.0.1");
-  CHECK_GT(port, 0);
-  port_ = static_cast<uint16_t>(port);
+  if (port == 0) {
+    const int any = server_->bind_to_any_port("127.0.0.1");
+    CHECK_GT(any, 0);
+    port_ = static_cast<uint16_t>(any);
+  } else {
+    CHECK(server_->bind_to_port("127.0.0.1", port));
+    port_ = port;
+  }
   thread_ = std::thread([this] { server_->listen_after_bind(); });
 }
 
@@ -393,9 +406,7 @@ void FakeApiServer::Create(const Path& path, Object object, httplib::Response& r
     return Send(response, 201, object);
   }
   const ObjectName name = NameOf(object);
-  static const std::regex valid("[a-z0-9]([-.a-z0-9]*[a-z0-9])?");
-  if (!std::regex_match(name.name, valid))
-    return Refuse(response, 422, "Invalid", "metadata.name: Invalid value");
+  if (!IsName(name.name)) return Refuse(response, 422, "Invalid", "metadata.name: Invalid value");
   Stored& stored = store_[path.collection][{path.ns, name.name}];
   if (!stored.object.is_null())
     return Refuse(response, 409, "AlreadyExists", "\"" + name.name + "\" already exists");

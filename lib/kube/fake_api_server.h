@@ -60,7 +60,8 @@ class FakeApiServer {
   };
 
   FakeApiServer() : FakeApiServer(std::nullopt) {}
-  explicit FakeApiServer(std::optional<Tls> tls);
+  // On a free port unless one is given.
+  explicit FakeApiServer(std::optional<Tls> tls, uint16_t port = 0);
   FakeApiServer(const FakeApiServer&) = delete;
   FakeApiServer& operator=(const FakeApiServer&) = delete;
   ~FakeApiServer();

@@ -168,6 +168,30 @@ TEST_F(InformerTest, KeepsTryingAndSaysWhy) {
   EXPECT_EQ(informer_->counts().failures, 6u);
 }
 
+// Another one at the same address, with other objects and another history.
+TEST_F(InformerTest, OutlivesAServerThatIsDown) {
+  std::optional<FakeApiServer> server(std::in_place);
+  const uint16_t port = server->port();
+  Client client(server->config(), {.qps = 0});
+  ASSERT_THAT(client.Create(kConfigMaps, ConfigMap("a")), IsOk());
+  Informer informer(client, {.resource = kConfigMaps, .first_delay = milliseconds(1)});
+  informer.Start();
+  ASSERT_TRUE(informer.WaitForSync(minutes(1)));
+  server.reset();
+  while (informer.status().message().find("connection refused") == absl::string_view::npos)
+    std::this_thread::yield();
+  EXPECT_NE(informer.Get("ns/a"), nullptr);
+
+  server.emplace(std::nullopt, port);
+  for (const char* name : {"b", "c", "d"})
+    ASSERT_THAT(client.Create(kConfigMaps, ConfigMap(name)), IsOk());
+  server->Compact();
+  server->EndWatches();
+  while (informer.Get("ns/d") == nullptr || informer.Get("ns/a") != nullptr)
+    std::this_thread::yield();
+  EXPECT_EQ(informer.counts().lists, 2u);
+}
+
 TEST_F(InformerTest, SeesOnlyWhatIsSelected) {
   Make({.ns = "ns", .label_selector = "app=x"});
   Object chosen = ConfigMap("chosen");

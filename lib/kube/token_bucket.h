@@ -13,6 +13,8 @@ class TokenBucket {
 
   // Takes a token and returns how long to wait for it; zero when there is one.
   base::Duration Take(base::Time now);
+  // The last token was not used after all.
+  void GiveBack() { tokens_ += 1; }
 
  private:
   const double per_second_;

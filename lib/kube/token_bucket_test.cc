@@ -29,6 +29,15 @@ TEST(TokenBucket, HoldsNoMoreThanTheBurst) {
   EXPECT_EQ(bucket.Take(later), milliseconds(100));
 }
 
+TEST(TokenBucket, TakesTokensBack) {
+  TokenBucket bucket(10, 1, kStart);
+  bucket.Take(kStart);
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_EQ(bucket.Take(kStart), milliseconds(100));
+    bucket.GiveBack();
+  }
+}
+
 TEST(TokenBucket, MayHaveNoLimit) {
   TokenBucket bucket(0, 1, kStart);
   for (int i = 0; i < 1000; ++i) EXPECT_EQ(bucket.Take(kStart), seconds(0));
