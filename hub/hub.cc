@@ -3,7 +3,6 @@
 #include <glog/logging.h>
 #include <sys/resource.h>
 
-#include <csignal>
 #include <cstdlib>
 
 #include "hub/metrics.h"
@@ -34,7 +33,8 @@ Hub::Hub(const Options& options)
                .per_identity = options.limits.connections_per_identity,
                .front_ends = ClientConnections(options.limits.descriptor_reserve)}),
       control_state_(shards_, registry_),
-      signals_(loop_.io()),
+      signals_(
+          loop_, [this] { Stop(); }, [this] { Reload(); }),
       config_(options.config_file),
       watch_(loop_),
       drain_deadline_(loop_) {
@@ -247,22 +247,7 @@ void Hub::RefreshFiles() {
   }
 }
 
-void Hub::HandleSignals() {
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) signals_.add(signal);
-  AwaitSignal();
-}
-
-void Hub::AwaitSignal() {
-  signals_.async_wait([this](asio::error_code error, int signal) {
-    if (error) return;
-    if (signal == SIGHUP) {
-      Reload();
-    } else {
-      Stop();
-    }
-    AwaitSignal();
-  });
-}
+void Hub::HandleSignals() { signals_.Handle(); }
 
 void Hub::Drain() {
   draining_ = true;

@@ -7,7 +7,6 @@
 // wait for the shards, which never wait for it.
 #pragma once
 
-#include <asio/signal_set.hpp>
 #include <memory>
 #include <string>
 #include <utility>
@@ -30,6 +29,7 @@
 #include "lib/net/event_loop.h"
 #include "lib/net/http1_server.h"
 #include "lib/net/page_port.h"
+#include "lib/net/process_signals.h"
 #include "lib/tunnel/memory.h"
 
 namespace hawser::hub {
@@ -70,7 +70,6 @@ class Hub {
   absl::Status CreateControl();
   tunnel::SessionOptions SessionOptions();
   absl::StatusOr<std::shared_ptr<const TlsSlot>> LoadTls(Port port, const net::TlsFiles& files);
-  void AwaitSignal();
   void WatchFiles();
   void RefreshFiles();
   void Drain();
@@ -98,7 +97,7 @@ class Hub {
   std::vector<Served> served_;
 
   // On the main thread:
-  asio::signal_set signals_;
+  net::ProcessSignals signals_;
   Certificates certificates_;
   ConfigWatch config_;
   base::Timer watch_;

@@ -2,7 +2,6 @@
 
 #include <glog/logging.h>
 
-#include <csignal>
 #include <random>
 #include <utility>
 #include <variant>
@@ -108,7 +107,8 @@ Agent::Agent(const Options& options, net::TlsSource tls, std::shared_ptr<net::Tl
                [this](const auto& address, auto admit, auto& owner) {
                  return MakeLink(address, std::move(admit), owner);
                }),
-      signals_(loop_.io()),
+      signals_(
+          loop_, [this] { Stop(); }, [this] { Reload(); }),
       refresh_(loop_),
       drain_deadline_(loop_) {}
 
@@ -178,22 +178,7 @@ void Agent::Reload() {
   loop_.Post([this] { RefreshTls(); });
 }
 
-void Agent::HandleSignals() {
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) signals_.add(signal);
-  AwaitSignal();
-}
-
-void Agent::AwaitSignal() {
-  signals_.async_wait([this](asio::error_code error, int signal) {
-    if (error) return;
-    if (signal == SIGHUP) {
-      Reload();
-    } else {
-      Stop();
-    }
-    AwaitSignal();
-  });
-}
+void Agent::HandleSignals() { signals_.Handle(); }
 
 void Agent::RefreshTls() {
   refresh_.Set(kRefreshInterval, [this] { RefreshTls(); });

@@ -9,7 +9,6 @@
 // Threads: Stop() and Reload() from any; all else on the thread that calls Run(), before it does.
 #pragma once
 
-#include <asio/signal_set.hpp>
 #include <memory>
 #include <string>
 #include <vector>
@@ -18,6 +17,7 @@
 #include "lib/base/scheduler.h"
 #include "lib/net/event_loop.h"
 #include "lib/net/page_port.h"
+#include "lib/net/process_signals.h"
 #include "lib/net/resolver.h"
 #include "lib/net/tls_source.h"
 #include "lib/tunnel/memory.h"
@@ -58,7 +58,6 @@ class Agent {
   absl::Status CreatePages();
   std::unique_ptr<ServerLink> MakeLink(const base::HostPort& address, ServerLink::Admit admit,
                                        tunnel::LinkOwner& owner);
-  void AwaitSignal();
   void RefreshTls();
   void Drain();
   void Finish();
@@ -77,7 +76,7 @@ class Agent {
   std::unique_ptr<net::PagePort> health_;
   std::unique_ptr<net::PagePort> admin_;
   std::vector<Served> served_;
-  asio::signal_set signals_;
+  net::ProcessSignals signals_;
   base::Timer refresh_;
   base::Timer drain_deadline_;
   bool draining_ = false;
