@@ -1,6 +1,6 @@
 """Runs every check of checks.py in turn, in namespaces that run.sh made.
 
-usage: run.py full|short FOLDER FOLDERS_OF_PROGRAMS: kube ocm coredns pods ours
+usage: run.py full|short STAY FOLDER FOLDERS_OF_PROGRAMS: kube ocm coredns pods ours
 """
 import os
 import sys
@@ -10,6 +10,7 @@ import traceback
 
 import checks
 from lab import Lab, Programs
+from network import HUB_ADDRESS
 from process import Failed
 
 
@@ -40,16 +41,33 @@ def end_with_stdin():
     threading.Thread(target=wait, daemon=True).start()
 
 
+HOW_TO_PLAY = """
+In another terminal:
+  nsenter --net --mount --pid{user} --target $(pgrep -of "run.py .*{folder}")
+  export PATH={programs.kube}:{programs.ours}/cli:$PATH KUBECONFIG={folder}/hub/admin.kubeconfig
+  export HAWSER_HUB={hub}:8090 HAWSER_CONTROL=unix:{folder}/tunnel/control/socket
+  hawser get clusters
+  kubectl get managedclusters
+  nsenter --net=/run/netns/paris kubectl --kubeconfig={folder}/paris/admin.kubeconfig get pods -A
+Enter ends it."""
+
+
 def main():
     end_with_stdin()
-    form, folder, *programs = sys.argv[1:]
+    form, stay, folder, *programs = sys.argv[1:]
     full = form == "full"
-    lab = Lab(folder, Programs(*programs), ["paris", "tokyo"] if full else ["paris"], full)
+    programs = Programs(*programs)
+    lab = Lab(folder, programs, ["paris", "tokyo"] if full else ["paris"], full)
     try:
         results = [run_check(lab, check) for check in checks.of(full)]
+        print(f"kubernetes: {sum(results)} of {len(results)} checks ok", flush=True)
+        if stay == "1":
+            user = "" if full else " --user --preserve-credentials"
+            facts = {"user": user, "folder": folder, "programs": programs, "hub": HUB_ADDRESS}
+            print(HOW_TO_PLAY.format(**facts), flush=True)
+            threading.Event().wait()
     finally:
         lab.stop()
-    print(f"kubernetes: {sum(results)} of {len(results)} checks ok")
     sys.exit(not all(results))
 
 

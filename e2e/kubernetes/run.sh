@@ -2,7 +2,7 @@
 # Hawser on real Kubernetes and Open Cluster Management, from nothing: a hub and two managed
 # clusters with the same addresses inside, and a table of what works. Everything happens in
 # namespaces of its own; nothing is left behind but what build.sh keeps in the cache.
-# --short needs no root: one managed cluster, and no pods.
+# --short needs no root: one managed cluster, and no pods. STAY=1 leaves it up until Enter.
 # usage: e2e/kubernetes/run.sh [--short]
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -27,7 +27,7 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/hawser-e2e-XXXXXX")
 # else holds the other end of its stdin.
 ours=${here%/e2e/*}/bazel-bin
 exec {lifeline}> >(exec "${privilege[@]}" unshare "${namespaces[@]}" \
-  python3 -B "$here/run.py" "$form" "$work" "$kube" "$ocm" "$coredns" "$pods" "$ours")
+  python3 -B "$here/run.py" "$form" "${STAY:-0}" "$work" "$kube" "$ocm" "$coredns" "$pods" "$ours")
 run=$!
 clean_up() {
   exec {lifeline}>&-
@@ -37,4 +37,9 @@ clean_up() {
 }
 trap clean_up EXIT
 trap 'exit 130' INT TERM
-wait "$run"
+
+if [[ ${STAY:-} == 1 ]]; then
+  read -r || true
+else
+  wait "$run"
+fi
