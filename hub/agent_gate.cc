@@ -26,7 +26,7 @@ void AgentGate::OnOpen(net::MessageStream& stream, const net::Metadata& headers)
     Decide(absl::UnauthenticatedError("it sent no token"));
     return;
   }
-  deadline_->Set(kTimeout, [this] {
+  deadline_->Set(TokenAuthenticator::kTimeout, [this] {
     Decide(absl::UnavailableError("its token could not be checked in time"));
   });
   self_ = std::make_shared<AgentGate*>(this);

@@ -16,9 +16,6 @@ namespace hawser::hub {
 
 class AgentGate final : public net::StreamHandler {
  public:
-  // Longest wait for an answer.
-  static constexpr base::Duration kTimeout = std::chrono::seconds(10);
-
   struct Ways {
     // Makes the session of an agent that was let in.
     absl::AnyInvocable<std::unique_ptr<net::StreamHandler>()> open;

@@ -116,7 +116,7 @@ TEST_F(AgentGateTest, NoTokenIsNoEntry) {
 
 TEST_F(AgentGateTest, AnAnswerThatDoesNotComeIsARefusal) {
   Open("Bearer t0k3n");
-  scheduler_.Advance(AgentGate::kTimeout);
+  scheduler_.Advance(TokenAuthenticator::kTimeout);
   pair_.Run();
   EXPECT_THAT(refused_, StatusIs(StatusCode::kUnavailable, HasSubstr("in time")));
   Answer(absl::OkStatus());

@@ -59,7 +59,7 @@ AgentPort::AgentPort(Options options, AgentGrants grants, const Shards& shards,
       shards_(shards),
       registry_(registry),
       grants_(std::make_shared<const AgentGrants>(std::move(grants))),
-      server_(Port::kAgents, kPath, options_.transport, shards,
+      server_({Port::kAgents, kPath, options_.transport, options_.first_call_timeout}, shards,
               [this](const auto& caller, const auto& headers) { return Accept(caller, headers); }),
       port_(options_.socket, shards, limits, ConnectionName,
             [this](Shard& shard, std::unique_ptr<net::Socket> socket, Admission admission) {

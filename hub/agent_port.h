@@ -22,6 +22,8 @@ class AgentPort {
   struct Options {
     SocketPort::Options socket;
     h2::Options transport;
+    // How long a connection may last before its agent asks for a session.
+    base::Duration first_call_timeout;
     tunnel::SessionOptions session;
     AgentIdentityMode identity_mode;
     ServerIdentity server;

@@ -139,7 +139,7 @@ void FrontSession::OnConnectionEnded(tunnel::Connection&) {
 GrpcFront::GrpcFront(Options options, const Shards& shards, ConnectionLimits& limits,
                      SessionRegistry& registry)
     : options_(std::move(options)),
-      server_(Port::kGrpc, kPath, options_.transport, shards,
+      server_({Port::kGrpc, kPath, options_.transport}, shards,
               [this, &registry](const TransportServer::Caller& caller, const net::Metadata&) {
                 return std::make_unique<FrontSession>(options_.session, options_.dial_timeout,
                                                       caller.identity, registry, caller.shard);

@@ -8,7 +8,9 @@
 #include "hub/metrics.h"
 #include "hub/pages.h"
 #include "hub/snapshot.h"
+#include "hub/token_review.h"
 #include "lib/base/status.h"
+#include "lib/kube/config.h"
 
 namespace hawser::hub {
 namespace {
@@ -71,6 +73,8 @@ absl::StatusOr<std::shared_ptr<const TlsSlot>> Hub::LoadTls(Port port, const net
                       .min_version = options_.tls_min_version,
                       .cipher_suites = options_.cipher_suites,
                       .session_context = PortName(port)};
+  // Who agents are is then in their tokens alone.
+  if (port == Port::kAgents && tokens_ != nullptr) tls.client_certificates = !files.ca.empty();
   if (port == Port::kHttpConnect) {
     tls.alpn = {"http/1.1"};
     tls.require_alpn = false;
@@ -80,8 +84,22 @@ absl::StatusOr<std::shared_ptr<const TlsSlot>> Hub::LoadTls(Port port, const net
 
 absl::Status Hub::CreateTokens() {
   const AgentTokens& tokens = options_.agent_tokens;
-  if (tokens.file.empty()) return absl::OkStatus();
-  HAWSER_ASSIGN_OR_RETURN(tokens_, TokenFile::Load(tokens.file, tokens.user));
+  if (!tokens.required()) return absl::OkStatus();
+  if (!tokens.file.empty()) {
+    HAWSER_ASSIGN_OR_RETURN(auto file, TokenFile::Load(tokens.file, tokens.user));
+    token_file_ = file.get();
+    tokens_ = std::move(file);
+    return absl::OkStatus();
+  }
+  const KubernetesApi& api = options_.kubernetes;
+  auto config = kube::LoadConfig(api.kubeconfig);
+  if (!config.ok()) return base::Annotate(config.status(), "check agents' tokens");
+  kube::Client::Options client;
+  if (api.qps > 0) client.qps = api.qps;
+  if (api.burst > 0) client.burst = api.burst;
+  tokens_ = std::make_unique<TokenReview>(
+      *std::move(config),
+      TokenReview::Options{.user = tokens.user, .audience = tokens.audience, .client = client});
   return absl::OkStatus();
 }
 
@@ -94,6 +112,7 @@ absl::Status Hub::CreateAgentPort() {
                                     .handshake_timeout = options_.limits.handshake_timeout,
                                     .spread_by_load = true},
                          .transport = {.keepalive = options_.keepalive},
+                         .first_call_timeout = options_.limits.request_head_timeout,
                          .session = SessionOptions(),
                          .identity_mode = options_.agent_identity,
                          .server = options_.server,
@@ -235,8 +254,8 @@ void Hub::WatchFiles() {
 
 void Hub::RefreshFiles() {
   certificates_.Refresh();
-  if (tokens_ != nullptr)
-    if (const absl::Status status = tokens_->Refresh(); !status.ok())
+  if (token_file_ != nullptr)
+    if (const absl::Status status = token_file_->Refresh(); !status.ok())
       LOG(ERROR) << "agents' tokens not reloaded: " << std::string(status.message());
   auto grants = config_.Refresh();
   if (!grants.ok()) {

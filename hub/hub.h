@@ -86,7 +86,8 @@ class Hub {
   SessionRegistry registry_;
   ConnectionLimits limits_;
   Shards shards_;
-  std::unique_ptr<TokenFile> tokens_;  // null: agents need none
+  std::unique_ptr<TokenAuthenticator> tokens_;  // null: agents need none
+  TokenFile* token_file_ = nullptr;             // is tokens_, where they are in a file
   std::unique_ptr<AgentPort> agents_;
   std::unique_ptr<GrpcFront> grpc_;
   std::unique_ptr<ConnectFront> http_connect_;

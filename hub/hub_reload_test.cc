@@ -125,7 +125,7 @@ TEST_F(HubReloadTest, AgentsMustSendAToken) {
   EXPECT_THAT(connect("s3cret-bad"), StatusIs(StatusCode::kUnauthenticated,
                                               HasSubstr("agent refused: its token is not known")));
   EXPECT_THAT(connect("s3cret-other"),
-              StatusIs(StatusCode::kPermissionDenied, HasSubstr("of user other")));
+              StatusIs(StatusCode::kPermissionDenied, HasSubstr("of user \"other\"")));
   EXPECT_THAT(connect(""), StatusIs(StatusCode::kUnauthenticated, HasSubstr("no token")));
   for (const char* line : {"hawser_agent_token_checks_total{result=\"accepted\"} 1",
                            "hawser_agent_token_checks_total{result=\"denied\"} 2",

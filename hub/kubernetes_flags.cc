@@ -14,8 +14,8 @@
 #include "lib/base/status.h"
 
 DEFINE_string(agent_token_file, "",
-              "[Agents' tokens] file of bearer tokens, `token user` on each line: agents must send "
-              "one whose user is the service account below");
+              "[Agents' tokens] file of bearer tokens, `token user` on each line, instead of the "
+              "Kubernetes API: agents must send one whose user is the service account below");
 DEFINE_string(agent_namespace, "", "[Agents' tokens] namespace of the agents' service account");
 DEFINE_string(agent_service_account, "", "[Agents' tokens] name of the agents' service account");
 DEFINE_string(authentication_audience, "",
@@ -45,8 +45,6 @@ namespace {
 
 using base::BadFlag;
 
-constexpr char kNoApi[] = "needs the Kubernetes API, which this build does not have yet";
-
 // key=value, comma separated.
 bool IsLabels(const std::string& text) {
   const std::vector<std::string> labels = absl::StrSplit(text, ',');
@@ -70,28 +68,38 @@ absl::StatusOr<AgentTokens> AgentTokensFromFlags() {
     return BadFlag("agent-namespace", "is needed where agents are checked by their tokens");
   if (FLAGS_agent_service_account.empty())
     return BadFlag("agent-service-account", "is needed where agents are checked by their tokens");
-  if (file.empty())
-    return BadFlag("agent-namespace", "checking agents' tokens " + std::string(kNoApi) +
-                                          "; --agent-token-file can stand for it");
+  // Without one, every token that a pod has for the Kubernetes API itself would do.
+  if (file.empty() && FLAGS_authentication_audience.empty())
+    return BadFlag("authentication-audience",
+                   "is needed where the Kubernetes API checks agents' tokens");
   return AgentTokens{
-      file, "system:serviceaccount:" + FLAGS_agent_namespace + ":" + FLAGS_agent_service_account};
+      file, "system:serviceaccount:" + FLAGS_agent_namespace + ":" + FLAGS_agent_service_account,
+      FLAGS_authentication_audience};
 }
 
-absl::Status CheckCompatibilityFlags() {
-  if (FLAGS_enable_lease_controller) return BadFlag("enable-lease-controller", kNoApi);
-  if (!IsLabels(FLAGS_lease_label))
-    return BadFlag("lease-label", "not key=value: " + base::Quote(FLAGS_lease_label));
+absl::StatusOr<KubernetesApi> KubernetesApiFromFlags() {
   if (!FLAGS_kubeconfig.empty() && access(FLAGS_kubeconfig.c_str(), R_OK) != 0)
     return BadFlag("kubeconfig", "cannot be read: " + FLAGS_kubeconfig);
-  if (FLAGS_kubeconfig_qps < 0) return BadFlag("kubeconfig-qps", "must not be negative");
-  HAWSER_RETURN_IF_ERROR(base::AtLeast("kubeconfig-burst", FLAGS_kubeconfig_burst, 0).status());
+  if (!(FLAGS_kubeconfig_qps >= 0)) return BadFlag("kubeconfig-qps", "must not be negative");
+  HAWSER_ASSIGN_OR_RETURN(const int burst,
+                          base::AtLeast("kubeconfig-burst", FLAGS_kubeconfig_burst, 0));
+  return KubernetesApi{FLAGS_kubeconfig, FLAGS_kubeconfig_qps, static_cast<double>(burst)};
+}
+
+absl::Status CheckCompatibilityFlags(const AgentTokens& tokens) {
+  if (FLAGS_enable_lease_controller)
+    return BadFlag("enable-lease-controller", "this build has no lease controller yet");
+  if (!IsLabels(FLAGS_lease_label))
+    return BadFlag("lease-label", "not key=value: " + base::Quote(FLAGS_lease_label));
   if (FLAGS_enable_contention_profiling && !FLAGS_enable_profiling)
     return BadFlag("enable-contention-profiling", "--enable-profiling must also be set");
   HAWSER_RETURN_IF_ERROR(base::AtLeast("xfr-channel-size", FLAGS_xfr_channel_size, 1).status());
-  for (std::string flag :
-       {"kubeconfig", "kubeconfig_qps", "kubeconfig_burst", "kube_api_content_type",
-        "lease_namespace", "lease_label", "enable_profiling", "enable_contention_profiling",
-        "xfr_channel_size", "warn_on_channel_limit"}) {
+  std::vector<std::string> unused = {
+      "kube_api_content_type",       "lease_namespace",  "lease_label",          "enable_profiling",
+      "enable_contention_profiling", "xfr_channel_size", "warn_on_channel_limit"};
+  if (!tokens.required() || !tokens.file.empty())
+    unused.insert(unused.end(), {"kubeconfig", "kubeconfig_qps", "kubeconfig_burst"});
+  for (std::string& flag : unused) {
     if (!IsGiven(flag.c_str())) continue;
     std::replace(flag.begin(), flag.end(), '_', '-');
     LOG(INFO) << "flag --" << flag << " has no effect";

@@ -10,9 +10,10 @@
 
 namespace hawser::hub {
 
-// Both name the flag in their errors (kInvalidArgument).
+// All name the flag in their errors (kInvalidArgument).
 absl::StatusOr<AgentTokens> AgentTokensFromFlags();
+absl::StatusOr<KubernetesApi> KubernetesApiFromFlags();
 // Checks the values of the rest, and logs which of those on the command line have no effect.
-absl::Status CheckCompatibilityFlags();
+absl::Status CheckCompatibilityFlags(const AgentTokens& tokens);
 
 }  // namespace hawser::hub

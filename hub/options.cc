@@ -44,7 +44,8 @@ DEFINE_string(server_key, "", "[TLS] private key of --server-cert");
 DEFINE_string(server_ca_cert, "", "[TLS] CA of the clients' certificates");
 DEFINE_string(cluster_cert, "", "[TLS] certificate chain of the agents' port (PEM)");
 DEFINE_string(cluster_key, "", "[TLS] private key of --cluster-cert");
-DEFINE_string(cluster_ca_cert, "", "[TLS] CA of the agents' certificates");
+DEFINE_string(cluster_ca_cert, "",
+              "[TLS] CA of the agents' certificates; empty: agents show tokens only");
 DEFINE_string(tls_min_version, "VersionTLS12",
               "[TLS] VersionTLS12 or VersionTLS13; VersionTLS10 and VersionTLS11 are accepted, but "
               "1.2 stays the least");
@@ -72,7 +73,8 @@ DEFINE_string(graceful_shutdown_timeout, "30s",
 DEFINE_string(backend_dial_timeout, "10s", "[Agents] deadline of a dial; 0: none");
 
 DEFINE_string(handshake_timeout, "10s", "[Limits] a TLS handshake");
-DEFINE_string(request_head_timeout, "10s", "[Limits] a CONNECT request's head");
+DEFINE_string(request_head_timeout, "10s",
+              "[Limits] a CONNECT request's head, or an agent's first call");
 DEFINE_int32(max_connections_per_address, 8192, "[Limits] TCP connections of one peer address");
 DEFINE_int32(max_connections_per_identity, 65536, "[Limits] connections of one client or cluster");
 DEFINE_int32(max_streams_per_connection, 256, "[Limits] streams of one gRPC client connection");
@@ -150,17 +152,20 @@ absl::Status ReadPorts(Options& options) {
 }
 
 absl::StatusOr<net::TlsFiles> Files(const std::string& prefix, const std::string& certificate,
-                                    const std::string& key, const std::string& ca) {
+                                    const std::string& key, const std::string& ca,
+                                    bool ca_needed = true) {
   if (certificate.empty()) return BadFlag(prefix + "-cert", "is needed");
   if (key.empty()) return BadFlag(prefix + "-key", "is needed");
   // Without a CA everybody could connect: there is no such mode.
-  if (ca.empty()) return BadFlag(prefix + "-ca-cert", "is needed: peers must be authenticated");
+  if (ca.empty() && ca_needed)
+    return BadFlag(prefix + "-ca-cert", "is needed: peers must be authenticated");
   return net::TlsFiles{certificate, key, ca};
 }
 
 absl::Status ReadTls(Options& options) {
-  HAWSER_ASSIGN_OR_RETURN(options.cluster_tls, Files("cluster", FLAGS_cluster_cert,
-                                                     FLAGS_cluster_key, FLAGS_cluster_ca_cert));
+  HAWSER_ASSIGN_OR_RETURN(options.cluster_tls,
+                          Files("cluster", FLAGS_cluster_cert, FLAGS_cluster_key,
+                                FLAGS_cluster_ca_cert, !options.agent_tokens.required()));
   if (options.grpc.tcp || options.http_connect.tcp) {
     HAWSER_ASSIGN_OR_RETURN(options.server_tls, Files("server", FLAGS_server_cert, FLAGS_server_key,
                                                       FLAGS_server_ca_cert));
@@ -176,6 +181,8 @@ absl::Status ReadRouting(Options& options) {
   if (FLAGS_agent_identity == "auto") {
     options.agent_identity = AgentIdentityMode::kAuto;
   } else if (FLAGS_agent_identity == "certificate") {
+    if (options.cluster_tls.ca.empty())
+      return BadFlag("cluster-ca-cert", "is needed with --agent-identity=certificate");
     options.agent_identity = AgentIdentityMode::kCertificate;
   } else if (FLAGS_agent_identity == "asserted") {
     options.agent_identity = AgentIdentityMode::kAsserted;
@@ -270,12 +277,13 @@ absl::StatusOr<Options> OptionsFromFlags() {
   }
   HAWSER_RETURN_IF_ERROR(ReadFrontEnds(options));
   HAWSER_RETURN_IF_ERROR(ReadPorts(options));
+  HAWSER_ASSIGN_OR_RETURN(options.agent_tokens, AgentTokensFromFlags());
+  HAWSER_ASSIGN_OR_RETURN(options.kubernetes, KubernetesApiFromFlags());
   HAWSER_RETURN_IF_ERROR(ReadTls(options));
   HAWSER_RETURN_IF_ERROR(ReadRouting(options));
   HAWSER_RETURN_IF_ERROR(ReadTimes(options));
   HAWSER_RETURN_IF_ERROR(ReadLimits(options.limits));
-  HAWSER_ASSIGN_OR_RETURN(options.agent_tokens, AgentTokensFromFlags());
-  HAWSER_RETURN_IF_ERROR(CheckCompatibilityFlags());
+  HAWSER_RETURN_IF_ERROR(CheckCompatibilityFlags(options.agent_tokens));
   return options;
 }
 

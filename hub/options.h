@@ -39,8 +39,19 @@ struct Limits {
 
 // What agents' bearer tokens are checked against.
 struct AgentTokens {
-  std::string file;  // empty: agents need no token
-  std::string user;  // the one that agents must be
+  std::string file;      // empty: the Kubernetes API
+  std::string user;      // the one that agents must be; empty: agents need no token
+  std::string audience;  // what the tokens must be for, to the Kubernetes API
+
+  bool required() const { return !user.empty(); }
+};
+
+// How the Kubernetes API is reached.
+struct KubernetesApi {
+  std::string kubeconfig;  // empty: as pods do
+  // Requests per second, and how many of them at once; zero: the client's default.
+  double qps = 0;
+  double burst = 0;
 };
 
 struct Options {
@@ -53,7 +64,7 @@ struct Options {
   std::string control_path;  // empty: no control API
 
   net::TlsFiles server_tls;   // of the front ends' TCP ports
-  net::TlsFiles cluster_tls;  // of the agents' port
+  net::TlsFiles cluster_tls;  // of the agents' port; without a CA, tokens are all that agents show
   int tls_min_version;
   std::vector<std::string> cipher_suites;
 
@@ -62,6 +73,7 @@ struct Options {
   AgentGrants grants;
   std::string config_file;  // where the grants came from; empty: nowhere
   AgentTokens agent_tokens;
+  KubernetesApi kubernetes;
   std::vector<tunnel::Strategy> strategies;
   std::string cluster_domain;
 

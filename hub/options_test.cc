@@ -85,6 +85,9 @@ TEST_F(OptionsTest, PortZeroIsAFreePortWithoutASocket) {
 TEST_F(OptionsTest, CasAreNeverOptional) {
   Set("cluster_ca_cert", "");
   ExpectRefused("flag --cluster-ca-cert: is needed");
+  Set("authentication_audience", "hub");
+  ExpectRefused("flag --agent-namespace: is needed");
+  Set("authentication_audience", "");
   Set("cluster_ca_cert", "x");
   Set("server_ca_cert", "");
   ExpectRefused("flag --server-ca-cert: is needed");
@@ -165,13 +168,11 @@ TEST_F(OptionsTest, AddressesAndTheServersIdAreTakenAsTheReferenceDoes) {
 }
 
 TEST_F(OptionsTest, TokensAskedForAreChecked) {
-  EXPECT_EQ(OptionsFromFlags()->agent_tokens.file, "");
+  EXPECT_FALSE(OptionsFromFlags()->agent_tokens.required());
   Set("agent_namespace", "kube-system");
   ExpectRefused("flag --agent-service-account: is needed");
   Set("agent_service_account", "konnectivity-agent");
-  ExpectRefused(
-      "flag --agent-namespace: checking agents' tokens needs the Kubernetes API, which "
-      "this build does not have yet");
+  ExpectRefused("flag --authentication-audience: is needed where the Kubernetes API checks");
   Set("agent_token_file", "/etc/tokens");
   const auto options = OptionsFromFlags();
   ASSERT_THAT(options, IsOk());
@@ -183,6 +184,26 @@ TEST_F(OptionsTest, TokensAskedForAreChecked) {
   Set("agent_token_file", "");
   Set("authentication_audience", "hub");
   ExpectRefused("flag --agent-namespace: is needed");
+}
+
+TEST_F(OptionsTest, TokensStandForCertificates) {
+  Set("agent_namespace", "kube-system");
+  Set("agent_service_account", "konnectivity-agent");
+  Set("authentication_audience", "system:konnectivity-server");
+  Set("kubeconfig_qps", "7.5");
+  Set("kubeconfig_burst", "9");
+  Set("cluster_ca_cert", "");
+  const auto options = OptionsFromFlags();
+  ASSERT_THAT(options, IsOk());
+  EXPECT_EQ(options->cluster_tls.ca, "");
+  EXPECT_EQ(options->agent_tokens.file, "");
+  EXPECT_EQ(options->agent_tokens.audience, "system:konnectivity-server");
+  EXPECT_EQ(options->kubernetes.qps, 7.5);
+  EXPECT_EQ(options->kubernetes.burst, 9);
+  Set("agent_identity", "certificate");
+  ExpectRefused("flag --cluster-ca-cert: is needed with --agent-identity=certificate");
+  Set("cluster_ca_cert", "x");
+  EXPECT_THAT(OptionsFromFlags(), IsOk()) << "then both are checked";
 }
 
 TEST_F(OptionsTest, TheFileSetsLimitsThatTheCommandLineDoesNot) {

@@ -76,14 +76,8 @@ void TokenFile::Authenticate(const std::string& token, Done done) {
     users = users_;
   }
   const auto found = users->find(Digest(token));
-  if (found == users->end()) {
-    done(absl::UnauthenticatedError("its token is not known"));
-  } else if (found->second != user_) {
-    done(
-        absl::PermissionDeniedError("its token is of user " + found->second + ", not of " + user_));
-  } else {
-    done(absl::OkStatus());
-  }
+  done(found == users->end() ? absl::UnauthenticatedError("its token is not known")
+                             : CheckTokenUser(found->second, user_));
 }
 
 }  // namespace hawser::hub

@@ -43,9 +43,10 @@ TEST_F(TokenFileTest, LetsInTheTokensOfOneUser) {
   ASSERT_THAT(tokens, IsOk());
   EXPECT_THAT(Ask(**tokens, "secret-1"), IsOk());
   EXPECT_THAT(Ask(**tokens, "secret-2"), IsOk());
-  EXPECT_THAT(Ask(**tokens, "secret-3"), StatusIs(StatusCode::kPermissionDenied,
-                                                  AllOf(HasSubstr("of user somebody, not of agent"),
-                                                        Not(HasSubstr("secret")))));
+  EXPECT_THAT(
+      Ask(**tokens, "secret-3"),
+      StatusIs(StatusCode::kPermissionDenied,
+               AllOf(HasSubstr("of user \"somebody\", not of agent"), Not(HasSubstr("secret")))));
   for (const char* token : {"", "secret", "secret-1 ", "#"})
     EXPECT_THAT(Ask(**tokens, token),
                 StatusIs(StatusCode::kUnauthenticated, HasSubstr("is not known")))

@@ -6,13 +6,8 @@
 
 namespace hawser::hub {
 
-TransportServer::TransportServer(Port port, std::string path, const h2::Options& options,
-                                 const Shards& shards, Accept accept)
-    : port_(port),
-      path_(std::move(path)),
-      options_(options),
-      shards_(shards),
-      accept_(std::move(accept)) {
+TransportServer::TransportServer(Options options, const Shards& shards, Accept accept)
+    : options_(std::move(options)), shards_(shards), accept_(std::move(accept)) {
   for (const auto& shard : shards_) connections_[shard.get()];
 }
 
@@ -23,11 +18,12 @@ void TransportServer::Serve(Shard& shard, std::unique_ptr<net::Socket> socket,
   Connection& connection = connections[id];
   connection.admission = std::move(admission);
   connection.transport = h2::Transport::Server(
-      std::move(socket), options_,
+      std::move(socket), options_.transport,
       [this, &shard, &connection](const std::string& path, const net::Metadata& headers)
           -> std::unique_ptr<net::StreamHandler> {
-        if (path != path_) return nullptr;
+        if (path != options_.path) return nullptr;
         connection.called = true;
+        connection.first_call.reset();
         return accept_({shard, *connection.transport, connection.admission.identity}, headers);
       },
       [this, &shard, &connections, id](const absl::Status& status) {
@@ -35,6 +31,11 @@ void TransportServer::Serve(Shard& shard, std::unique_ptr<net::Socket> socket,
         OnClosed(shard, closed->second, status);
         connections.erase(closed);
       });
+  if (options_.first_call_timeout == base::Duration::zero()) return;
+  connection.first_call = std::make_unique<base::Timer>(shard.loop());
+  connection.first_call->Set(options_.first_call_timeout, [&connection] {
+    connection.transport->Close(absl::DeadlineExceededError("it asked for nothing"));
+  });
 }
 
 // Peers that leave without a word are nobody's concern: probes of a port do that all day.
@@ -43,7 +44,7 @@ void TransportServer::OnClosed(Shard& shard, const Connection& connection,
   if (connection.called || status.ok() || absl::IsUnavailable(status)) return;
   const net::PeerInfo& peer = connection.transport->socket().peer();
   if (const auto line = failures_.Admit(shard.loop().Now()))
-    LOG(WARNING) << PortName(port_) << ": connection from " << peer.address
+    LOG(WARNING) << PortName(options_.port) << ": connection from " << peer.address
                  << " ended: " << std::string(status.message()) << *line;
 }
 

@@ -12,6 +12,7 @@
 
 #include "hub/socket_port.h"
 #include "lib/base/log_limit.h"
+#include "lib/base/scheduler.h"
 #include "lib/h2/transport.h"
 
 namespace hawser::hub {
@@ -28,9 +29,14 @@ class TransportServer {
   using Accept = std::function<std::unique_ptr<net::StreamHandler>(const Caller&,
                                                                    const net::Metadata& headers)>;
 
-  // `port` is the name that the log knows the connections by.
-  TransportServer(Port port, std::string path, const h2::Options& options, const Shards& shards,
-                  Accept accept);
+  struct Options {
+    Port port;         // the name that the log knows the connections by
+    std::string path;  // served
+    h2::Options transport;
+    // How long a connection may last without a call to the path; zero: for ever.
+    base::Duration first_call_timeout{};
+  };
+  TransportServer(Options options, const Shards& shards, Accept accept);
   TransportServer(const TransportServer&) = delete;
   TransportServer& operator=(const TransportServer&) = delete;
 
@@ -46,14 +52,13 @@ class TransportServer {
     Admission admission;
     std::unique_ptr<h2::Transport> transport;
     bool called = false;  // from then on its calls tell what happens to it
+    std::unique_ptr<base::Timer> first_call;
   };
   using Connections = std::unordered_map<uint64_t, Connection>;
 
   void OnClosed(Shard& shard, const Connection& connection, const absl::Status& status);
 
-  const Port port_;
-  const std::string path_;
-  const h2::Options options_;
+  const Options options_;
   const Shards& shards_;
   const Accept accept_;
   base::LogLimit failures_;

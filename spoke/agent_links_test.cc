@@ -1,46 +1,24 @@
 // How the agent gets to its servers: tokens, HTTP proxies, counts of servers.
-#include <glog/logging.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
 #include <fstream>
-#include <mutex>
 #include <string>
 
 #include "lib/net/test_proxy.h"
+#include "lib/testing/log_capture.h"
 #include "lib/testing/status_matchers.h"
 #include "spoke/agent_fixture.h"
 
 namespace hawser::spoke {
 namespace {
 
+using ::hawser::testing::LogCapture;
 using ::hawser::testing::StatusIs;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-// Everything that is logged while it lives.
-class LogCapture final : public google::LogSink {
- public:
-  LogCapture() { google::AddLogSink(this); }
-  ~LogCapture() override { google::RemoveLogSink(this); }
-
-  std::string text() {
-    const std::lock_guard lock(mutex_);
-    return text_;
-  }
-
- private:
-  void send(google::LogSeverity, const char*, const char*, int, const struct ::tm*,
-            const char* message, size_t size) override {
-    const std::lock_guard lock(mutex_);
-    text_ += std::string(message, size) + "\n";
-  }
-
-  std::mutex mutex_;
-  std::string text_;
-};
 
 class AgentLinksTest : public AgentTest {
  protected:

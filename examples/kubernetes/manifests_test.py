@@ -6,12 +6,21 @@ usage: manifests_test.py [test...]
 import pathlib
 import re
 import subprocess
+import tempfile
 import unittest
 
 import yaml
 
 HERE = pathlib.Path(__file__).resolve().parent
 PROGRAMS = HERE.parent.parent / "bazel-bin"
+KUBECONFIG = """
+apiVersion: v1
+kind: Config
+current-context: here
+contexts: [{name: here, context: {cluster: here, user: proxy-server}}]
+clusters: [{name: here, cluster: {server: "https://127.0.0.1:1"}}]
+users: [{name: proxy-server, user: {token: none}}]
+"""
 
 
 def load(name):
@@ -66,6 +75,34 @@ class Manifests(unittest.TestCase):
             ).stdout
             known = re.findall(r"^ +--([a-z-]+)", text, re.MULTILINE)
             self.assertEqual(sorted(set(used) - set(known)), [], program)
+
+    def test_server_starts(self):
+        """Without kube-apiserver, too: a static pod may be there first."""
+        self.assertNotIn("cluster-ca-cert", self.server_flags)
+        with tempfile.TemporaryDirectory() as folder:
+            for arguments in (["init"], ["server", "hub", "--san=ip:127.0.0.1"]):
+                subprocess.run(
+                    [PROGRAMS / "cli/hawser", "pki", f"--dir={folder}/pki", *arguments],
+                    check=True,
+                    capture_output=True,
+                )
+            pathlib.Path(folder, "kubeconfig").write_text(KUBECONFIG)
+            here = self.server_flags | {
+                "uds-name": f"{folder}/socket",
+                "agent-bind-address": "127.0.0.1",
+                "cluster-cert": f"{folder}/pki/servers/hub/tls.crt",
+                "cluster-key": f"{folder}/pki/servers/hub/tls.key",
+                "kubeconfig": f"{folder}/kubeconfig",
+            }
+            here |= {name: "0" for name in here if name.endswith("-port")}
+            command = [PROGRAMS / "hub/proxy-server", *(f"--{k}={v}" for k, v in here.items())]
+            log = []
+            with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+                for line in server.stderr:
+                    log.append(line)
+                    if line.endswith("] ready\n"):
+                        server.terminate()
+            self.assertEqual(server.returncode, 0, "".join(log))
 
     def test_socket_is_shared_with_kube_apiserver(self):
         socket = self.server_flags["uds-name"]

@@ -154,6 +154,8 @@ void FakeApiServer::Script(Answer answer) {
 void FakeApiServer::ClearScript() {
   const std::lock_guard lock(mutex_);
   script_.clear();
+  ++clears_;
+  changed_.notify_all();
 }
 
 std::vector<FakeApiServer::Seen> FakeApiServer::seen() const {
@@ -218,7 +220,7 @@ FakeApiServer::Path FakeApiServer::ParsePath(const std::string& path) {
 }
 
 bool FakeApiServer::AnswerFromScript(const Seen& seen, httplib::Response& response) {
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   seen_.push_back(seen);
   const auto found = std::find_if(script_.begin(), script_.end(), [&](const Answer& answer) {
     return (answer.method.empty() || answer.method == seen.method) &&
@@ -226,6 +228,12 @@ bool FakeApiServer::AnswerFromScript(const Seen& seen, httplib::Response& respon
   });
   changed_.notify_all();
   if (found == script_.end()) return false;
+  if (found->held) {
+    if (--found->times == 0) script_.erase(found);
+    const uint64_t clears = clears_;
+    changed_.wait(lock, [&] { return stopping_ || clears_ != clears; });
+    return false;
+  }
   response.status = found->status;
   for (const auto& [name, value] : found->headers) response.set_header(name, value);
   response.set_content(found->body, kJson);

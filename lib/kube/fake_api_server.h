@@ -50,6 +50,7 @@ class FakeApiServer {
     int status = 200;
     std::vector<std::pair<std::string, std::string>> headers;
     std::string body;
+    bool held = false;  // no answer before ClearScript(); then the store's
   };
   struct Seen {
     std::string method;
@@ -143,6 +144,7 @@ class FakeApiServer {
   uint64_t compacted_ = 0;
   uint64_t bookmarks_ = 0;      // how often they were sent
   uint64_t watches_ended_ = 0;  // how often all were
+  uint64_t clears_ = 0;         // how often the script was cleared
   bool torn_ = false;
   int watches_ = 0;
   bool stopping_ = false;

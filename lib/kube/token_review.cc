@@ -35,29 +35,35 @@ std::vector<std::string> Strings(const Object* list) {
 
 }  // namespace
 
-absl::StatusOr<TokenIdentity> TokenReviewer::Review(const std::string& token) {
+std::optional<TokenIdentity> TokenReviewer::Known(const std::string& token) const {
   const auto fits = [](char c) { return c > ' ' && c < '\x7f'; };
   // Not worth a question.
   if (token.empty() || token.size() > kMaxToken || !std::all_of(token.begin(), token.end(), fits))
     return TokenIdentity();
   const std::string hash = Sha256(token);
-  {
-    const std::lock_guard lock(mutex_);
-    const auto found = kept_.find(hash);
-    if (found != kept_.end() && options_.now() < found->second.until) return found->second.identity;
-  }
-  HAWSER_ASSIGN_OR_RETURN(TokenIdentity identity, Ask(token));
-  Keep(hash, identity);
+  const std::lock_guard lock(mutex_);
+  const auto found = kept_.find(hash);
+  if (found == kept_.end() || options_.now() >= found->second.until) return std::nullopt;
+  return found->second.identity;
+}
+
+absl::StatusOr<TokenIdentity> TokenReviewer::Review(const std::string& token,
+                                                    const std::stop_token& stop) {
+  if (auto known = Known(token)) return *std::move(known);
+  HAWSER_ASSIGN_OR_RETURN(TokenIdentity identity, Ask(token, stop));
+  Keep(Sha256(token), identity);
   return identity;
 }
 
-absl::StatusOr<TokenIdentity> TokenReviewer::Ask(const std::string& token) {
+absl::StatusOr<TokenIdentity> TokenReviewer::Ask(const std::string& token,
+                                                 const std::stop_token& stop) {
   Object review = {{"apiVersion", kTokenReviews.ApiVersion()},
                    {"kind", "TokenReview"},
                    {"spec", {{"token", token}}}};
   if (!options_.audiences.empty()) review["spec"]["audiences"] = options_.audiences;
-  HAWSER_ASSIGN_OR_RETURN(const Object answer,
-                          client_.Create(kTokenReviews, review, {.timeout = options_.timeout}));
+  HAWSER_ASSIGN_OR_RETURN(
+      const Object answer,
+      client_.Create(kTokenReviews, review, {.timeout = options_.timeout, .stop = stop}));
   const Object* authenticated = Find(answer, {"status", "authenticated"});
   TokenIdentity identity;
   if (authenticated == nullptr || *authenticated != true) return identity;

@@ -6,6 +6,8 @@
 #include <list>
 #include <map>
 #include <mutex>
+#include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -24,7 +26,7 @@ struct TokenIdentity {
   bool operator==(const TokenIdentity&) const = default;
 };
 
-// Threads: any; Review() may wait for the API server.
+// Threads: any; Review() may wait for the API server, Known() waits for nothing.
 class TokenReviewer {
  public:
   struct Options {
@@ -43,7 +45,10 @@ class TokenReviewer {
   TokenReviewer(Client& client, Options options) : client_(client), options_(std::move(options)) {}
 
   // An error says that nobody knows now, not that the token is bad: then `authenticated` is false.
-  absl::StatusOr<TokenIdentity> Review(const std::string& token);
+  // kCancelled when a stop is requested meanwhile.
+  absl::StatusOr<TokenIdentity> Review(const std::string& token, const std::stop_token& stop = {});
+  // What Review() would say without asking, if it would.
+  std::optional<TokenIdentity> Known(const std::string& token) const;
   size_t kept() const;
 
  private:
@@ -53,7 +58,7 @@ class TokenReviewer {
     std::list<std::string>::iterator age;
   };
 
-  absl::StatusOr<TokenIdentity> Ask(const std::string& token);
+  absl::StatusOr<TokenIdentity> Ask(const std::string& token, const std::stop_token& stop);
   void Keep(const std::string& hash, const TokenIdentity& identity);
 
   Client& client_;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "lib/kube/fake_api_server.h"
 #include "lib/testing/status_matchers.h"
 
@@ -55,6 +57,28 @@ TEST_F(TokenReviewTest, KeepsAnswersForAWhile) {
   EXPECT_THAT(reviewer_.Review("good"), IsOkAndHolds(TokenIdentity()));
   EXPECT_EQ(Asked(), 4);
   EXPECT_EQ(reviewer_.kept(), 2u);
+}
+
+TEST_F(TokenReviewTest, TellsWhatItKnowsWithoutAsking) {
+  EXPECT_EQ(reviewer_.Known("good"), std::nullopt);
+  EXPECT_EQ(reviewer_.Known("no token"), TokenIdentity());
+  EXPECT_EQ(Asked(), 0);
+  reviewer_.Review("good").status().IgnoreError();
+  EXPECT_EQ(reviewer_.Known("good"), kAgent);
+  now_ += std::chrono::minutes(1);
+  EXPECT_EQ(reviewer_.Known("good"), std::nullopt);
+  EXPECT_EQ(Asked(), 1);
+}
+
+TEST_F(TokenReviewTest, EndsWhenToldTo) {
+  std::stop_source stop;
+  server_.Script({.target = "/tokenreviews", .held = true});
+  std::thread stopper([&] {
+    while (Asked() == 0) std::this_thread::yield();
+    stop.request_stop();
+  });
+  EXPECT_THAT(reviewer_.Review("good", stop.get_token()), StatusIs(absl::StatusCode::kCancelled));
+  stopper.join();
 }
 
 TEST_F(TokenReviewTest, KeepsSoManyAtMost) {

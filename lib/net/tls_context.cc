@@ -85,8 +85,11 @@ absl::StatusOr<int> ParseTlsVersion(const std::string& name) {
 absl::StatusOr<std::shared_ptr<TlsContext>> TlsContext::Server(const TlsOptions& options) {
   if (options.files.certificate.empty())
     return absl::InvalidArgumentError("a tls server needs a certificate");
-  if (options.files.ca.empty())
+  // Both or neither: what was forgotten must not turn the check off.
+  if (options.client_certificates && options.files.ca.empty())
     return absl::InvalidArgumentError("a tls server needs the ca of its clients");
+  if (!options.client_certificates && !options.files.ca.empty())
+    return absl::InvalidArgumentError("a tls server that asks for no certificates has no ca");
   return Make(true, options);
 }
 
@@ -119,10 +122,14 @@ absl::Status TlsContext::Configure(const TlsOptions& options) {
   SSL_CTX_clear_mode(context_, SSL_MODE_AUTO_RETRY);
   SSL_CTX_set_read_ahead(context_, 1);
   SSL_CTX_set_default_read_buffer_len(context_, kReadAhead);
-  SSL_CTX_set_verify(context_, SSL_VERIFY_PEER | (server_ ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
-                     nullptr);
+  const bool verify = !server_ || options.client_certificates;
+  SSL_CTX_set_verify(
+      context_,
+      verify ? SSL_VERIFY_PEER | (server_ ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0) : SSL_VERIFY_NONE,
+      nullptr);
   HAWSER_RETURN_IF_ERROR(SetCipherSuites(options.cipher_suites));
-  HAWSER_RETURN_IF_ERROR(LoadFiles(options.files));
+  if (verify) HAWSER_RETURN_IF_ERROR(LoadCa(options.files.ca));
+  HAWSER_RETURN_IF_ERROR(LoadCertificate(options.files));
   SetAlpn(options);
   if (server_) {
     IssueTickets(options.session_context);
@@ -143,8 +150,7 @@ absl::Status TlsContext::LoadCa(const std::string& path) {
   return absl::OkStatus();
 }
 
-absl::Status TlsContext::LoadFiles(const TlsFiles& files) {
-  HAWSER_RETURN_IF_ERROR(LoadCa(files.ca));
+absl::Status TlsContext::LoadCertificate(const TlsFiles& files) {
   if (files.certificate.empty()) return absl::OkStatus();
   HAWSER_RETURN_IF_ERROR(CheckFile("certificate", files.certificate));
   HAWSER_RETURN_IF_ERROR(base::CheckKeyFilePermissions(files.key));

@@ -34,6 +34,9 @@ struct TlsOptions {
   int min_version = TLS1_2_VERSION;
   // IANA names of suites for TLS 1.2; empty: those that are sound. TLS 1.3's names have no effect.
   std::vector<std::string> cipher_suites;
+  // Server: false lets in whoever comes, and asks nobody for a certificate; for protocols that know
+  // their peers otherwise. Such a server has no files.ca.
+  bool client_certificates = true;
   // Server: sessions are resumed only under the same context (one per port).
   std::string session_context = "hawser";
 };
@@ -49,7 +52,8 @@ using SslSession = std::unique_ptr<SSL_SESSION, SslSessionFree>;
 
 class TlsContext {
  public:
-  // Both sides verify each other: a server refuses clients without a certificate of `files.ca`.
+  // Both sides verify each other: a server refuses clients without a certificate of `files.ca`,
+  // unless told not to ask for any.
   // A client without `files.certificate` shows none. Errors name the file and what is wrong.
   static absl::StatusOr<std::shared_ptr<TlsContext>> Server(const TlsOptions& options);
   static absl::StatusOr<std::shared_ptr<TlsContext>> Client(const TlsOptions& options);
@@ -71,8 +75,8 @@ class TlsContext {
   explicit TlsContext(bool server) : server_(server) {}
   static absl::StatusOr<std::shared_ptr<TlsContext>> Make(bool server, const TlsOptions& options);
   absl::Status Configure(const TlsOptions& options);
-  absl::Status LoadFiles(const TlsFiles& files);
   absl::Status LoadCa(const std::string& path);
+  absl::Status LoadCertificate(const TlsFiles& files);
   absl::Status SetCipherSuites(const std::vector<std::string>& names);
   void SetAlpn(const TlsOptions& options);
   void IssueTickets(const std::string& session_context);

@@ -76,6 +76,21 @@ TEST_F(TlsHandshakeTest, TellsEachSideWhoTheOtherIs) {
   }
 }
 
+TEST_F(TlsHandshakeTest, AsksNobodyForACertificateWhenToldSo) {
+  TlsFiles files = certificates_.HubAgentPort();
+  files.ca = "";
+  const auto open = Server({.files = files, .client_certificates = false});
+  TlsFiles nameless = certificates_.Agent("paris");
+  nameless.certificate = nameless.key = "";
+  for (const auto& client : {Client({.files = nameless}), client_}) {
+    const TlsPair pair = MakeTlsPair(loop_, client, open);
+    ASSERT_THAT(pair.client, IsOk());
+    ASSERT_THAT(pair.server, IsOk());
+    EXPECT_NE((*pair.client)->peer().certificate, nullptr);
+    EXPECT_EQ((*pair.server)->peer().certificate, nullptr);
+  }
+}
+
 TEST_F(TlsHandshakeTest, ChecksTheServersName) {
   for (const char* name : {"localhost", "127.0.0.1", "::1"})
     EXPECT_THAT(MakeTlsPair(loop_, client_, server_, name).client, IsOk()) << name;

@@ -87,6 +87,7 @@ std::string IdentityUri(const Identity& identity) {
 }
 
 absl::StatusOr<std::optional<Identity>> IdentityOf(const X509* certificate) {
+  if (certificate == nullptr) return std::nullopt;
   int critical = 0;
   GeneralNamesPtr names(static_cast<GENERAL_NAMES*>(
       X509_get_ext_d2i(certificate, NID_subject_alt_name, &critical, nullptr)));

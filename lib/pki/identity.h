@@ -38,8 +38,8 @@ bool IsClusterName(const std::string& name);
 absl::StatusOr<Identity> ParseIdentity(const std::string& uri);
 // The URI of an identity, the inverse of ParseIdentity().
 std::string IdentityUri(const Identity& identity);
-// The identity in a certificate; none when it has no URI SAN. kInvalidArgument when it has several
-// or a malformed one.
+// The identity in a certificate; none when it has no URI SAN, or there is no certificate (null).
+// kInvalidArgument when it has several or a malformed one.
 absl::StatusOr<std::optional<Identity>> IdentityOf(const X509* certificate);
 
 }  // namespace hawser::pki

@@ -160,6 +160,7 @@ TEST(IdentityUri, IsTheInverse) {
 }
 
 TEST(IdentityOf, IsNoneWithoutAUri) {
+  EXPECT_THAT(IdentityOf(nullptr), IsOkAndHolds(std::nullopt));
   EXPECT_THAT(IdentityOf(X509Ptr(X509_new()).get()), IsOkAndHolds(std::nullopt));
   EXPECT_THAT(IdentityOf(CertificateWith({}).get()), IsOkAndHolds(std::nullopt));
   EXPECT_THAT(IdentityOf(CertificateWith({{GEN_DNS, "paris"}, {GEN_EMAIL, kParis}}).get()),
