@@ -23,4 +23,5 @@ def oci_image(name, programs, description):
         srcs = ["//images:image_test.sh"],
         args = ["$(rootpath :%s)" % name],
         data = [":" + name],
+        tags = ["as-shipped"],
     )
