@@ -21,6 +21,7 @@ void FakeHub::Session::OnOpen(net::MessageStream& stream, const net::Metadata& h
   if (!hub_.options_.refusal.ok()) {
     ++hub_.refused_;
     stream.Finish(hub_.options_.refusal);
+    for (const auto& [number, transport] : hub_.transports_) transport->GoAway();  // as hubs do
     return;
   }
   net::Metadata answer;

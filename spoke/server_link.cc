@@ -169,13 +169,16 @@ void ServerLink::OnSessionClosed(const absl::Status& status) {
   // A second link to one server is dropped by us.
   if (!status.ok() && (up_ || !absl::IsAlreadyExists(status)))
     ++counters_.stream_errors[base::GrpcCodeName(status.code())];
+  refusal_ = status;
   const bool unasked = status.ok() && !draining_;
   transport_->Close(unasked ? absl::UnavailableError("the server ended the session") : status);
 }
 
 void ServerLink::OnTransportClosed(const absl::Status& status) {
   transport_.reset();
-  GoOn(status);
+  // Behind its refusal a server says goodbye, which explains nothing.
+  const absl::Status refusal = std::exchange(refusal_, absl::OkStatus());
+  GoOn(refusal.ok() ? status : refusal);
 }
 
 void ServerLink::Fail(const absl::Status& status) {

@@ -107,6 +107,7 @@ class ServerLink final : public tunnel::Link, private AgentSession::Owner {
   std::unique_ptr<net::Lookup> query_;
   std::vector<asio::ip::tcp::endpoint> untried_;
   absl::Status failure_;  // of the addresses tried so far
+  absl::Status refusal_;  // what the session on this transport ended with
   std::unique_ptr<net::ConnectAttempt> attempt_;
   std::unique_ptr<h2::Transport> transport_;
   AgentSession* session_ = nullptr;
