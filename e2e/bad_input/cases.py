@@ -33,7 +33,7 @@ def say(connection, words):
     with connection:
         try:
             connection.sendall(words)
-        except ConnectionError:
+        except (ConnectionError, ssl.SSLError):
             pass  # it had heard enough
         return read_all(connection).decode(errors="replace")
 

@@ -3,6 +3,7 @@ must not notice anything of what happens beside it."""
 import os
 import re
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -168,7 +169,7 @@ def read_all(connection):
     try:
         while block := connection.recv(65536):
             received += block
-    except ConnectionError:
+    except (ConnectionError, ssl.SSLError):
         pass
     return bytes(received)
 
