@@ -75,6 +75,7 @@ absl::StatusOr<std::unique_ptr<Agent>> Agent::Create(const Options& options) {
     HAWSER_RETURN_IF_ERROR(ReadBearerToken(options.token_path).status());
   std::unique_ptr<Agent> agent(
       new Agent(options, std::move(tls), std::move(proxy_tls), std::move(names)));
+  HAWSER_RETURN_IF_ERROR(agent->CreateHealthLease());
   HAWSER_RETURN_IF_ERROR(agent->CreatePages());
   return agent;
 }
@@ -96,17 +97,21 @@ Agent::Agent(const Options& options, net::TlsSource tls, std::shared_ptr<net::Tl
                     .session = options.session,
                     .targets = {std::move(names), options.allow_list, options.dial_timeout}},
       leases_(MakeLeaseCounter(options, counters_.leases)),
-      servers_(loop_,
-               {.addresses = options.servers,
-                .backoff = options.backoff,
-                .random = SeededRandom(),
-                .sync_forever = options.sync_forever,
-                .larger_count = options.larger_count,
-                .count_interval = options.probe_interval},
-               counters_, leases_.get(),
-               [this](const auto& address, auto admit, auto& owner) {
-                 return MakeLink(address, std::move(admit), owner);
-               }),
+      servers_(
+          loop_,
+          {.addresses = options.servers,
+           .backoff = options.backoff,
+           .random = SeededRandom(),
+           .sync_forever = options.sync_forever,
+           .larger_count = options.larger_count,
+           .count_interval = options.probe_interval},
+          counters_, leases_.get(),
+          [this](const auto& address, auto admit, auto& owner) {
+            return MakeLink(address, std::move(admit), owner);
+          },
+          [this](bool linked) {
+            if (health_lease_ != nullptr) health_lease_->SetConnected(linked);
+          }),
       signals_(
           loop_, [this] { Stop(); }, [this] { Reload(); }),
       refresh_(loop_),
@@ -116,6 +121,16 @@ std::unique_ptr<ServerLink> Agent::MakeLink(const base::HostPort& address, Serve
                                             tunnel::LinkOwner& owner) {
   return std::make_unique<ServerLink>(loop_, resolver_, link_options_, counters_, tls_.context(),
                                       address, std::move(admit), owner);
+}
+
+absl::Status Agent::CreateHealthLease() {
+  if (!options_.health_lease) return absl::OkStatus();
+  auto config = kube::LoadConfig(options_.kubeconfig);
+  if (!config.ok()) return base::Annotate(config.status(), "health lease");
+  health_lease_ = std::make_unique<HealthLease>(
+      *std::move(config),
+      HealthLease::Options{.name = *options_.health_lease, .holder = options_.agent_id});
+  return absl::OkStatus();
 }
 
 absl::Status Agent::CreatePages() {
@@ -153,6 +168,7 @@ Response Agent::Metrics() const {
   return {.content_type = "text/plain; version=0.0.4; charset=utf-8",
           .body = MetricsText({.servers = servers_,
                                .counters = counters_,
+                               .health_lease = health_lease_.get(),
                                .queued_bytes = memory_.used(),
                                .failed_reloads = tls_.failures(),
                                .certificate_expiry = Expiry(*tls_.context())})};

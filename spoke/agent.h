@@ -22,6 +22,7 @@
 #include "lib/net/tls_source.h"
 #include "lib/tunnel/memory.h"
 #include "spoke/counters.h"
+#include "spoke/health_lease.h"
 #include "spoke/options.h"
 #include "spoke/server_counter.h"
 #include "spoke/server_link.h"
@@ -58,6 +59,7 @@ class Agent {
   absl::Status CreatePages();
   std::unique_ptr<ServerLink> MakeLink(const base::HostPort& address, ServerLink::Admit admit,
                                        tunnel::LinkOwner& owner);
+  absl::Status CreateHealthLease();
   void RefreshTls();
   void Drain();
   void Finish();
@@ -72,6 +74,7 @@ class Agent {
   net::TlsSource tls_;
   const LinkOptions link_options_;
   const std::unique_ptr<ServerCounter> leases_;  // null: servers say how many they are
+  std::unique_ptr<HealthLease> health_lease_;    // null: none
   ServerSet servers_;
   std::unique_ptr<net::PagePort> health_;
   std::unique_ptr<net::PagePort> admin_;

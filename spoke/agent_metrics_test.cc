@@ -8,6 +8,7 @@
 #include <sstream>
 #include <string>
 
+#include "lib/kube/fake_api_server.h"
 #include "spoke/agent_fixture.h"
 
 namespace hawser::spoke {
@@ -135,6 +136,26 @@ TEST_F(AgentMetricsTest, Leases) {
   EXPECT_EQ(ReadCommon("known_server_count"), 2);
   EXPECT_THAT(Admin("/metrics"), HasSubstr("# TYPE konnectivity_network_proxy_agent_"
                                            "lease_watches_total counter"));
+}
+
+TEST_F(AgentMetricsTest, HealthLease) {
+  kube::FakeApiServer api;
+  const std::string kubeconfig = certificates_.folder() + "/kubeconfig";
+  std::ofstream(kubeconfig) << R"({"current-context": "a", "clusters": [{"name": "a", "cluster": )"
+                            << R"({"server": "http://127.0.0.1:)" << api.port() << R"("}}], )"
+                            << R"("contexts": [{"name": "a", "context": {"cluster": "a"}}]})";
+  options_.kubeconfig = kubeconfig;
+  options_.health_lease = {"agents", "cluster-proxy"};
+  options_.servers = {{"127.0.0.1", hub_.port()}};
+  hub_.Stop();
+  Start();
+  AwaitUnready("connection refused");
+  EXPECT_EQ(Read("hawser_health_lease_renewals_total{result=\"renewed\"}"), 0);
+  EXPECT_EQ(api.seen().size(), 0);
+  hub_.Listen();
+  AwaitValue("hawser_health_lease_renewals_total{result=\"renewed\"}", 1);
+  EXPECT_EQ(Read("hawser_health_lease_renewals_total{result=\"failed\"}"), 0);
+  EXPECT_EQ(api.Count("POST", "/namespaces/agents/leases"), 1);
 }
 
 TEST_F(AgentMetricsTest, Certificates) {

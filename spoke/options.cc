@@ -6,7 +6,9 @@
 #include "lib/base/duration.h"
 #include "lib/base/flag_values.h"
 #include "lib/base/flags.h"
+#include "lib/base/quote.h"
 #include "lib/base/status.h"
+#include "lib/kube/lease.h"
 #include "lib/tunnel/host_name.h"
 #include "lib/tunnel/identifiers.h"
 #include "spoke/config_file.h"
@@ -51,6 +53,11 @@ DEFINE_string(lease_label_selector, "",
               "[Number of servers] labels of the leases; empty: --lease-label");
 DEFINE_string(lease_label, "k8s-app=konnectivity-server",
               "[Number of servers] the same by its old name");
+
+DEFINE_string(health_lease, "",
+              "[Kubernetes API] namespace/name of a Lease in this cluster that is renewed while "
+              "there is a link to a server, as Open Cluster Management wants it; empty: none");
+DEFINE_string(kubeconfig, "", "[Kubernetes API] kubeconfig file; empty: that of the pod");
 
 DEFINE_string(agent_cert, "", "[TLS] this agent's certificate chain (PEM); empty: none");
 DEFINE_string(agent_key, "", "[TLS] private key of --agent-cert");
@@ -97,9 +104,8 @@ DEFINE_int32(xfr_channel_size, 150, "[Without effect] windows of bytes do its wo
 DEFINE_bool(warn_on_channel_limit, false, "[Without effect] see hawser_window_stalls_total");
 DEFINE_bool(enable_profiling, false, "[Without effect] there is no Go runtime to profile");
 DEFINE_bool(enable_contention_profiling, false, "[Without effect] only with --enable-profiling");
-DEFINE_string(kubeconfig, "", "[Without effect] leases are not read from an API server");
 DEFINE_string(kube_api_content_type, "application/vnd.kubernetes.protobuf",
-              "[Without effect] as --kubeconfig");
+              "[Without effect] JSON is spoken");
 
 namespace hawser::spoke {
 namespace {
@@ -156,6 +162,17 @@ absl::Status ReadServerCount(Options& options) {
     return BadFlag("count-server-leases",
                    "needs --lease-file: leases are not read from an API server");
   options.leases = {FLAGS_lease_file, {FLAGS_lease_namespace, *std::move(labels)}};
+  return absl::OkStatus();
+}
+
+absl::Status ReadKubernetes(Options& options) {
+  options.kubeconfig = FLAGS_kubeconfig;
+  if (FLAGS_health_lease.empty()) return absl::OkStatus();
+  const std::vector<std::string> name = absl::StrSplit(FLAGS_health_lease, '/');
+  if (name.size() != 2 || name[0].empty() || name[1].empty() ||
+      !kube::ObjectPath(kube::kLeases, {name[0], name[1]}).ok())
+    return BadFlag("health-lease", "want namespace/name: " + base::Quote(FLAGS_health_lease));
+  options.health_lease = {name[0], name[1]};
   return absl::OkStatus();
 }
 
@@ -257,6 +274,7 @@ absl::StatusOr<Options> OptionsFromFlags() {
   HAWSER_RETURN_IF_ERROR(ReadServers(options));
   HAWSER_RETURN_IF_ERROR(ReadProxies(options));
   HAWSER_RETURN_IF_ERROR(ReadServerCount(options));
+  HAWSER_RETURN_IF_ERROR(ReadKubernetes(options));
   HAWSER_RETURN_IF_ERROR(CheckAccepted());
   HAWSER_RETURN_IF_ERROR(ReadTls(options.tls));
   HAWSER_RETURN_IF_ERROR(ReadIdentity(options));

@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "lib/base/host_port.h"
 #include "lib/base/scheduler.h"
+#include "lib/kube/object.h"
 #include "lib/net/proxy_settings.h"
 #include "lib/net/tls_context.h"
 #include "lib/tunnel/backoff.h"
@@ -41,6 +42,9 @@ struct Options {
   bool larger_count = false;  // of leases and what servers say
   bool sync_forever = false;
   base::Duration probe_interval;
+
+  std::string kubeconfig;  // of the cluster it runs in; empty: the pod's
+  std::optional<kube::ObjectName> health_lease;
 
   TargetNames::Options names;  // own names that are announced; the certificate's comes on top
   AllowList allow_list;

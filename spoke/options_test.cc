@@ -117,6 +117,15 @@ TEST_F(OptionsTest, CountsLeases) {
   EXPECT_TRUE(labels({{"lease_label_selector", "a=b"}}).Matches({{"a", "b"}}));
 }
 
+TEST_F(OptionsTest, HealthLease) {
+  const auto options =
+      Read({{"health_lease", "agents/cluster-proxy"}, {"kubeconfig", "/kubeconfig"}});
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_EQ(options->kubeconfig, "/kubeconfig");
+  EXPECT_EQ(options->health_lease, (kube::ObjectName{"agents", "cluster-proxy"}));
+  EXPECT_FALSE(Read({{"health_lease", ""}})->health_lease.has_value());
+}
+
 TEST_F(OptionsTest, TheEnvironmentNamesProxyAndAgent) {
   ::setenv("HTTPS_PROXY", "http://proxy.test:3128", 1);
   ::setenv("NO_PROXY", ".direct", 1);
@@ -166,6 +175,8 @@ TEST_F(OptionsTest, ErrorsNameTheFlag) {
   invalid("proxy_url", "socks5://u:s3cret@proxy", "proxy-url: not a proxy's url");
   invalid("server_count_source", "min", "server-count-source: must be default or max");
   invalid("count_server_leases", "true", "count-server-leases: needs --lease-file");
+  for (const char* name : {"cluster-proxy", "/a", "a/", "a/b/c", "a/.."})
+    invalid("health_lease", name, "health-lease: want namespace/name");
   invalid("lease_label", "a b", "lease-label: ");
   invalid("lease_label_selector", "a in", "lease-label-selector: ");
   invalid("xfr_channel_size", "0", "xfr-channel-size: must be at least 1");

@@ -120,6 +120,15 @@ void AddLeases(MetricFamilies& families, const LeaseCounters& leases) {
     MetricFamilies::Add(latencies, {{"http_response_code", std::to_string(code)}}, histogram);
 }
 
+void AddHealthLease(MetricFamilies& families, const HealthLease* lease) {
+  if (lease == nullptr) return;
+  MetricFamily& family =
+      families.Family("hawser_health_lease_renewals_total",
+                      "Renewals of the health lease, by result.", MetricType::Counter);
+  MetricFamilies::Add(family, {{"result", "renewed"}}, lease->renewals());
+  MetricFamilies::Add(family, {{"result", "failed"}}, lease->failures());
+}
+
 void AddCertificate(MetricFamilies& families, const MetricsInput& input) {
   families.Counter("hawser_certificate_reload_failures_total",
                    "Changes of certificates on disk that could not be taken over.",
@@ -155,6 +164,7 @@ std::string MetricsText(const MetricsInput& input) {
   AddLinks(families, input.servers, input.counters);
   AddSessions(families, input.servers, input.counters);
   AddLeases(families, input.counters.leases);
+  AddHealthLease(families, input.health_lease);
   families.Gauge("hawser_buffered_bytes", "Bytes queued for targets that do not take them.",
                  input.queued_bytes);
   AddCertificate(families, input);

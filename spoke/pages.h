@@ -7,6 +7,7 @@
 #include <string>
 
 #include "spoke/counters.h"
+#include "spoke/health_lease.h"
 #include "spoke/server_set.h"
 
 namespace hawser::spoke {
@@ -22,8 +23,9 @@ Readiness CheckReadiness(const ServerSet& servers, bool stopping);
 struct MetricsInput {
   const ServerSet& servers;
   const Counters& counters;
-  uint64_t queued_bytes;    // of the process's budget
-  uint64_t failed_reloads;  // of certificates
+  const HealthLease* health_lease;  // null: none
+  uint64_t queued_bytes;            // of the process's budget
+  uint64_t failed_reloads;          // of certificates
   std::optional<std::chrono::system_clock::time_point> certificate_expiry;  // empty: none
 };
 

@@ -18,12 +18,13 @@ std::string Describe(const ServerLink::Server& server) {
 }  // namespace
 
 ServerSet::ServerSet(base::Scheduler& scheduler, Options options, Counters& counters,
-                     ServerCounter* leases, MakeLink make_link)
+                     ServerCounter* leases, MakeLink make_link, OnLinked on_linked)
     : scheduler_(scheduler),
       options_(std::move(options)),
       counters_(counters),
       leases_(leases),
       make_link_(std::move(make_link)),
+      on_linked_(std::move(on_linked)),
       wanted_(options_.addresses.size()),
       balance_(scheduler) {}
 
@@ -42,6 +43,7 @@ void ServerSet::Drain(base::Closure done) {
   balance_.Cancel();
   drained_ = std::move(done);
   for (const auto& server : servers_) server->reconnector->Drain();
+  on_linked_(false);
   if (drained()) std::exchange(drained_, nullptr)();
 }
 
@@ -131,6 +133,7 @@ void ServerSet::OnChange(Server& server, tunnel::Reconnector::Change change,
   using Change = tunnel::Reconnector::Change;
   const std::string address = FormatHostPort(server.address);
   if (!draining_) RequestBalance();
+  on_linked_(linked() > 0);
   switch (change) {
     case Change::kUp: {
       const ServerLink& link = *server.link();

@@ -25,6 +25,8 @@ class ServerSet {
  public:
   using MakeLink = std::function<std::unique_ptr<ServerLink>(
       const base::HostPort& address, ServerLink::Admit admit, tunnel::LinkOwner& owner)>;
+  // Whether there is a link that serves; told after every change of a link.
+  using OnLinked = std::function<void(bool linked)>;
 
   struct Options {
     std::vector<base::HostPort> addresses;  // at least one
@@ -39,8 +41,9 @@ class ServerSet {
   };
 
   // `leases` may be null: servers say how many they are. It outlives this.
-  ServerSet(base::Scheduler& scheduler, Options options, Counters& counters, ServerCounter* leases,
-            MakeLink make_link);
+  ServerSet(
+      base::Scheduler& scheduler, Options options, Counters& counters, ServerCounter* leases,
+      MakeLink make_link, OnLinked on_linked = [](bool) {});
   ServerSet(const ServerSet&) = delete;
   ServerSet& operator=(const ServerSet&) = delete;
 
@@ -94,6 +97,7 @@ class ServerSet {
   Counters& counters_;
   ServerCounter* const leases_;
   const MakeLink make_link_;
+  const OnLinked on_linked_;
   bool draining_ = false;
   base::Closure drained_;
   size_t announced_ = 1;  // servers, as one of them said last
