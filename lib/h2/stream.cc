@@ -58,7 +58,7 @@ void Stream::Withhold(size_t bytes) {
 void Stream::Release(size_t bytes) {
   CHECK_LE(bytes, withheld_) << "released more than was withheld";
   withheld_ -= bytes;
-  if (!deaf()) transport_.ReturnWindow(id_, bytes);
+  if (!deaf()) transport_.ReturnWindow(*this, bytes);
 }
 
 void Stream::Finish(const absl::Status& status) {

@@ -161,7 +161,7 @@ class Transport : private Keepalive::Link {
   // What streams ask for.
   void ResetStream(Stream& stream, uint32_t code, const absl::Status& status);
   void ResumeData(int32_t id);
-  void ReturnWindow(int32_t id, size_t bytes);
+  void ReturnWindow(const Stream& stream, size_t bytes);
   bool HasSendWindow(int32_t id) const;
   void WakeStream(Stream& stream);
 

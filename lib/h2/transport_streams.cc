@@ -129,16 +129,16 @@ void Transport::ResetStream(Stream& stream, uint32_t code, const absl::Status& s
 
 void Transport::ResumeData(int32_t id) { nghttp2_session_resume_data(session_, id); }
 
-void Transport::ReturnWindow(int32_t id, size_t bytes) {
-  nghttp2_session_consume_stream(session_, id, bytes);
+void Transport::ReturnWindow(const Stream& stream, size_t bytes) {
+  nghttp2_session_consume_stream(session_, stream.id(), bytes);
   // nghttp2 returns half of the window at once, which may take a slow reader for ever, and what is
   // withheld on its account keeps everybody else on the stream waiting.
   const auto quarter = static_cast<int32_t>(options_.stream_window / 4);
-  const auto withheld = static_cast<int32_t>(streams_.at(id)->withheld());
+  const auto withheld = static_cast<int32_t>(stream.withheld());
   const int32_t unreturned =
-      nghttp2_session_get_stream_effective_recv_data_length(session_, id) - withheld;
+      nghttp2_session_get_stream_effective_recv_data_length(session_, stream.id()) - withheld;
   if (withheld > quarter && unreturned >= std::min(quarter, kReturnStep))
-    nghttp2_submit_window_update(session_, NGHTTP2_FLAG_NONE, id, unreturned);
+    nghttp2_submit_window_update(session_, NGHTTP2_FLAG_NONE, stream.id(), unreturned);
   RequestFlush();
 }
 
