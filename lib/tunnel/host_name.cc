@@ -3,6 +3,9 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
+#include <asio/ip/address.hpp>
+#include <asio/ip/network_v4.hpp>
+#include <asio/ip/network_v6.hpp>
 #include <cstring>
 
 namespace hawser::tunnel {
@@ -49,15 +52,12 @@ std::optional<std::string> CanonicalAddress(const std::string& text) {
 }
 
 std::optional<std::string> RangeOf(const std::string& address, int bits) {
-  const int family = address.find(':') == std::string::npos ? AF_INET : AF_INET6;
-  const int most = family == AF_INET ? 32 : 128;
-  uint8_t bytes[sizeof(in6_addr)];
-  if (bits < 0 || bits > most || inet_pton(family, address.c_str(), bytes) != 1)
-    return std::nullopt;
-  for (int bit = bits; bit < most; ++bit)
-    bytes[bit / 8] &= static_cast<uint8_t>(~(0x80 >> bit % 8));
-  char buffer[INET6_ADDRSTRLEN];
-  return inet_ntop(family, bytes, buffer, sizeof(buffer)) + ("/" + std::to_string(bits));
+  asio::error_code error;
+  const auto first = asio::ip::make_address(address, error);
+  if (error || bits < 0 || bits > (first.is_v4() ? 32 : 128)) return std::nullopt;
+  const auto length = static_cast<unsigned short>(bits);
+  if (first.is_v4()) return make_network_v4(first.to_v4(), length).canonical().to_string();
+  return make_network_v6(first.to_v6(), length).canonical().to_string();
 }
 
 std::optional<std::string> CanonicalHost(const std::string& host) {
