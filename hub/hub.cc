@@ -61,9 +61,6 @@ Hub::~Hub() { Shutdown(); }
 tunnel::SessionOptions Hub::SessionOptions() {
   return {.first_window = options_.limits.first_window,
           .max_window = options_.limits.max_window,
-          // A busy client may pause; one that half-closed gets its answer, or is gone.
-          .plain_stall_limit = std::chrono::seconds(5),
-          .half_closed_limit = std::chrono::seconds(5),
           .max_pending_dials = options_.limits.pending_dials,
           .memory = &memory_};
 }

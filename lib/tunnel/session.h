@@ -39,12 +39,14 @@ struct SessionOptions {
   int64_t first_window = 256 * 1024;
   int64_t max_window = 1024 * 1024;
   // For peers without windows: bytes queued per connection before the shared stream is held back,
-  // and how long it may be held without progress before that connection is reset.
+  // and how long it may be held without progress before that connection is reset: a busy reader
+  // may pause for seconds (at one second slow clients of Go agents were cut), but all others on the
+  // stream wait meanwhile.
   uint64_t plain_queue_cap = 1024 * 1024;
-  base::Duration plain_stall_limit = std::chrono::seconds(1);
+  base::Duration plain_stall_limit = std::chrono::seconds(5);
   // For peers without `fin`: how long a connection whose local side finished sending may stay
-  // without a byte from the peer.
-  base::Duration half_closed_limit = std::chrono::seconds(60);
+  // without a byte from the peer. It gets its answer soon, or its peer is gone unnoticed.
+  base::Duration half_closed_limit = std::chrono::seconds(5);
   size_t max_connections = 65536;
   size_t max_pending_dials = 1000;
   // A front-end stream: one connection, held back by HTTP/2's stream window instead of ours.

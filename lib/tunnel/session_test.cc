@@ -552,12 +552,12 @@ TEST_P(PlainTest, SlowReaderHoldsTheStreamBackOnlyWhileItMakesProgress) {
   for (int i = 0; i < 5; ++i) {
     slow->endpoint->held -= 100'000;
     slow->endpoint->connection->Delivered(100'000);
-    scheduler_.Advance(milliseconds(700));
+    scheduler_.Advance(milliseconds(4900));
     pair_.Run();
     ASSERT_FALSE(slow->endpoint->closed);
   }
-  // None for a second does not.
-  scheduler_.Advance(milliseconds(1500));
+  // None for five seconds does not.
+  scheduler_.Advance(milliseconds(400));
   pair_.Run();
   ASSERT_TRUE(slow->endpoint->closed);
   EXPECT_EQ(slow->endpoint->failure->reason, Reason::kTimedOut);
@@ -590,7 +590,10 @@ TEST_P(PlainTest, HalfClosedConnectionWithoutTrafficEnds) {
   dialled->endpoint->Finish();
   pair_.Run();
   EXPECT_FALSE(dialled->endpoint->closed);
-  scheduler_.Advance(seconds(61));
+  scheduler_.Advance(milliseconds(4900));
+  pair_.Run();
+  EXPECT_FALSE(dialled->endpoint->closed);
+  scheduler_.Advance(milliseconds(400));
   pair_.Run();
   EXPECT_TRUE(dialled->endpoint->closed);
   EXPECT_TRUE(target().closed);
