@@ -1,0 +1,80 @@
+#include "lib/base/daemon.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include <cstdlib>
+#include <memory>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace hawser::base {
+namespace {
+
+using ::testing::ExitedWithCode;
+
+struct Options {
+  bool startable = true;
+};
+
+// Ends at once.
+class Daemon {
+ public:
+  static absl::StatusOr<std::unique_ptr<Daemon>> Create(const Options& options) {
+    if (!options.startable) return absl::UnavailableError("listen on [::]:8091: in use");
+    return std::make_unique<Daemon>();
+  }
+  std::vector<std::pair<std::string, std::string>> served() const { return {{"agents", ":8091"}}; }
+  void HandleSignals() {}
+  void Run() {}
+};
+
+int Start(std::vector<const char*> arguments, absl::StatusOr<Options> options = Options()) {
+  arguments.insert(arguments.begin(), "program");
+  return RunDaemon<Daemon>("program", "Does a thing.", static_cast<int>(arguments.size()),
+                           arguments.data(), [&] { return options; });
+}
+
+// 0 when neither a core file nor another process of this user can have the memory of this one.
+int DumpsForbidden() {
+  rlimit core{1, 1};
+  getrlimit(RLIMIT_CORE, &core);
+  return core.rlim_cur == 0 && core.rlim_max == 0 && prctl(PR_GET_DUMPABLE) == 0 ? 0 : 1;
+}
+
+// Each in a process of its own: what happens here stays for the life of the process.
+TEST(DaemonDeathTest, ForbidsDumps) {
+  ASSERT_NE(DumpsForbidden(), 0) << "forbidden already";
+  const char* const arguments[] = {"program"};
+  EXPECT_EXIT(
+      {
+        const bool goes_on = !BeginDaemon("program", "Does a thing.", 1, arguments).has_value();
+        std::exit(goes_on ? DumpsForbidden() : 2);
+      },
+      ExitedWithCode(0), "");
+}
+
+TEST(DaemonDeathTest, ServesAndEnds) {
+  EXPECT_EXIT(std::exit(Start({})), ExitedWithCode(0), "serving agents on :8091(.|\n)*ready");
+}
+
+TEST(DaemonDeathTest, AnswersHelp) {
+  EXPECT_EXIT(std::exit(Start({"--help"})), ExitedWithCode(0), "^$");
+}
+
+TEST(DaemonDeathTest, RefusesBadUsage) {
+  EXPECT_EXIT(std::exit(Start({"--colour=blue"})), ExitedWithCode(64), "^program: .*colour[^\n]*\n$");
+  EXPECT_EXIT(std::exit(Start({}, absl::InvalidArgumentError("flag --mode: not a mode"))),
+              ExitedWithCode(64), "program: flag --mode: not a mode\n$");
+}
+
+TEST(DaemonDeathTest, SaysWhyItCannotBegin) {
+  EXPECT_EXIT(std::exit(Start({}, Options{.startable = false})), ExitedWithCode(1),
+              "listen on \\[::\\]:8091: in use\n$");
+}
+
+}  // namespace
+}  // namespace hawser::base
