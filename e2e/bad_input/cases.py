@@ -5,6 +5,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import threading
 
 from lab import AGENT_FLAGS, HUB_FLAGS, PATIENCE, RESET_PORT, Daemon, await_, check, command
 from lab import connect_unix, dial, message, read_all
@@ -145,6 +146,29 @@ def long_heads(lab):
         check(answer.startswith("HTTP/1.1 431 "), f"{name} answered {answer!r}")
         told.append(f"{name}: {first_line(answer)}")
     return told
+
+
+def sends_without_end(lab):
+    """refused clients that go on sending without end"""
+    clients = [connect_unix("connect.sock") for _ in range(8)]
+
+    def pour(client):
+        try:
+            client.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            while True:
+                client.sendall(bytes(1 << 20))
+        except OSError:
+            pass  # the hub has closed it
+
+    senders = [threading.Thread(target=pour, args=[client]) for client in clients]
+    for sender in senders:
+        sender.start()
+    lab.witness.confirm()
+    answers = {first_line(read_all(client).decode()) for client in clients}
+    for sender in senders:
+        sender.join()
+    check(answers == {"HTTP/1.1 405 Method Not Allowed"}, f"the hub answered {answers}")
+    return [f"connect.sock: {answers.pop()}, then it is closed"]
 
 
 def long_http2_heads(lab):
@@ -416,7 +440,7 @@ def bad_usage(lab):
 
 ALL = [
     garbage_before_tls, garbage_inside_tls, garbage_on_unix_sockets, garbage_on_pages,
-    half_a_handshake, half_a_preface, long_heads, long_http2_heads, lies, packets_out_of_order,
-    target_resets, names_that_fail, full_disk, used_ports, expired_certificates, missing_files,
+    half_a_handshake, half_a_preface, long_heads, sends_without_end, long_http2_heads, lies,
+    packets_out_of_order, target_resets, names_that_fail, full_disk, used_ports, expired_certificates, missing_files,
     files_that_do_not_fit, bad_usage,
 ]

@@ -1,0 +1,80 @@
+#include "hub/http_reply.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace hawser::hub {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+// A peer that takes every byte and always has more to say, `reads` times.
+class TalkativeSocket final : public net::Socket {
+ public:
+  struct Log {
+    int reads = 0;
+    int most_in_a_turn = 0;
+    std::string written;
+    bool closed = false;
+  };
+  TalkativeSocket(net::EventLoop& loop, int reads, Log& log)
+      : loop_(loop), left_(reads), log_(log) {}
+
+  Result Read(std::span<uint8_t> space) override {
+    if (left_-- == 0) return {Result::kEnd};
+    ++log_.reads;
+    log_.most_in_a_turn = std::max(log_.most_in_a_turn, ++in_this_turn_);
+    return {Result::kOk, space.size()};
+  }
+  Result Write(std::span<const iovec> bytes) override {
+    log_.written.append(static_cast<const char*>(bytes[0].iov_base), bytes[0].iov_len);
+    return {Result::kOk, bytes[0].iov_len};
+  }
+  bool written() const override { return true; }
+  void WaitReadable(base::Closure callback) override { InTurn(std::move(callback)); }
+  void WaitWritable(base::Closure callback) override { InTurn(std::move(callback)); }
+  void ShutdownWrite() override {}
+  void Close() override { log_.closed = true; }
+  void Abort() override { Close(); }
+  bool open() const override { return !log_.closed; }
+  bool HungUp() const override { return false; }
+  absl::Status error() const override { return absl::OkStatus(); }
+  int fd() const override { return -1; }
+  net::EventLoop& loop() override { return loop_; }
+  const net::PeerInfo& peer() const override { return peer_; }
+
+ private:
+  void Detach() override {}
+  void Attach(net::EventLoop&) override {}
+  void InTurn(base::Closure callback) {
+    loop_.Post([this, callback = std::move(callback)]() mutable {
+      in_this_turn_ = 0;
+      callback();
+    });
+  }
+
+  net::EventLoop& loop_;
+  int left_;
+  int in_this_turn_ = 0;
+  Log& log_;
+  const net::PeerInfo peer_;
+};
+
+TEST(LastWords, OthersHaveTheirTurnsBesideAPeerThatSendsOn) {
+  net::EventLoop loop;
+  TalkativeSocket::Log log;
+  LastWords words(std::make_unique<TalkativeSocket>(loop, 1000, log), HttpReply(405, "no"),
+                  [&] { loop.Stop(); });
+  loop.Run();
+  EXPECT_THAT(log.written, StartsWith("HTTP/1.1 405 Method Not Allowed\r\n"));
+  EXPECT_THAT(log.written, HasSubstr("\r\nAllow: CONNECT\r\n"));
+  EXPECT_EQ(log.reads, 1000);
+  EXPECT_EQ(log.most_in_a_turn, 1);
+  EXPECT_TRUE(log.closed);
+}
+
+}  // namespace
+}  // namespace hawser::hub
