@@ -127,13 +127,8 @@ TEST_F(HubReloadTest, AgentsMustSendAToken) {
   EXPECT_THAT(connect("s3cret-other"),
               StatusIs(StatusCode::kPermissionDenied, HasSubstr("of user \"other\"")));
   EXPECT_THAT(connect(""), StatusIs(StatusCode::kUnauthenticated, HasSubstr("no token")));
-  for (const char* line : {"hawser_agent_token_checks_total{result=\"accepted\"} 1",
-                           "hawser_agent_token_checks_total{result=\"denied\"} 2",
-                           "hawser_agent_token_checks_total{result=\"missing\"} 1",
-                           "hawser_refused_agents_total{reason=\"token\"} 3"})
-    EXPECT_TRUE(AwaitMetric(line)) << line;
-  for (const char* page : {"/metrics", "/debug/sessions", "/debug/connections"})
-    EXPECT_THAT(Get("admin", page), Not(HasSubstr("s3cret")));
+  ExpectTokenChecks(/*accepted=*/1, /*denied=*/2, /*missing=*/1);
+  ExpectNowhereOnPages("s3cret");
 
   std::ofstream(options.agent_tokens.file) << "s3cret-bad " << user << "\n";
   hub_->Reload();

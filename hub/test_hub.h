@@ -11,6 +11,7 @@
 #include <string>
 #include <thread>
 
+#include "absl/strings/str_cat.h"
 #include "hub/hub.h"
 #include "hub/test_peers.h"
 #include "hub/test_raw_client.h"
@@ -119,6 +120,21 @@ class HubTest : public ::testing::Test {
     while (Get("admin", "/metrics").find("\n" + line) == std::string::npos)
       if (std::chrono::steady_clock::now() > deadline) return false;
     return true;
+  }
+
+  // How agents' tokens were judged so far.
+  void ExpectTokenChecks(int accepted, int denied, int missing) {
+    const auto checks = [](const char* result, int count) {
+      return absl::StrCat("hawser_agent_token_checks_total{result=\"", result, "\"} ", count);
+    };
+    for (const std::string& line :
+         {checks("accepted", accepted), checks("denied", denied), checks("missing", missing),
+          absl::StrCat("hawser_refused_agents_total{reason=\"token\"} ", denied + missing)})
+      EXPECT_TRUE(AwaitMetric(line)) << line;
+  }
+  void ExpectNowhereOnPages(const std::string& secret) {
+    for (const char* page : {"/metrics", "/debug/sessions", "/debug/connections"})
+      EXPECT_THAT(Get("admin", page), ::testing::Not(::testing::HasSubstr(secret)));
   }
 
   static constexpr char kEstablished[] = "HTTP/1.1 200 Connection Established\r\n\r\n";

@@ -66,7 +66,8 @@ TEST(DaemonDeathTest, AnswersHelp) {
 }
 
 TEST(DaemonDeathTest, RefusesBadUsage) {
-  EXPECT_EXIT(std::exit(Start({"--colour=blue"})), ExitedWithCode(64), "^program: .*colour[^\n]*\n$");
+  EXPECT_EXIT(std::exit(Start({"--colour=blue"})), ExitedWithCode(64),
+              "^program: .*colour[^\n]*\n$");
   EXPECT_EXIT(std::exit(Start({}, absl::InvalidArgumentError("flag --mode: not a mode"))),
               ExitedWithCode(64), "program: flag --mode: not a mode\n$");
 }
