@@ -441,6 +441,6 @@ def bad_usage(lab):
 ALL = [
     garbage_before_tls, garbage_inside_tls, garbage_on_unix_sockets, garbage_on_pages,
     half_a_handshake, half_a_preface, long_heads, sends_without_end, long_http2_heads, lies,
-    packets_out_of_order, target_resets, names_that_fail, full_disk, used_ports, expired_certificates, missing_files,
-    files_that_do_not_fit, bad_usage,
+    packets_out_of_order, target_resets, names_that_fail, full_disk, used_ports,
+    expired_certificates, missing_files, files_that_do_not_fit, bad_usage,
 ]
