@@ -54,6 +54,7 @@ expect_silence "clang-format (run make fmt)" format
 expect_silence "gofmt (run make fmt)" go_format
 expect_silence "shellcheck" shell
 expect_silence "python does not parse" python
+expect_silence "chart's README" charts/readme.py --check
 expect_silence "files too long" too_long
 expect_silence "lines longer than 100 columns" \
   grep_in '^.{101,}$' '*.cc' '*.h' '*.py' '*.sh' '*.bzl'

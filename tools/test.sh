@@ -55,12 +55,23 @@ stage_grpcgo() {
     bazel_tests release --test_env=HAWSER_GRPCGO_PEER="$peer" //lib/h2:grpc_go_test
 }
 stage_interop() { e2e/konnectivity/run.sh; }
-# The Kubernetes client against a real kube-apiserver; only when asked for, since building that
-# takes ten minutes the first time. Bazel sees the PATH of all other stages, or it would build anew.
+# What Helm makes of the chart. Helm is built, once, from its module.
+stage_chart() {
+  local programs
+  programs=$(e2e/kubernetes/build.sh kube helm) &&
+    PATH=$programs:$PATH python3 -B charts/chart_test.py
+}
+# The Kubernetes client and the chart against a real kube-apiserver; only when asked for, since
+# building that takes ten minutes the first time. Bazel sees the PATH of all other stages, or it
+# would build anew.
 stage_kube() {
+  local crds
   e2e/kubernetes/apiserver.sh run env PATH="$PATH" tools/bazel.sh test --config=release \
     --build_event_json_file="$logs/kube.json" --test_env=HAWSER_KUBE_APISERVER \
-    //lib/kube:kube_conformance_test
+    //lib/kube:kube_conformance_test &&
+    e2e/kubernetes/build.sh kube helm &&
+    crds=$(e2e/kubernetes/build.sh ocm files)/files/crds/hub &&
+    HAWSER_OCM_CRDS=$crds e2e/kubernetes/apiserver.sh run python3 -B charts/cluster_test.py
 }
 stage_lint() { tools/lint.sh; }
 # Each walk, with its name in front of what it shows; then the Kubernetes manifests.
@@ -78,7 +89,7 @@ stage_bad_input() { e2e/bad_input/run.sh; }
 
 rm -rf "$logs"
 mkdir -p "$logs"
-(($#)) || set -- build lint unit grpcgo interop examples demo bad_input asan tsan
+(($#)) || set -- build lint unit chart grpcgo interop examples demo bad_input asan tsan
 for name in "$@"; do stage "$name"; done
 echo "$passed passed, $failed failed"
 ((failed == 0))

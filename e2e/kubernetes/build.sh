@@ -2,14 +2,15 @@
 # Builds what the tests run of real Kubernetes and Open Cluster Management, from the Go modules that
 # tools/ pins, and prints the folder that holds the programs. The folder is named after the pins;
 # what is in it is not built again, and nothing else is needed to run it.
-# usage: e2e/kubernetes/build.sh kube|ocm|coredns|pods [PROGRAM...]     no PROGRAM: all of them
+# usage: e2e/kubernetes/build.sh kube|ocm|coredns|pods [PROGRAM...|files]     no PROGRAM: all of
+#        them; files: none of them, only what is there besides programs
 set -euo pipefail
 tools=$(cd "$(dirname "$0")" && pwd)/tools
 cache=${HAWSER_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/hawser}
 
 module=${1:-}
 if [[ ! -f $tools/$module/go.mod ]]; then
-  sed -n 's/^# usage: /usage: /p' "$0" >&2
+  sed -n '/^# usage: /,/^[^#]/s/^# //p' "$0" >&2
   exit 64
 fi
 shift
@@ -92,6 +93,7 @@ flock "$lock"
 export CGO_ENABLED=0 GOFLAGS="-mod=readonly -modcacherw"
 export GOMODCACHE=$folder/.build/modules GOCACHE=$folder/.build/objects
 (($#)) || set -- "${!packages[@]}"
+if [[ $* == files ]]; then set --; fi
 for program in "$@"; do
   if [[ -z ${packages[$program]:-} ]]; then
     echo "build.sh: $module has no $program, only ${!packages[*]}" >&2
