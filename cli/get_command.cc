@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "cli/command.h"
+#include "cli/front_end_lists.h"
 #include "cli/table.h"
 #include "lib/base/status.h"
 #include "lib/control/client.h"
@@ -89,11 +90,13 @@ absl::Status PrintJson(const google::protobuf::Message& message, bool one_line) 
   return absl::OkStatus();
 }
 
+// The lists are on the hub's front end, too.
 absl::StatusOr<control::Client> Connect(const GlobalOptions& global) {
-  if (global.control.empty())
-    return absl::InvalidArgumentError(
-        "no control API is named: want --control or the environment's HAWSER_CONTROL");
-  return control::Client::Make(global.control);
+  if (!global.control.empty()) return control::Client::Make(global.control);
+  if (!global.hub.empty()) return FrontEndLists(global);
+  return absl::InvalidArgumentError(
+      "no hub is named: want --control or --hub, or the environment's HAWSER_CONTROL or "
+      "HAWSER_HUB");
 }
 
 // Ends with an error when the hub does, or when nobody reads stdout any more.
@@ -119,6 +122,9 @@ absl::Status WatchClusters(control::Client& client, bool json) {
 }
 
 absl::Status GetClusters(const GlobalOptions& global, const GetOptions& options) {
+  if (options.watch && global.control.empty())
+    return absl::InvalidArgumentError(
+        "a watch needs the control API: want --control or the environment's HAWSER_CONTROL");
   HAWSER_ASSIGN_OR_RETURN(control::Client client, Connect(global));
   if (options.watch) return WatchClusters(client, global.json());
   HAWSER_ASSIGN_OR_RETURN(const auto response, client.GetClusters());
@@ -161,6 +167,7 @@ void AddGetCommand(CLI::App& app, Invocation& invocation) {
   // Last, or every subcommand would inherit it.
   get.footer(
       "  hawser get clusters --control unix:/run/hawser/control.sock\n"
+      "  hawser get clusters --hub hub.example:8090\n"
       "  hawser get clusters -w\n"
       "  hawser get sessions --cluster paris -o json");
 }

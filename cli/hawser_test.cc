@@ -1,6 +1,7 @@
 // The `hawser` binary as a user runs it, against a control API and a front end in this process.
 #include <arpa/inet.h>
 #include <gmock/gmock.h>
+#include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -12,6 +13,8 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <thread>
@@ -21,6 +24,8 @@
 #include "lib/client/fake_front_end.h"
 #include "lib/control/fake_state_source.h"
 #include "lib/control/server.h"
+#include "lib/testing/test_certificates.h"
+#include "proto/control.grpc.pb.h"
 
 namespace hawser::cli {
 namespace {
@@ -89,7 +94,10 @@ TEST_F(HawserTest, BadUsageIsOneLineAnd64) {
       {},
       {"fly"},
       {"get"},
-      {"get", "clusters"},                                     // no control API
+      {"get", "clusters"},                                     // no hub
+      {"get", "clusters", "--hub", "hub:8090"},                // no CA
+      {"get", "clusters", "--hub", "hub"},                     // no port
+      {"get", "clusters", "-w", "--hub", "unix:/x"},           // not on front ends
       {"get", "clusters", "--control", "10.0.0.1:1"},          // not local
       {"dial", "echo.paris:80"},                               // no hub
       {"dial", "echo.paris:http", "--hub", "unix:/x"},         // no number
@@ -308,6 +316,70 @@ TEST_F(GetTest, NobodyThereIs69) {
   const Result result = Hawser({"get", "clusters", "--control", address_});
   EXPECT_EQ(result.code, 69);
   EXPECT_THAT(result.err, HasSubstr(address_));
+}
+
+// What a front end serves, by another stack than the hub's.
+class TlsLists final : public control::Control::Service {
+ public:
+  explicit TlsLists(const net::TlsFiles& files) {
+    grpc::SslServerCredentialsOptions tls(
+        GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
+    tls.pem_root_certs = Read(files.ca);
+    tls.pem_key_cert_pairs = {{Read(files.key), Read(files.certificate)}};
+    grpc::ServerBuilder builder;
+    builder.AddListeningPort("127.0.0.1:0", grpc::SslServerCredentials(tls), &port_);
+    builder.RegisterService(this);
+    server_ = builder.BuildAndStart();
+  }
+  std::string address() const { return "localhost:" + std::to_string(port_); }
+
+  grpc::Status GetClusters(grpc::ServerContext*, const control::GetClustersRequest*,
+                           control::GetClustersResponse* response) override {
+    response->add_clusters()->set_name("paris");
+    return grpc::Status::OK;
+  }
+
+ private:
+  static std::string Read(const std::string& path) {
+    std::ifstream file(path);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+
+  int port_ = 0;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+TEST_F(GetTest, ListsAreOnTheFrontEndToo) {
+  testing::TestCertificates certificates;
+  const TlsLists front(certificates.HubFrontEnd());
+  const auto get = [&](const net::TlsFiles& files) {
+    return Hawser({"get", "clusters", "-o", "json", "--hub", front.address(), "--ca", files.ca,
+                   "--cert", files.certificate, "--key", files.key});
+  };
+  const net::TlsFiles alice = certificates.Client("alice");
+  const Result listed = get(alice);
+  EXPECT_EQ(listed.code, 0) << listed.err;
+  EXPECT_EQ(nlohmann::json::parse(listed.out)["clusters"][0]["name"], "paris");
+
+  const Result stranger = get(certificates.Agent("paris"));
+  EXPECT_EQ(stranger.code, 69);
+  EXPECT_THAT(stranger.err, MatchesRegex("hawser: hub at localhost:[^\n]+\n"));
+
+  net::TlsFiles broken = alice;
+  broken.key = alice.certificate;
+  EXPECT_THAT(get(broken).err, MatchesRegex("hawser: [^\n]*" + alice.certificate + "[^\n]*\n"));
+  std::filesystem::permissions(alice.key, std::filesystem::perms(0644));
+  EXPECT_EQ(get(alice).code, 1);
+  EXPECT_THAT(get(alice).err, HasSubstr(alice.key));
+}
+
+TEST_F(GetTest, TheControlApiGoesBeforeTheFrontEnd) {
+  source_.SetClusters({Paris()});
+  setenv("HAWSER_HUB", "unix:/nowhere", 1);
+  EXPECT_EQ(Hawser({"get", "clusters"}).code, 69);
+  EXPECT_EQ(Hawser({"get", "clusters", "--control", address_}).code, 0);
+  setenv("HAWSER_HUB", address_.c_str(), 1);
+  EXPECT_THAT(Hawser({"get", "clusters"}).out, HasSubstr("\nparis   2 "));
 }
 
 // --- dial and port-forward ---

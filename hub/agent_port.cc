@@ -59,8 +59,10 @@ AgentPort::AgentPort(Options options, AgentGrants grants, const Shards& shards,
       shards_(shards),
       registry_(registry),
       grants_(std::make_shared<const AgentGrants>(std::move(grants))),
-      server_({Port::kAgents, kPath, options_.transport, options_.first_call_timeout}, shards,
-              [this](const auto& caller, const auto& headers) { return Accept(caller, headers); }),
+      server_({Port::kAgents, options_.transport, options_.first_call_timeout}, shards,
+              [this](const auto& caller, const auto& path, const auto& headers) {
+                return path == kPath ? Accept(caller, headers) : nullptr;
+              }),
       port_(options_.socket, shards, limits, ConnectionName,
             [this](Shard& shard, std::unique_ptr<net::Socket> socket, Admission admission) {
               server_.Serve(shard, std::move(socket), std::move(admission));

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "hub/client_identity.h"
+#include "hub/control_call.h"
 #include "hub/relay.h"
 
 namespace hawser::hub {
@@ -137,13 +138,16 @@ void FrontSession::OnConnectionEnded(tunnel::Connection&) {
 }
 
 GrpcFront::GrpcFront(Options options, const Shards& shards, ConnectionLimits& limits,
-                     SessionRegistry& registry)
+                     SessionRegistry& registry, ControlLists& lists)
     : options_(std::move(options)),
-      server_({Port::kGrpc, kPath, options_.transport}, shards,
-              [this, &registry](const TransportServer::Caller& caller, const net::Metadata&) {
-                return std::make_unique<FrontSession>(options_.session, options_.dial_timeout,
-                                                      caller.identity, registry, caller.shard);
-              }),
+      server_(
+          {Port::kGrpc, options_.transport}, shards,
+          [this, &registry, &lists](const TransportServer::Caller& caller, const std::string& path,
+                                    const net::Metadata&) -> std::unique_ptr<net::StreamHandler> {
+            if (path != kPath) return ControlCall::ForPath(path, caller.identity, lists);
+            return std::make_unique<FrontSession>(options_.session, options_.dial_timeout,
+                                                  caller.identity, registry, caller.shard);
+          }),
       port_(options_.socket, shards, limits, ClientIdentityOf,
             [this](Shard& shard, std::unique_ptr<net::Socket> socket, Admission admission) {
               server_.Serve(shard, std::move(socket), std::move(admission));

@@ -1,4 +1,5 @@
-// The gRPC front end: Konnectivity's ProxyService for clients, one tunnelled connection per stream.
+// The gRPC front end: Konnectivity's ProxyService for clients, one tunnelled connection per stream,
+// and the lists of the control API.
 #pragma once
 
 #include <memory>
@@ -6,6 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "hub/control_lists.h"
 #include "hub/routed_dial.h"
 #include "hub/session_registry.h"
 #include "hub/socket_port.h"
@@ -52,7 +54,7 @@ class GrpcFront {
   };
 
   GrpcFront(Options options, const Shards& shards, ConnectionLimits& limits,
-            SessionRegistry& registry);
+            SessionRegistry& registry, ControlLists& lists);
 
   // As in SocketPort.
   absl::Status Listen() { return port_.Listen(); }

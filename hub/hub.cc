@@ -35,6 +35,7 @@ Hub::Hub(const Options& options)
                .per_identity = options.limits.connections_per_identity,
                .front_ends = ClientConnections(options.limits.descriptor_reserve)}),
       control_state_(shards_, registry_),
+      control_lists_(control_state_),
       signals_(
           loop_, [this] { Stop(); }, [this] { Reload(); }),
       config_(options.config_file),
@@ -141,7 +142,8 @@ absl::Status Hub::CreateFrontEnds() {
     grpc.session = SessionOptions();
     grpc.session.one_connection = true;
     grpc.dial_timeout = options_.backend_dial_timeout;
-    grpc_ = std::make_unique<GrpcFront>(std::move(grpc), shards_, limits_, registry_);
+    grpc_ =
+        std::make_unique<GrpcFront>(std::move(grpc), shards_, limits_, registry_, control_lists_);
   }
   if (options_.http_connect.enabled()) {
     ConnectFront::Options connect;
@@ -291,6 +293,7 @@ void Hub::Finish() {
 // Everything goes while the shards still run, and before what it uses.
 void Hub::Shutdown() {
   control_.reset();
+  control_lists_.Stop();
   const auto close = [](auto& port) {
     if (port == nullptr) return;
     port->Stop();

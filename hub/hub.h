@@ -18,6 +18,7 @@
 #include "hub/config_watch.h"
 #include "hub/connect_front.h"
 #include "hub/connection_limits.h"
+#include "hub/control_lists.h"
 #include "hub/control_state.h"
 #include "hub/grpc_front.h"
 #include "hub/options.h"
@@ -86,6 +87,8 @@ class Hub {
   SessionRegistry registry_;
   ConnectionLimits limits_;
   Shards shards_;
+  ControlState control_state_;
+  ControlLists control_lists_;
   std::unique_ptr<TokenAuthenticator> tokens_;  // null: agents need none
   TokenFile* token_file_ = nullptr;             // is tokens_, where they are in a file
   std::unique_ptr<AgentPort> agents_;
@@ -93,7 +96,6 @@ class Hub {
   std::unique_ptr<ConnectFront> http_connect_;
   std::unique_ptr<net::PagePort> health_;
   std::unique_ptr<net::PagePort> admin_;
-  ControlState control_state_;
   std::unique_ptr<control::Server> control_;
   std::vector<Served> served_;
 

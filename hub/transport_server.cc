@@ -21,10 +21,12 @@ void TransportServer::Serve(Shard& shard, std::unique_ptr<net::Socket> socket,
       std::move(socket), options_.transport,
       [this, &shard, &connection](const std::string& path, const net::Metadata& headers)
           -> std::unique_ptr<net::StreamHandler> {
-        if (path != options_.path) return nullptr;
+        auto handler =
+            accept_({shard, *connection.transport, connection.admission.identity}, path, headers);
+        if (handler == nullptr) return nullptr;
         connection.called = true;
         connection.first_call.reset();
-        return accept_({shard, *connection.transport, connection.admission.identity}, headers);
+        return handler;
       },
       [this, &shard, &connections, id](const absl::Status& status) {
         const auto closed = connections.find(id);

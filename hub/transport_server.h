@@ -25,15 +25,14 @@ class TransportServer {
     h2::Transport& transport;
     const std::string& identity;
   };
-  // The handler of a call to the served path.
-  using Accept = std::function<std::unique_ptr<net::StreamHandler>(const Caller&,
-                                                                   const net::Metadata& headers)>;
+  // The handler of a call; null for a path that is not served.
+  using Accept = std::function<std::unique_ptr<net::StreamHandler>(
+      const Caller&, const std::string& path, const net::Metadata& headers)>;
 
   struct Options {
-    Port port;         // the name that the log knows the connections by
-    std::string path;  // served
+    Port port;  // the name that the log knows the connections by
     h2::Options transport;
-    // How long a connection may last without a call to the path; zero: for ever.
+    // How long a connection may last without a call that is served; zero: for ever.
     base::Duration first_call_timeout{};
   };
   TransportServer(Options options, const Shards& shards, Accept accept);

@@ -1,5 +1,6 @@
 #include "lib/control/client.h"
 
+#include <grpc/support/log.h>
 #include <grpcpp/grpcpp.h>
 
 #include <chrono>
@@ -22,27 +23,36 @@ void SetDeadline(grpc::ClientContext& context) {
 
 }  // namespace
 
-Client::Client(std::string address, std::unique_ptr<Control::Stub> stub)
-    : address_(std::move(address)), stub_(std::move(stub)) {}
-
-absl::StatusOr<Client> Client::Make(const std::string& address) {
-  HAWSER_ASSIGN_OR_RETURN(const Address parsed, ParseAddress(address));
+Client::Client(std::string what, const std::string& target,
+               const std::shared_ptr<grpc::ChannelCredentials>& credentials)
+    : what_(std::move(what)) {
   // The detector of Debian's build reports gRPC's own locks, and costs time.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   grpc::ChannelArguments arguments;
-  // A proxy of the environment has no business between two processes of one machine.
+  // A proxy of the environment has no business here, as with the tunnels themselves.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   arguments.SetMaxReceiveMessageSize(kMaxResponse);
-  auto channel =
-      grpc::CreateCustomChannel(parsed.target, grpc::InsecureChannelCredentials(), arguments);
-  return Client(address, Control::NewStub(channel));
+  stub_ = Control::NewStub(grpc::CreateCustomChannel(target, credentials, arguments));
+}
+
+absl::StatusOr<Client> Client::Make(const std::string& address) {
+  HAWSER_ASSIGN_OR_RETURN(const Address parsed, ParseAddress(address));
+  return Client("control API at " + address, parsed.target, grpc::InsecureChannelCredentials());
+}
+
+Client Client::ForFrontEnd(const std::string& hub, const std::optional<Tls>& tls) {
+  gpr_set_log_function([](gpr_log_func_args*) {});
+  const std::string what = "hub at " + hub;
+  if (!tls.has_value()) return Client(what, hub, grpc::InsecureChannelCredentials());
+  // With a scheme, or a name might be taken for one.
+  return Client(what, "dns:///" + hub, grpc::SslCredentials({tls->ca, tls->key, tls->certificate}));
 }
 
 absl::Status Client::Translate(const grpc::Status& status) const {
   if (status.ok()) return absl::OkStatus();
   // The codes are the same numbers.
   return absl::Status(static_cast<absl::StatusCode>(status.error_code()),
-                      "control API at " + address_ + ": " + status.error_message());
+                      what_ + ": " + status.error_message());
 }
 
 absl::StatusOr<GetClustersResponse> Client::GetClusters() {

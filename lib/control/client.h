@@ -1,14 +1,16 @@
 // The control API as a tool uses it.
 //
-//   HAWSER_ASSIGN_OR_RETURN(control::Client client,
-//   control::Client::Make("unix:/run/hawser.sock")); HAWSER_ASSIGN_OR_RETURN(GetClustersResponse
-//   clusters, client.GetClusters());
+//   HAWSER_ASSIGN_OR_RETURN(auto client, control::Client::Make("unix:/run/hawser.sock"));
+//   HAWSER_ASSIGN_OR_RETURN(GetClustersResponse clusters, client.GetClusters());
 //
 // Errors: kUnavailable when nobody serves the address, kDeadlineExceeded, or what the hub says.
 // Threads: any; calls block.
 #pragma once
 
+#include <grpcpp/security/credentials.h>
+
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/functional/function_ref.h"
@@ -22,17 +24,31 @@ class Client {
   // `address` as in Server::Start(); nothing is connected yet.
   static absl::StatusOr<Client> Make(const std::string& address);
 
+  // PEM, and good: whoever reads the files knows better what to say of them.
+  struct Tls {
+    std::string ca;  // of the hub's certificate
+    std::string certificate;
+    std::string key;
+  };
+  // The lists as a hub's gRPC front end serves them to its clients, on "host:port", with `tls`, or
+  // on "unix:/path", without. From then on gRPC itself writes no log in this process: what it has
+  // to say is in the errors.
+  static Client ForFrontEnd(const std::string& hub, const std::optional<Tls>& tls);
+
   absl::StatusOr<GetClustersResponse> GetClusters();
   // `cluster` empty: of all clusters.
   absl::StatusOr<GetSessionsResponse> GetSessions(const std::string& cluster);
-  // Calls `event` for each event until it returns false (then OK) or the hub ends the watch.
+  // Not on front ends. Calls `event` for each event until it returns false (then OK) or the hub
+  // ends the watch.
   absl::Status WatchClusters(absl::FunctionRef<bool(const ClusterEvent&)> event);
 
  private:
-  Client(std::string address, std::unique_ptr<Control::Stub> stub);
+  // `what` is for messages: "control API at unix:/x".
+  Client(std::string what, const std::string& target,
+         const std::shared_ptr<grpc::ChannelCredentials>& credentials);
   absl::Status Translate(const grpc::Status& status) const;
 
-  std::string address_;
+  std::string what_;
   std::unique_ptr<Control::Stub> stub_;
 };
 

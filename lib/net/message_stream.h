@@ -69,13 +69,18 @@ class MessageBatch {
   void CommitPayload(size_t announced_header, std::span<const uint8_t> header, size_t payload);
   // Appends a message by copy. Returns false, without effect, when it does not fit.
   bool Add(std::span<const uint8_t> message);
+  // Appends what fits of a message that may be longer than a batch, as FramedMessage() made it, and
+  // returns how much that was; the rest goes into the next batches, with nothing in between.
+  size_t AddPart(std::span<const uint8_t> framed);
 
  private:
-  void PutPrefix(size_t message_size);
   uint8_t* begin_;
   size_t capacity_;
   size_t size_ = 0;
 };
+
+// `message` behind its prefix.
+std::string FramedMessage(const std::string& message);
 
 class MessageStream {
  public:
@@ -113,8 +118,8 @@ class StreamHandler {
   virtual void OnOpen(MessageStream& stream, const Metadata& headers) = 0;
   // Client side: the response headers.
   virtual void OnHeaders(const Metadata& headers) = 0;
-  // Appends whole messages to `batch` (capacity >= kMinBatch), or nothing, in which case Wake()
-  // asks for the next call. Called again at once while it fills batches, as long as the peer takes
+  // Appends messages to `batch` (capacity >= kMinBatch), or nothing, in which case Wake() asks for
+  // the next call. Called again at once while it fills batches, as long as the peer takes
   // them.
   virtual void Produce(MessageBatch& batch) = 0;
   // A message of `size` bytes begins (size may be 0); its bytes follow in OnMessageBytes() in

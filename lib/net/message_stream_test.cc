@@ -44,6 +44,19 @@ TEST(MessageBatch, PayloadIsReadInPlaceAndAShorterHeaderLeavesNoGap) {
             std::string("\0\0\0\0\x9hdpayload\0\0\0\0\4next", 23));
 }
 
+TEST(MessageBatch, ALongMessageGoesInParts) {
+  const std::string framed = FramedMessage("0123456789");
+  EXPECT_EQ(framed, std::string("\0\0\0\0\n0123456789", 15));
+  std::vector<uint8_t> memory(8);
+  MessageBatch first(memory.data(), memory.size());
+  EXPECT_EQ(first.AddPart(Bytes(framed)), 8u);
+  EXPECT_EQ(first.AddPart(Bytes(framed)), 0u);
+  EXPECT_EQ(std::string(memory.begin(), memory.end()), framed.substr(0, 8));
+  MessageBatch second(memory.data(), memory.size());
+  EXPECT_EQ(second.AddPart(Bytes(framed.substr(8))), 7u);
+  EXPECT_EQ(second.space(), 1u);
+}
+
 TEST(Metadata, FirstValueWins) {
   Metadata metadata;
   metadata.Add("a", "1");
