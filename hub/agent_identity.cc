@@ -1,12 +1,9 @@
 #include "hub/agent_identity.h"
 
-#include <openssl/sha.h>
-
 #include <algorithm>
 #include <iterator>
 #include <utility>
 
-#include "absl/strings/escaping.h"
 #include "lib/base/status.h"
 #include "lib/tunnel/host_name.h"
 
@@ -17,22 +14,14 @@ using tunnel::Identifiers;
 
 constexpr size_t kMaxAgentId = 128;
 
-// The name under which Open Cluster Management's add-on reaches the service proxy of a cluster.
-std::string ServiceProxyHost(const std::string& cluster) {
-  unsigned char digest[SHA256_DIGEST_LENGTH];
-  SHA256(reinterpret_cast<const unsigned char*>(cluster.data()), cluster.size(), digest);
-  const std::string hex =
-      absl::BytesToHexString({reinterpret_cast<const char*>(digest), sizeof(digest)});
-  return "cluster-" + hex.substr(0, 56) + ".open-cluster-management.proxy";
-}
-
 bool IsUnder(const std::string& host, const std::string& name) {
   return host.size() > name.size() && host[host.size() - name.size() - 1] == '.' &&
          host.compare(host.size() - name.size(), name.size(), name) == 0;
 }
 
 bool OwnsHost(const std::string& cluster, const std::string& host, const AgentGrants& grants) {
-  if (host == cluster || IsUnder(host, cluster) || host == ServiceProxyHost(cluster)) return true;
+  if (host == cluster || IsUnder(host, cluster) || host == pki::ServiceProxyHost(cluster))
+    return true;
   return std::any_of(grants.host_suffixes.begin(), grants.host_suffixes.end(),
                      [&](const std::string& suffix) { return host == cluster + "." + suffix; });
 }

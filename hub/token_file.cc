@@ -1,7 +1,5 @@
 #include "hub/token_file.h"
 
-#include <openssl/sha.h>
-
 #include <fstream>
 #include <sstream>
 #include <utility>
@@ -9,17 +7,12 @@
 #include "absl/strings/str_cat.h"
 #include "lib/base/key_file.h"
 #include "lib/base/status.h"
+#include "lib/pki/digest.h"
 
 namespace hawser::hub {
 namespace {
 
 constexpr size_t kMaxFile = 1024 * 1024;  // bytes
-
-std::string Digest(const std::string& token) {
-  unsigned char digest[SHA256_DIGEST_LENGTH];
-  SHA256(reinterpret_cast<const unsigned char*>(token.data()), token.size(), digest);
-  return {reinterpret_cast<const char*>(digest), sizeof(digest)};
-}
 
 }  // namespace
 
@@ -63,7 +56,7 @@ absl::StatusOr<TokenFile::Users> TokenFile::Parse(const std::string& text) {
     if (!(words >> token) || token.front() == '#') continue;
     if (!(words >> user) || words >> more)
       return absl::InvalidArgumentError(absl::StrCat("line ", number, ": want a token and a user"));
-    if (!users.emplace(Digest(token), user).second)
+    if (!users.emplace(pki::Sha256(token), user).second)
       return absl::InvalidArgumentError(absl::StrCat("line ", number, ": a token twice"));
   }
   return users;
@@ -75,7 +68,7 @@ void TokenFile::Authenticate(const std::string& token, Done done) {
     const std::lock_guard lock(mutex_);
     users = users_;
   }
-  const auto found = users->find(Digest(token));
+  const auto found = users->find(pki::Sha256(token));
   done(found == users->end() ? absl::UnauthenticatedError("its token is not known")
                              : CheckTokenUser(found->second, user_));
 }

@@ -141,18 +141,28 @@ absl::StatusOr<Authority> Authority::Create(const std::string& common_name,
   return Authority(Certificate(std::move(certificate)), std::move(key));
 }
 
+absl::StatusOr<Authority> Authority::Make(Certificate certificate, PrivateKey key) {
+  if (!certificate.is_ca()) return absl::InvalidArgumentError("not a ca certificate");
+  const bool fits = X509_check_private_key(certificate.get(), key.get()) == 1;
+  ERR_clear_error();
+  if (!fits) return absl::InvalidArgumentError("the key is not the certificate's");
+  return Authority(std::move(certificate), std::move(key));
+}
+
+absl::StatusOr<Authority> Authority::FromPem(const std::string& certificate,
+                                             const std::string& key) {
+  HAWSER_ASSIGN_OR_RETURN(Certificate parsed, Certificate::FromPem(certificate));
+  HAWSER_ASSIGN_OR_RETURN(PrivateKey parsed_key, PrivateKey::FromPem(key));
+  return Make(std::move(parsed), std::move(parsed_key));
+}
+
 absl::StatusOr<Authority> Authority::Load(const std::string& certificate_path,
                                           const std::string& key_path) {
   HAWSER_ASSIGN_OR_RETURN(Certificate certificate, Certificate::Load(certificate_path));
   HAWSER_ASSIGN_OR_RETURN(PrivateKey key, PrivateKey::Load(key_path));
-  if (!certificate.is_ca())
-    return absl::InvalidArgumentError("load ca " + certificate_path + ": not a ca certificate");
-  const bool fits = X509_check_private_key(certificate.get(), key.get()) == 1;
-  ERR_clear_error();
-  if (!fits)
-    return absl::InvalidArgumentError("load ca " + certificate_path + ": " + key_path +
-                                      " is not its key");
-  return Authority(std::move(certificate), std::move(key));
+  auto authority = Make(std::move(certificate), std::move(key));
+  if (authority.ok()) return authority;
+  return base::Annotate(authority.status(), "load ca " + certificate_path + ", " + key_path);
 }
 
 absl::StatusOr<Certificate> Authority::Issue(const LeafSpec& spec, EVP_PKEY* public_key) const {

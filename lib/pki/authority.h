@@ -34,6 +34,8 @@ class Authority {
   static absl::StatusOr<Authority> Create(const std::string& common_name,
                                           std::chrono::seconds validity);
   // kInvalidArgument when the certificate is no CA or the key is not its own.
+  static absl::StatusOr<Authority> FromPem(const std::string& certificate, const std::string& key);
+  // The same for files.
   static absl::StatusOr<Authority> Load(const std::string& certificate_path,
                                         const std::string& key_path);
 
@@ -44,6 +46,7 @@ class Authority {
   absl::StatusOr<Certificate> Issue(const LeafSpec& spec, EVP_PKEY* public_key) const;
 
  private:
+  static absl::StatusOr<Authority> Make(Certificate certificate, PrivateKey key);
   Authority(Certificate certificate, PrivateKey key)
       : certificate_(std::move(certificate)), key_(std::move(key)) {}
   Certificate certificate_;

@@ -233,7 +233,8 @@ TEST_F(AuthorityFilesTest, RefusesFilesThatAreNoAuthority) {
   ASSERT_THAT(key_.Save(other), IsOk());
   EXPECT_THAT(Authority::Load(certificate_, other),
               StatusIs(absl::StatusCode::kInvalidArgument,
-                       AllOf(HasSubstr("load ca " + certificate_), HasSubstr("is not its key"))));
+                       AllOf(HasSubstr("load ca " + certificate_),
+                             HasSubstr("the key is not the certificate's"))));
   const std::string leaf = folder_ + "/leaf.crt";
   ASSERT_THAT(WritePemFile(leaf, Issue({.common_name = "a", .client = true})->ToPem(), kPublicFile),
               IsOk());

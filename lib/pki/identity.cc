@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "lib/base/status.h"
+#include "lib/pki/digest.h"
 #include "lib/pki/openssl_ptr.h"
 
 namespace hawser::pki {
@@ -54,6 +55,10 @@ bool IsClusterName(const std::string& name) {
   return !name.empty() && name.size() <= 63 && name.front() != '-' && name.back() != '-' &&
          std::all_of(name.begin(), name.end(),
                      [](char c) { return IsLower(c) || IsDigit(c) || c == '-'; });
+}
+
+std::string ServiceProxyHost(const std::string& cluster) {
+  return "cluster-" + Sha256Hex(cluster).substr(0, 56) + ".open-cluster-management.proxy";
 }
 
 absl::StatusOr<Identity> ParseIdentity(const std::string& uri) {

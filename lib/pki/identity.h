@@ -34,6 +34,8 @@ using Identity = std::variant<ClusterIdentity, ClientIdentity>;
 
 // Lower-case letters, digits and '-', not at the ends; 1 to 63 characters.
 bool IsClusterName(const std::string& name);
+// The name under which Open Cluster Management's add-on reaches the service proxy of a cluster.
+std::string ServiceProxyHost(const std::string& cluster);
 // kInvalidArgument with what is wrong.
 absl::StatusOr<Identity> ParseIdentity(const std::string& uri);
 // The URI of an identity, the inverse of ParseIdentity().
