@@ -45,8 +45,8 @@ const char* PhaseName(CaRotation::Phase phase);
 
 // What the world looks like. All of it is looked up afresh for each step.
 struct RotationFacts {
-  // A rotation begins when less than this is left of the active authority's life, seconds.
-  std::chrono::seconds renew_before = std::chrono::hours(24 * 365);
+  // A rotation begins when less than this is left of the active authority's life.
+  std::chrono::seconds renew_before{0};
   // The operator's annotations: a rotation begins when `request` is new and not empty.
   std::string request;
   bool roll_back = false;

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "addon-manager/names.h"
+#include "addon-manager/secret_data.h"
 #include "lib/tunnel/host_name.h"
 
 namespace hawser::addon_manager {
@@ -27,12 +28,7 @@ json Object(const ProxyConfiguration& configuration, const char* api, const char
            {{"name", name},
             {"namespace", configuration.server.namespace_},
             {"labels", Labels()},
-            {"ownerReferences",
-             {{{"apiVersion", kProxyApi},
-               {"kind", "ManagedProxyConfiguration"},
-               {"name", configuration.name},
-               {"uid", configuration.uid},
-               {"blockOwnerDeletion", true}}}}}}};
+            {"ownerReferences", OwnerReferences(configuration)}}}};
 }
 
 json Port(const char* name, uint16_t port, uint16_t target) {
@@ -48,7 +44,7 @@ json TrustConfigMap(const ProxyConfiguration& configuration, const TrustBundles&
 
 json ServerCaSecret(const ProxyConfiguration& configuration, const TrustBundles& trust) {
   json object = Object(configuration, "v1", "Secret", kServerCaSecret);
-  object["stringData"] = {{"ca.crt", trust.servers}};
+  object["data"] = EncodeSecretData({{"ca.crt", trust.servers}});
   return object;
 }
 
@@ -206,6 +202,14 @@ std::vector<json> PortForwardRights(const ProxyConfiguration& configuration) {
 }
 
 }  // namespace
+
+json OwnerReferences(const ProxyConfiguration& configuration) {
+  return {{{"apiVersion", kProxyApi},
+           {"kind", "ManagedProxyConfiguration"},
+           {"name", configuration.name},
+           {"uid", configuration.uid},
+           {"blockOwnerDeletion", true}}};
+}
 
 std::vector<json> HubObjects(const ProxyConfiguration& configuration, const TrustBundles& trust) {
   json account = Object(configuration, "v1", "ServiceAccount", kServiceAccount);

@@ -17,6 +17,9 @@ struct TrustBundles {
   std::string servers;
 };
 
+// By which all of it goes when the configuration goes.
+nlohmann::json OwnerReferences(const ProxyConfiguration& configuration);
+
 // In an order that may be applied one after the other. All of them are owned by the configuration
 // and live in its namespace.
 std::vector<nlohmann::json> HubObjects(const ProxyConfiguration& configuration,

@@ -106,7 +106,7 @@ TEST_F(HubObjectsTest, ConfigurationReachesTheServer) {
 TEST_F(HubObjectsTest, BundlesAreApart) {
   EXPECT_EQ(Find("ConfigMap")["data"],
             (json{{"agents.crt", "A"}, {"clients.crt", "C"}, {"servers.crt", "S"}}));
-  EXPECT_EQ(Find("Secret")["stringData"], (json{{"ca.crt", "S"}})) << "no key in it";
+  EXPECT_EQ(Find("Secret")["data"], (json{{"ca.crt", "Uw=="}})) << "no key in it";
 }
 
 TEST_F(HubObjectsTest, ServerNamesAreThoseThatPeersUse) {

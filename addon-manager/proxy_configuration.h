@@ -19,6 +19,7 @@ struct Entrypoint {
   std::string service = "proxy-agent-entrypoint";         // kLoadBalancer
   nlohmann::json annotations = nlohmann::json::object();  // of that Service
   uint16_t port = 8091;
+  bool operator==(const Entrypoint&) const = default;
 };
 
 struct ProxyConfiguration {
@@ -42,6 +43,7 @@ struct ProxyConfiguration {
     std::vector<std::string> additional_args;
     nlohmann::json node_selector = nlohmann::json::object();
     nlohmann::json tolerations = nlohmann::json::array();
+    bool operator==(const Server&) const = default;
   } server;
 
   struct Agent {
@@ -49,6 +51,7 @@ struct ProxyConfiguration {
     int replicas = 3;
     std::vector<std::string> additional_args;
     std::vector<std::string> image_pull_secrets;
+    bool operator==(const Agent&) const = default;
   } agent;
 
   struct Ports {
@@ -56,7 +59,10 @@ struct ProxyConfiguration {
     uint16_t agent_server = 8091;
     uint16_t health = 8092;
     uint16_t admin = 8095;
+    bool operator==(const Ports&) const = default;
   } ports;
+
+  bool operator==(const ProxyConfiguration&) const = default;
 };
 
 // kInvalidArgument naming the field; for a condition that the operator reads.

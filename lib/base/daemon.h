@@ -25,15 +25,11 @@ std::optional<int> BeginDaemon(const char* name, const std::string& summary, int
 // Says why on stderr; the exit code.
 int BadUsage(const char* name, const absl::Status& status);
 
-// `Daemon` has Create(options), served(), HandleSignals() and Run(); `read_options` returns a
-// StatusOr of its options.
-template <typename Daemon, typename ReadOptions>
-int RunDaemon(const char* name, const std::string& summary, int argc, const char* const* argv,
-              ReadOptions read_options) {
-  if (const auto code = BeginDaemon(name, summary, argc, argv); code.has_value()) return *code;
-  const auto options = read_options();
-  if (!options.ok()) return BadUsage(name, options.status());
-  const auto daemon = Daemon::Create(*options);
+// Serves until it was stopped; the exit code. `Daemon` has Create(options), served(),
+// HandleSignals() and Run().
+template <typename Daemon, typename Options>
+int Serve(const Options& options) {
+  const auto daemon = Daemon::Create(options);
   if (!daemon.ok()) {
     LOG(ERROR) << std::string(daemon.status().message());
     return 1;
@@ -44,6 +40,16 @@ int RunDaemon(const char* name, const std::string& summary, int argc, const char
   (*daemon)->HandleSignals();
   (*daemon)->Run();
   return 0;
+}
+
+// `read_options` returns a StatusOr of what Serve() takes.
+template <typename Daemon, typename ReadOptions>
+int RunDaemon(const char* name, const std::string& summary, int argc, const char* const* argv,
+              ReadOptions read_options) {
+  if (const auto code = BeginDaemon(name, summary, argc, argv); code.has_value()) return *code;
+  const auto options = read_options();
+  if (!options.ok()) return BadUsage(name, options.status());
+  return Serve<Daemon>(*options);
 }
 
 }  // namespace hawser::base

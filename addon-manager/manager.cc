@@ -1,0 +1,194 @@
+#include "addon-manager/manager.h"
+
+#include <glog/logging.h>
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "addon-manager/metrics.h"
+#include "addon-manager/names.h"
+#include "lib/base/status.h"
+
+namespace hawser::addon_manager {
+namespace {
+
+using Response = net::Http1Server::Response;
+
+constexpr char kLease[] = "cluster-proxy-addon-manager";
+
+// What fails for a while is looked at often enough to go on soon after.
+kube::Controller::Options Workers(int count) {
+  kube::Controller::Options options;
+  options.workers = count;
+  options.queue.longest_delay = std::chrono::seconds(30);
+  return options;
+}
+
+// An add-on may name a configuration before Open Cluster Management refers to it.
+bool Mentions(const kube::Object& addon, const kube::ObjectName& config) {
+  const auto any = [&addon](std::initializer_list<const char*> path, auto is) {
+    const kube::Object* list = kube::Find(addon, path);
+    return list != nullptr && list->is_array() && std::any_of(list->begin(), list->end(), is);
+  };
+  const auto is_name = [&config](const ConfigId& id) {
+    return id.ns == config.ns && id.name == config.name;
+  };
+  return any({"status", "configReferences"},
+             [&](const kube::Object& entry) { return is_name(DesiredConfig(entry)); }) ||
+         any({"spec", "configs"},
+             [&](const kube::Object& entry) { return is_name(NamedConfig(entry)); });
+}
+
+}  // namespace
+
+Manager::Manager(const Options& options, const kube::Config& config)
+    : options_(options),
+      client_(config),
+      election_client_(config),
+      sources_(client_, {.ns = options.ns, .configuration = options.configuration}),
+      state_([this] { EnqueueClusters(); }),
+      configuration_reconciler_(client_, sources_, state_,
+                                {.ns = options.ns,
+                                 .signer_secret = options.signer_secret,
+                                 .trust_domain = options.trust_domain,
+                                 .rotation = options.rotation}),
+      addon_reconciler_(
+          client_, sources_, state_, leaves_,
+          {.agent_namespace = options.agent_namespace, .kube_api_proxy = options.kube_api_proxy}),
+      management_addon_reconciler_(client_, sources_),
+      csr_reconciler_(
+          client_, sources_, state_, leaves_,
+          {.trust_domain = options.trust_domain,
+           .lifetime = options.rotation.agent_leaf_lifetime,
+           .on_signed = [this](const std::string& cluster) { addons_.queue().Add(cluster); }}),
+      configurations_("configuration", configuration_reconciler_, Workers(1)),
+      addons_("add-on of cluster", addon_reconciler_, Workers(4)),
+      management_addons_("clustermanagementaddon", management_addon_reconciler_, Workers(1)),
+      signing_requests_("certificate request", csr_reconciler_, Workers(2)),
+      signals_(
+          loop_, [this] { Stop(); }, [] {}) {
+  Connect();
+}
+
+absl::StatusOr<std::unique_ptr<Manager>> Manager::Create(const Options& options) {
+  HAWSER_ASSIGN_OR_RETURN(const kube::Config config, kube::LoadConfig(options.kubeconfig));
+  std::unique_ptr<Manager> manager(new Manager(options, config));
+  HAWSER_RETURN_IF_ERROR(manager->CreatePages());
+  return manager;
+}
+
+Manager::~Manager() {
+  // Whatever only a leader may do ends before somebody else can lead.
+  for (kube::Controller* controller :
+       {&configurations_, &addons_, &management_addons_, &signing_requests_})
+    controller->Stop();
+  if (election_) election_->Stop();
+  sources_.Stop();
+}
+
+// Which keys each change concerns.
+void Manager::Connect() {
+  const auto look_at_configuration = [this](const kube::Change&) {
+    configurations_.queue().Add(options_.configuration);
+  };
+  const auto look_at_management_addon = [this](const kube::Change&) {
+    management_addons_.queue().Add(kAddonName);
+  };
+  const auto look_at_cluster = [this](const kube::Change& change) {
+    addons_.queue().Add(kube::NameFromKey(change.key).ns);
+  };
+  for (kube::Informer* informer :
+       {&sources_.proxy_configurations, &sources_.secrets, &sources_.config_maps,
+        &sources_.services, &sources_.deployments})
+    informer->OnChange(look_at_configuration);
+  for (kube::Informer* informer :
+       {&sources_.proxy_configurations, &sources_.deployment_configs, &sources_.management_addons})
+    informer->OnChange(look_at_management_addon);
+  for (kube::Informer* informer : {&sources_.proxy_configurations, &sources_.deployment_configs})
+    informer->OnChange([this](const kube::Change& change) { EnqueueUsersOf(change); });
+  for (kube::Informer* informer : {&sources_.cluster_addons, &sources_.works})
+    informer->OnChange(look_at_cluster);
+  sources_.clusters.OnChange(
+      [this](const kube::Change& change) { addons_.queue().Add(change.key); });
+  sources_.signing_requests.OnChange(
+      [this](const kube::Change& change) { signing_requests_.queue().Add(change.key); });
+}
+
+void Manager::EnqueueClusters() {
+  for (const kube::ObjectPtr& addon : sources_.cluster_addons.List())
+    addons_.queue().Add(kube::NameOf(*addon).ns);
+}
+
+void Manager::EnqueueUsersOf(const kube::Change& config) {
+  const kube::ObjectName name = kube::NameFromKey(config.key);
+  for (const kube::ObjectPtr& addon : sources_.cluster_addons.List())
+    if (Mentions(*addon, name)) addons_.queue().Add(kube::NameOf(*addon).ns);
+}
+
+absl::Status Manager::CreatePages() {
+  HAWSER_ASSIGN_OR_RETURN(health_, net::PagePort::Listen(loop_, options_.health));
+  served_.push_back({"health", health_->address()});
+  health_->pages().Handle("/healthz", [](const std::string&) { return Response{.body = "ok\n"}; });
+  health_->pages().Handle("/readyz", [this](const std::string& query) { return Ready(query); });
+  health_->pages().Handle("/metrics", [this](const std::string&) { return Metrics(); });
+  return absl::OkStatus();
+}
+
+// Ready: everything has been read once. Those that do not lead are ready too, to take over.
+Response Manager::Ready(const std::string& query) const {
+  const bool verbose = query == "verbose" || query.starts_with("verbose=");
+  std::string text;
+  for (const auto& [name, informer] : sources_.All()) {
+    const absl::Status status = informer->status();
+    absl::StrAppend(&text, informer->synced() ? "[+]" : "[-]", name, " ",
+                    status.ok() ? "ok" : std::string(status.message()), "\n");
+  }
+  const bool ready = sources_.Synced().ok();
+  return {.status = ready ? 200 : 503, .body = ready && !verbose ? "ok\n" : text};
+}
+
+Response Manager::Metrics() const {
+  return {.content_type = "text/plain; version=0.0.4; charset=utf-8",
+          .body = MetricsText({.leader = election_ == nullptr || election_->IsLeader(),
+                               .sources = sources_,
+                               .controllers = {{"configuration", &configurations_},
+                                               {"addon", &addons_},
+                                               {"management_addon", &management_addons_},
+                                               {"signing_request", &signing_requests_}},
+                               .figures = configuration_reconciler_.figures(),
+                               .requests = csr_reconciler_.counts()})};
+}
+
+void Manager::Work() {
+  LOG(INFO) << "leading";
+  for (kube::Controller* controller :
+       {&configurations_, &addons_, &management_addons_, &signing_requests_})
+    controller->Start();
+}
+
+void Manager::Run() {
+  sources_.Start();
+  if (options_.leader_elect) {
+    election_ = std::make_unique<kube::LeaderElection>(
+        election_client_, kube::LeaderElectionOptions{.lease = {options_.ns, kLease},
+                                                      .identity = options_.identity,
+                                                      .on_elected = [this] { Work(); },
+                                                      .on_lost =
+                                                          [this] {
+                                                            LOG(ERROR) << "lost the lead, ending";
+                                                            Stop();
+                                                          }});
+    election_->Start();
+  } else {
+    Work();
+  }
+  loop_.Run();
+}
+
+void Manager::Stop() {
+  loop_.Post([this] { loop_.Stop(); });
+}
+
+void Manager::HandleSignals() { signals_.Handle(); }
+
+}  // namespace hawser::addon_manager

@@ -1,0 +1,94 @@
+#include "addon-manager/sources.h"
+
+#include "absl/strings/str_cat.h"
+#include "addon-manager/names.h"
+#include "addon-manager/resources.h"
+#include "lib/kube/api_error.h"
+
+namespace hawser::addon_manager {
+namespace {
+
+using Options = kube::Informer::Options;
+
+Options Everything(const kube::Resource& resource) { return {.resource = resource}; }
+
+Options CalledOnly(const kube::Resource& resource, const std::string& name) {
+  return {.resource = resource, .selection = {.field_selector = "metadata.name=" + name}};
+}
+
+Options OfTheAddon(const kube::Resource& resource) {
+  return {.resource = resource,
+          .selection = {.label_selector = absl::StrCat(kAddonLabel, "=", kAddonName)}};
+}
+
+Options MadeByUs(const kube::Resource& resource, const std::string& ns) {
+  return {
+      .resource = resource,
+      .selection = {.ns = ns, .label_selector = absl::StrCat(kComponentLabel, "=", kProxyServer)}};
+}
+
+}  // namespace
+
+Sources::Sources(kube::Client& client, const SourceOptions& options)
+    : proxy_configurations(client, CalledOnly(kProxyConfigurations, options.configuration)),
+      management_addons(client, CalledOnly(kManagementAddons, kAddonName)),
+      deployment_configs(client, Everything(kDeploymentConfigs)),
+      clusters(client, Everything(kClusters)),
+      cluster_addons(client, CalledOnly(kClusterAddons, kAddonName)),
+      works(client, OfTheAddon(kManifestWorks)),
+      signing_requests(client, OfTheAddon(kSigningRequests)),
+      secrets(client, MadeByUs(kSecrets, options.ns)),
+      config_maps(client, MadeByUs(kConfigMaps, options.ns)),
+      services(client, MadeByUs(kServices, options.ns)),
+      deployments(client, MadeByUs(kDeployments, options.ns)) {}
+
+std::vector<Sources::Named> Sources::All() const {
+  return {{"managedproxyconfigurations", &proxy_configurations},
+          {"clustermanagementaddons", &management_addons},
+          {"addondeploymentconfigs", &deployment_configs},
+          {"managedclusters", &clusters},
+          {"managedclusteraddons", &cluster_addons},
+          {"manifestworks", &works},
+          {"certificatesigningrequests", &signing_requests},
+          {"secrets", &secrets},
+          {"configmaps", &config_maps},
+          {"services", &services},
+          {"deployments", &deployments}};
+}
+
+std::vector<kube::Informer*> Sources::Each() {
+  return {&proxy_configurations, &management_addons,
+          &deployment_configs,   &clusters,
+          &cluster_addons,       &works,
+          &signing_requests,     &secrets,
+          &config_maps,          &services,
+          &deployments};
+}
+
+void Sources::Start() {
+  for (kube::Informer* informer : Each()) informer->Start();
+}
+
+void Sources::Stop() {
+  for (kube::Informer* informer : Each()) informer->Stop();
+}
+
+absl::Status Sources::Synced() const {
+  for (const auto& [name, informer] : All())
+    if (!informer->synced())
+      return absl::UnavailableError(
+          absl::StrCat("waiting for ", name, ": ", informer->status().message()));
+  return absl::OkStatus();
+}
+
+kube::ObjectPtr Sources::Config(const ConfigId& id) const {
+  const std::string key = kube::ObjectName{id.ns, id.name}.Key();
+  const auto is = [&id](const kube::Resource& resource) {
+    return id.resource == resource.plural + "." + resource.group;
+  };
+  if (is(kProxyConfigurations)) return proxy_configurations.Get(key);
+  if (is(kDeploymentConfigs)) return deployment_configs.Get(key);
+  return nullptr;
+}
+
+}  // namespace hawser::addon_manager

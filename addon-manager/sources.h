@@ -1,0 +1,58 @@
+// Local copies of everything on the hub that the addon-manager looks at.
+//
+// Threads: any, unless lib/kube/informer.h says otherwise.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "addon-manager/config_hashes.h"
+#include "lib/kube/client.h"
+#include "lib/kube/informer.h"
+
+namespace hawser::addon_manager {
+
+struct SourceOptions {
+  std::string ns;             // of the installation
+  std::string configuration;  // the ManagedProxyConfiguration
+};
+
+class Sources {
+ public:
+  // The client outlives them.
+  Sources(kube::Client& client, const SourceOptions& options);
+
+  // After all handlers are set.
+  void Start();
+  void Stop();
+  // kUnavailable, with the reason, while one of them has not been read yet.
+  absl::Status Synced() const;
+
+  // With the kinds' names, for pages.
+  using Named = std::pair<const char*, const kube::Informer*>;
+  std::vector<Named> All() const;
+
+  // Of configurations that add-ons refer to: ours and AddOnDeploymentConfigs.
+  kube::ObjectPtr Config(const ConfigId& id) const;
+
+  kube::Informer proxy_configurations;
+  kube::Informer management_addons;
+  kube::Informer deployment_configs;
+  kube::Informer clusters;
+  kube::Informer cluster_addons;
+  kube::Informer works;
+  kube::Informer signing_requests;
+  // What we made in the namespace.
+  kube::Informer secrets;
+  kube::Informer config_maps;
+  kube::Informer services;
+  kube::Informer deployments;
+
+ private:
+  std::vector<kube::Informer*> Each();
+};
+
+}  // namespace hawser::addon_manager

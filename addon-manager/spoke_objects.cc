@@ -1,0 +1,300 @@
+#include "addon-manager/spoke_objects.h"
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "addon-manager/names.h"
+#include "addon-manager/secret_data.h"
+#include "lib/base/status.h"
+#include "lib/kube/object.h"
+#include "lib/pki/identity.h"
+
+namespace hawser::addon_manager {
+namespace {
+
+using nlohmann::json;
+
+constexpr char kServiceAccount[] = "cluster-proxy";
+constexpr char kHealthLease[] = "cluster-proxy";
+constexpr int kHealthPort = 8093;
+constexpr int kGraceSeconds = 45;
+constexpr int kGroup = 65532;  // the images' own
+// Where it is the add-ons' common one, others live there too.
+constexpr char kSharedNamespace[] = "open-cluster-management-agent-addon";
+// What Open Cluster Management's webhook admits.
+constexpr size_t kMaxWork = 500 * 1024;
+
+// Where files are in the pod.
+constexpr char kCertificateFolder[] = "/etc/agent-pki";
+constexpr char kCaFolder[] = "/etc/hub-ca";
+constexpr char kConfigFolder[] = "/etc/agent-configuration";
+constexpr char kHubFolder[] = "/etc/hub-kubeconfig";
+
+class Spoke {
+ public:
+  Spoke(const HubState& hub, const SpokeSettings& settings, const DeploymentConfig& config)
+      : hub_(hub), settings_(settings), config_(config) {}
+
+  absl::StatusOr<std::vector<json>> Objects() const;
+
+ private:
+  json Object(const char* api, const char* kind, const std::string& name) const;
+  json Named(const char* api, const char* kind, const std::string& name) const;
+  json CaSecret() const;
+  absl::StatusOr<json> ConfigMap() const;
+  json LeaseRole() const;
+  json LeaseRoleBinding() const;
+  json DisruptionBudget() const;
+  json Deployment() const;
+  json Pod() const;
+  json Container() const;
+  json Arguments() const;
+  json Environment() const;
+  bool port_forward() const {
+    return hub_.configuration.server.entrypoint.type == Entrypoint::Type::kPortForward;
+  }
+
+  const HubState& hub_;
+  const SpokeSettings& settings_;
+  const DeploymentConfig& config_;
+};
+
+json Labels() {
+  return {{"open-cluster-management.io/addon", kAddonName}, {kComponentLabel, kProxyAgent}};
+}
+
+json Spoke::Named(const char* api, const char* kind, const std::string& name) const {
+  return {
+      {"apiVersion", api}, {"kind", kind}, {"metadata", {{"name", name}, {"labels", Labels()}}}};
+}
+
+json Spoke::Object(const char* api, const char* kind, const std::string& name) const {
+  json object = Named(api, kind, name);
+  object["metadata"]["namespace"] = config_.install_namespace;
+  return object;
+}
+
+json Spoke::CaSecret() const {
+  json object = Object("v1", "Secret", kAgentCaSecret);
+  std::map<std::string, std::string> data = {{"ca.crt", hub_.server_bundle}};
+  if (!config_.proxy.ca_bundle.empty()) data["proxy-ca.crt"] = config_.proxy.ca_bundle;
+  object["data"] = EncodeSecretData(data);
+  return object;
+}
+
+absl::StatusOr<json> Variable(const DeploymentConfig& config, const std::string& name,
+                              json otherwise) {
+  json value = std::move(otherwise);
+  for (const auto& [key, text] : config.variables)
+    if (key == name) value = json::parse(text, nullptr, false);
+  if (value.is_discarded())
+    return absl::InvalidArgumentError("customizedVariables: " + name + " is not JSON");
+  return value;
+}
+
+// JSON is YAML, too. Without rules of its own a spoke opens its Services, by name: not loopback,
+// not the node, not what else can be reached from there.
+absl::StatusOr<json> Spoke::ConfigMap() const {
+  json services = {{{"hosts", {"*.svc", "*.svc.cluster.local"}}}};
+  HAWSER_ASSIGN_OR_RETURN(const json allow, Variable(config_, "allow", std::move(services)));
+  HAWSER_ASSIGN_OR_RETURN(const json resolve, Variable(config_, "resolve", json::object()));
+  json file = {{"allow", allow}};
+  if (!resolve.empty()) file["resolve"] = resolve;
+  json object = Object("v1", "ConfigMap", kAgentConfigMap);
+  object["data"] = {{"agent.yaml", file.dump()}};
+  return object;
+}
+
+// To say that it is well (spoke/health_lease.h).
+json Spoke::LeaseRole() const {
+  constexpr char kLeases[] = "coordination.k8s.io";
+  json role = Object("rbac.authorization.k8s.io/v1", "Role", kAgentDeployment);
+  role["rules"] = {{{"apiGroups", {kLeases}}, {"resources", {"leases"}}, {"verbs", {"create"}}},
+                   {{"apiGroups", {kLeases}},
+                    {"resources", {"leases"}},
+                    {"resourceNames", {kHealthLease}},
+                    {"verbs", {"get", "update", "patch"}}}};
+  return role;
+}
+
+json Spoke::LeaseRoleBinding() const {
+  json binding = Object("rbac.authorization.k8s.io/v1", "RoleBinding", kAgentDeployment);
+  binding["roleRef"] = {
+      {"apiGroup", "rbac.authorization.k8s.io"}, {"kind", "Role"}, {"name", kAgentDeployment}};
+  binding["subjects"] = {{{"kind", "ServiceAccount"},
+                          {"name", kServiceAccount},
+                          {"namespace", config_.install_namespace}}};
+  return binding;
+}
+
+json Spoke::DisruptionBudget() const {
+  json object = Object("policy/v1", "PodDisruptionBudget", kAgentDeployment);
+  object["spec"] = {{"maxUnavailable", 1}, {"selector", {{"matchLabels", Labels()}}}};
+  return object;
+}
+
+json Spoke::Arguments() const {
+  const ProxyConfiguration& configuration = hub_.configuration;
+  const std::string& cluster = settings_.cluster;
+  const std::string space = config_.install_namespace;
+  const auto file = [](const char* folder, const char* name) {
+    return absl::StrCat(folder, "/", name);
+  };
+  json arguments = {
+      absl::StrCat("--proxy-server-host=", absl::StrJoin(hub_.addresses, ",")),
+      absl::StrCat("--proxy-server-port=", configuration.server.entrypoint.port),
+      absl::StrCat("--agent-identifiers=host=", cluster, "&host=", cluster, ".", space,
+                   "&host=", pki::ServiceProxyHost(cluster)),
+      absl::StrCat("--agent-cert=", file(kCertificateFolder, "tls.crt")),
+      absl::StrCat("--agent-key=", file(kCertificateFolder, "tls.key")),
+      absl::StrCat("--ca-cert=", file(kCaFolder, "ca.crt")),
+      absl::StrCat("--config=", file(kConfigFolder, "agent.yaml")),
+      absl::StrCat("--health-lease=", space, "/", kHealthLease),
+      absl::StrCat("--health-server-port=", kHealthPort),
+  };
+  if (!settings_.kube_api_proxy) arguments.push_back("--kube-apiserver=");
+  if (!config_.proxy.ca_bundle.empty())
+    arguments.push_back(absl::StrCat("--proxy-ca-cert=", file(kCaFolder, "proxy-ca.crt")));
+  if (port_forward()) {
+    arguments.push_back(absl::StrCat("--hub-kubeconfig=", file(kHubFolder, "kubeconfig")));
+    arguments.push_back(absl::StrCat("--hub-port-forward=", configuration.server.namespace_, "/",
+                                     kComponentLabel, "=", kProxyServer, ":",
+                                     configuration.ports.agent_server));
+  }
+  for (const std::string& argument : configuration.agent.additional_args)
+    arguments.push_back(argument);
+  return arguments;
+}
+
+json Spoke::Environment() const {
+  json variables = {
+      {{"name", "PROXY_AGENT_ID"}, {"valueFrom", {{"fieldRef", {{"fieldPath", "metadata.uid"}}}}}}};
+  const auto add = [&variables](const char* name, const std::string& value) {
+    if (!value.empty()) variables.push_back({{"name", name}, {"value", value}});
+  };
+  add("HTTP_PROXY", config_.proxy.http);
+  add("HTTPS_PROXY", config_.proxy.https);
+  add("NO_PROXY", config_.proxy.none);
+  return variables;
+}
+
+json Probe(const char* path) {
+  return {{"httpGet", {{"path", path}, {"port", kHealthPort}}}, {"periodSeconds", 5}};
+}
+
+json Mount(const char* name, const char* path) {
+  return {{"name", name}, {"mountPath", path}, {"readOnly", true}};
+}
+
+json Spoke::Container() const {
+  json container = {{"name", kProxyAgent},
+                    {"image", config_.Image(hub_.configuration.agent.image)},
+                    {"command", {"/proxy-agent"}},
+                    {"args", Arguments()},
+                    {"env", Environment()},
+                    {"livenessProbe", Probe("/healthz")},
+                    {"readinessProbe", Probe("/readyz")},
+                    {"resources", {{"requests", {{"cpu", "50m"}, {"memory", "32Mi"}}}}},
+                    {"securityContext",
+                     {{"allowPrivilegeEscalation", false},
+                      {"readOnlyRootFilesystem", true},
+                      {"capabilities", {{"drop", {"ALL"}}}}}},
+                    {"volumeMounts",
+                     {Mount("agent-pki", kCertificateFolder), Mount("hub-ca", kCaFolder),
+                      Mount("configuration", kConfigFolder)}}};
+  if (port_forward()) container["volumeMounts"].push_back(Mount("hub-kubeconfig", kHubFolder));
+  const json resources = config_.Resources(kAgentDeployment, kProxyAgent);
+  if (!resources.is_null()) container["resources"] = resources;
+  return container;
+}
+
+json Spoke::Pod() const {
+  const auto secret = [](const char* volume, const char* name) {
+    return json{{"name", volume}, {"secret", {{"secretName", name}, {"defaultMode", 0440}}}};
+  };
+  json pod = {{"serviceAccountName", kServiceAccount},
+              {"automountServiceAccountToken", true},
+              {"terminationGracePeriodSeconds", kGraceSeconds},
+              {"securityContext",
+               {{"runAsNonRoot", true},
+                {"fsGroup", kGroup},  // may read the keys
+                {"seccompProfile", {{"type", "RuntimeDefault"}}}}},
+              {"containers", {Container()}},
+              {"volumes",
+               {secret("agent-pki", kAgentCertificateSecret), secret("hub-ca", kAgentCaSecret),
+                json{{"name", "configuration"}, {"configMap", {{"name", kAgentConfigMap}}}}}},
+              {"topologySpreadConstraints",
+               {{{"maxSkew", 1},
+                 {"topologyKey", "kubernetes.io/hostname"},
+                 {"whenUnsatisfiable", "ScheduleAnyway"},
+                 {"labelSelector", {{"matchLabels", Labels()}}}}}},
+              {"nodeSelector", config_.node_selector},
+              {"tolerations", config_.tolerations}};
+  if (port_forward()) pod["volumes"].push_back(secret("hub-kubeconfig", kHubKubeconfigSecret));
+  for (const std::string& name : hub_.configuration.agent.image_pull_secrets)
+    pod["imagePullSecrets"].push_back({{"name", name}});
+  return pod;
+}
+
+json Spoke::Deployment() const {
+  json object = Object("apps/v1", "Deployment", kAgentDeployment);
+  object["spec"] = {
+      {"replicas", hub_.configuration.agent.replicas},
+      {"selector", {{"matchLabels", Labels()}}},
+      {"strategy",
+       {{"type", "RollingUpdate"}, {"rollingUpdate", {{"maxUnavailable", 0}, {"maxSurge", 1}}}}},
+      {"template", {{"metadata", {{"labels", Labels()}}}, {"spec", Pod()}}}};
+  return object;
+}
+
+absl::StatusOr<std::vector<json>> Spoke::Objects() const {
+  HAWSER_ASSIGN_OR_RETURN(json configuration, ConfigMap());
+  json space = Named("v1", "Namespace", config_.install_namespace);
+  // Open Cluster Management copies its image pull secret there.
+  space["metadata"]["labels"]["addon.open-cluster-management.io/namespace"] = "true";
+  json account = Object("v1", "ServiceAccount", kServiceAccount);
+  account["automountServiceAccountToken"] = false;
+  return std::vector<json>{std::move(space),   std::move(account), LeaseRole(),
+                           LeaseRoleBinding(), CaSecret(),         std::move(configuration),
+                           DisruptionBudget(), Deployment()};
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<json>> SpokeObjects(const HubState& hub, const SpokeSettings& settings,
+                                               const DeploymentConfig& config) {
+  return Spoke(hub, settings, config).Objects();
+}
+
+absl::StatusOr<json> ManifestWork(const json& owner,
+                                  const std::map<std::string, std::string>& annotations,
+                                  std::vector<json> objects) {
+  json orphans = json::array();
+  for (const json& object : objects)
+    if (object["kind"] == "Namespace" && object["metadata"]["name"] == kSharedNamespace)
+      orphans.push_back({{"group", ""}, {"resource", "namespaces"}, {"name", kSharedNamespace}});
+  json work = {{"apiVersion", kWorkApi},
+               {"kind", "ManifestWork"},
+               {"metadata",
+                {{"name", kManifestWork},
+                 {"namespace", kube::NameOf(owner).ns},
+                 {"labels", {{kAddonLabel, kAddonName}}},
+                 {"annotations", annotations},
+                 {"ownerReferences",
+                  {{{"apiVersion", kAddonApi},
+                    {"kind", "ManagedClusterAddOn"},
+                    {"name", kube::NameOf(owner).name},
+                    {"uid", kube::UidOf(owner)},
+                    {"blockOwnerDeletion", true},
+                    {"controller", true}}}}}},
+               {"spec", {{"workload", {{"manifests", std::move(objects)}}}}}};
+  if (!orphans.empty())
+    work["spec"]["deleteOption"] = {{"propagationPolicy", "SelectivelyOrphan"},
+                                    {"selectivelyOrphans", {{"orphaningRules", orphans}}}};
+  const size_t size = work.dump().size();
+  if (size > kMaxWork)
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "manifest work: ", size, " bytes, more than the ", kMaxWork, " that it may be"));
+  return work;
+}
+
+}  // namespace hawser::addon_manager
