@@ -146,6 +146,16 @@ Config FakeApiServer::config() const {
   return config;
 }
 
+std::string FakeApiServer::Kubeconfig() const {
+  const std::string url = "http://127.0.0.1:" + std::to_string(port_);
+  const Object cluster = {{"name", "fake"}, {"cluster", {{"server", url}}}};
+  const Object context = {{"name", "fake"}, {"context", {{"cluster", "fake"}}}};
+  return Object{{"current-context", "fake"},
+                {"clusters", Object::array({cluster})},
+                {"contexts", Object::array({context})}}
+      .dump();
+}
+
 void FakeApiServer::Script(Answer answer) {
   const std::lock_guard lock(mutex_);
   script_.push_back(std::move(answer));

@@ -70,6 +70,8 @@ class FakeApiServer {
   uint16_t port() const { return port_; }
   // For a client without credentials; over TLS it lacks the authorities.
   Config config() const;
+  // The same as a kubeconfig file, without TLS.
+  std::string Kubeconfig() const;
 
   void Script(Answer answer);
   // Back to the store.

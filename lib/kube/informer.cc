@@ -114,21 +114,25 @@ absl::Status Informer::Relist(const std::stop_token& stop) {
     const std::lock_guard lock(mutex_);
     ++counts_.lists;
   }
-  HAWSER_ASSIGN_OR_RETURN(ObjectList list, client_.List(options_.resource, options_.selection,
-                                                        {.timeout = kListTimeout, .stop = stop}));
+  const base::Time started = base::Clock::now();
+  auto list =
+      client_.List(options_.resource, options_.selection, {.timeout = kListTimeout, .stop = stop});
+  if (options_.list_answers != nullptr)
+    options_.list_answers->Observe(list.status(), base::Clock::now() - started);
+  if (!list.ok()) return list.status();
   std::set<std::string> gone;
   {
     const std::lock_guard lock(mutex_);
     for (const auto& [key, object] : store_) gone.insert(key);
   }
-  for (Object& item : list.items) {
+  for (Object& item : list->items) {
     const std::string key = NameOf(item).Key();
     if (key.empty()) continue;
     gone.erase(key);
     Replace(key, Trim(std::move(item)));
   }
   for (const std::string& key : gone) Forget(key);
-  resource_version_ = list.resource_version;
+  resource_version_ = list->resource_version;
   const std::lock_guard lock(mutex_);
   synced_ = true;
   changed_.notify_all();
@@ -143,13 +147,20 @@ absl::Status Informer::WatchOnce(const std::stop_token& stop) {
   const base::Time started = base::Clock::now();
   const auto jitter = std::chrono::duration_cast<std::chrono::seconds>(options_.watch * Random());
   bool told = false;
+  bool accepted = false;
+  const auto count = [&](const absl::Status& status) {
+    if (options_.watch_answers != nullptr)
+      options_.watch_answers->Observe(status, base::Clock::now() - started);
+  };
   const absl::Status status = Watch(
       client_, options_.resource,
       {.selection = options_.selection,
        .resource_version = resource_version_,
        .duration = options_.watch + jitter,
        .on_open =
-           [this] {
+           [&] {
+             accepted = true;
+             count(absl::OkStatus());
              const std::lock_guard lock(mutex_);
              status_ = absl::OkStatus();
            }},
@@ -158,6 +169,7 @@ absl::Status Informer::WatchOnce(const std::stop_token& stop) {
         return Take(std::move(event));
       },
       stop);
+  if (!accepted) count(status);
   if (told || base::Clock::now() - started >= kHealthy) backoff_.Reset();
   if (!status.ok() || told || base::Clock::now() - started >= kHealthy) return status;
   return absl::UnavailableError("watch " + options_.resource.Text() +

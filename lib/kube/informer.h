@@ -23,6 +23,7 @@
 #include "lib/base/scheduler.h"
 #include "lib/kube/backoff.h"
 #include "lib/kube/client.h"
+#include "lib/kube/request_counts.h"
 #include "lib/kube/watch.h"
 
 namespace hawser::kube {
@@ -46,6 +47,9 @@ class Informer {
     std::chrono::seconds watch{300};
     base::Duration first_delay = std::chrono::milliseconds(500);  // after a failure
     base::Duration longest_delay = std::chrono::seconds(30);
+    // What came of each list, and of each attempt to watch. May be null; outlive the informer.
+    RequestCounts* list_answers = nullptr;
+    RequestCounts* watch_answers = nullptr;
   };
   struct Counts {
     uint64_t lists = 0;

@@ -34,7 +34,9 @@ class InformerTest : public ::testing::Test {
     informer_.emplace(client_, Informer::Options{.resource = kConfigMaps,
                                                  .selection = selection,
                                                  .first_delay = milliseconds(1),
-                                                 .longest_delay = milliseconds(5)});
+                                                 .longest_delay = milliseconds(5),
+                                                 .list_answers = &lists_,
+                                                 .watch_answers = &watches_});
     informer_->OnChange([this](const Change& change) {
       const std::lock_guard lock(mutex_);
       std::string text = change.before == nullptr ? "+" : change.after == nullptr ? "-" : "*";
@@ -70,6 +72,8 @@ class InformerTest : public ::testing::Test {
 
   FakeApiServer server_;
   Client client_{server_.config(), {.qps = 0}};
+  RequestCounts lists_{{.1}};
+  RequestCounts watches_{{.1}};
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<std::string> changes_;  // guarded by mutex_
@@ -158,7 +162,8 @@ TEST_F(InformerTest, GoneInTheStreamIsGone) {
 
 TEST_F(InformerTest, KeepsTryingAndSaysWhy) {
   server_.Script({.target = "limit=", .times = 3, .status = 403, .body = "not for you"});
-  server_.Script({.target = "watch=true", .times = 3, .body = "no event\n"});
+  server_.Script({.target = "watch=true", .times = 2, .body = "no event\n"});
+  server_.Script({.target = "watch=true", .status = 403, .body = "nor this"});
   Put("a");
   informer_->Start();
   while (informer_->counts().failures == 0) std::this_thread::yield();
@@ -166,6 +171,9 @@ TEST_F(InformerTest, KeepsTryingAndSaysWhy) {
   AwaitWatch();
   EXPECT_EQ(informer_->counts().lists, 4u);
   EXPECT_EQ(informer_->counts().failures, 6u);
+  using Answers = decltype(RequestCounts::Picture::answers);
+  EXPECT_EQ(lists_.picture().answers, (Answers{{{200, ""}, 1}, {{403, ""}, 3}}));
+  EXPECT_EQ(watches_.picture().answers, (Answers{{{200, ""}, 3}, {{403, ""}, 1}}));
 }
 
 // Another one at the same address, with other objects and another history.

@@ -43,8 +43,16 @@ Object LeaseObject(const Lease& lease) {
   return object;
 }
 
+std::optional<WallTime> ExpiryOf(const Lease& lease) {
+  const auto& since = lease.renewed ? lease.renewed : lease.acquired;
+  // The clock has no later time than it can hold.
+  if (!since) return std::nullopt;
+  return *since + std::min<WallTime::duration>(lease.duration, WallTime::max() - *since);
+}
+
 bool HasExpired(const Lease& lease, WallTime now) {
-  return !lease.renewed.has_value() || *lease.renewed + lease.duration < now;
+  const auto expiry = ExpiryOf(lease);
+  return !expiry || *expiry <= now;
 }
 
 }  // namespace hawser::kube

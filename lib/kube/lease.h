@@ -29,8 +29,10 @@ struct Lease {
 Lease ParseLease(const Object& object);
 Object LeaseObject(const Lease& lease);
 
-// By the clock of whoever renewed it: for leases of others, of which nobody but their holder needs
-// to be sure (see LeaderElector for those). One that was never renewed has expired.
+// By the clock of whoever renewed it or, when nobody did yet, acquired it: for leases of others, of
+// which nobody but their holder needs to be sure (see LeaderElector for those). One without a time
+// has expired.
+std::optional<WallTime> ExpiryOf(const Lease& lease);
 bool HasExpired(const Lease& lease, WallTime now);
 
 }  // namespace hawser::kube

@@ -40,9 +40,14 @@ TEST(Lease, CopesWithAnything) {
 
 TEST(Lease, Expires) {
   const Lease lease{.duration = seconds(30), .renewed = kNow};
-  EXPECT_FALSE(HasExpired(lease, kNow + seconds(30)));
-  EXPECT_TRUE(HasExpired(lease, kNow + seconds(31)));
+  EXPECT_FALSE(HasExpired(lease, kNow + seconds(29)));
+  EXPECT_TRUE(HasExpired(lease, kNow + seconds(30)));
   EXPECT_TRUE(HasExpired(Lease(), kNow));
+  EXPECT_EQ(ExpiryOf({.duration = seconds(30), .acquired = kNow}), kNow + seconds(30));
+  EXPECT_EQ(ExpiryOf({.duration = seconds(30), .acquired = kNow, .renewed = kNow + seconds(5)}),
+            kNow + seconds(35));
+  EXPECT_EQ(ExpiryOf({.duration = seconds(30), .renewed = WallTime::max() - seconds(1)}),
+            WallTime::max());
 }
 
 }  // namespace
