@@ -11,6 +11,8 @@
 #include "lib/pki/certificate.h"
 #include "lib/pki/identity.h"
 #include "spoke/bearer_token.h"
+#include "spoke/lease_file.h"
+#include "spoke/lease_watch.h"
 #include "spoke/pages.h"
 
 namespace hawser::spoke {
@@ -55,10 +57,15 @@ std::optional<pki::WallTime> Expiry(const net::TlsContext& tls) {
   return now + pki::TimeLeft(certificate, now);
 }
 
-std::unique_ptr<ServerCounter> MakeLeaseCounter(const Options& options, LeaseCounters& counters) {
+// Null where servers say how many they are.
+absl::StatusOr<std::unique_ptr<ServerCounter>> MakeLeaseCounter(const Options& options) {
   if (!options.leases) return nullptr;
-  return std::make_unique<LeaseFile>(options.leases->file, options.leases->filter,
-                                     &std::chrono::system_clock::now, counters);
+  const LeaseOptions& leases = *options.leases;
+  const auto now = &std::chrono::system_clock::now;
+  if (!leases.file.empty()) return std::make_unique<LeaseFile>(leases.file, leases.filter, now);
+  auto config = kube::LoadConfig(options.kubeconfig);
+  if (!config.ok()) return base::Annotate(config.status(), "count servers' leases");
+  return std::make_unique<LeaseWatch>(*std::move(config), leases.filter, now);
 }
 
 }  // namespace
@@ -73,15 +80,16 @@ absl::StatusOr<std::unique_ptr<Agent>> Agent::Create(const Options& options) {
   // What is missing from the start should not look like a server that is down.
   if (!options.token_path.empty())
     HAWSER_RETURN_IF_ERROR(ReadBearerToken(options.token_path).status());
-  std::unique_ptr<Agent> agent(
-      new Agent(options, std::move(tls), std::move(proxy_tls), std::move(names)));
+  HAWSER_ASSIGN_OR_RETURN(auto leases, MakeLeaseCounter(options));
+  std::unique_ptr<Agent> agent(new Agent(options, std::move(tls), std::move(proxy_tls),
+                                         std::move(names), std::move(leases)));
   HAWSER_RETURN_IF_ERROR(agent->CreateHealthLease());
   HAWSER_RETURN_IF_ERROR(agent->CreatePages());
   return agent;
 }
 
 Agent::Agent(const Options& options, net::TlsSource tls, std::shared_ptr<net::TlsContext> proxy_tls,
-             TargetNames names)
+             TargetNames names, std::unique_ptr<ServerCounter> leases)
     : options_(options),
       memory_(options.buffered_bytes),
       resolver_(loop_),
@@ -96,7 +104,7 @@ Agent::Agent(const Options& options, net::TlsSource tls, std::shared_ptr<net::Tl
                     .proxy_tls = std::move(proxy_tls),
                     .session = options.session,
                     .targets = {std::move(names), options.allow_list, options.dial_timeout}},
-      leases_(MakeLeaseCounter(options, counters_.leases)),
+      leases_(std::move(leases)),
       servers_(
           loop_,
           {.addresses = options.servers,
@@ -168,6 +176,7 @@ Response Agent::Metrics() const {
   return {.content_type = "text/plain; version=0.0.4; charset=utf-8",
           .body = MetricsText({.servers = servers_,
                                .counters = counters_,
+                               .leases = leases_.get(),
                                .health_lease = health_lease_.get(),
                                .queued_bytes = memory_.used(),
                                .failed_reloads = tls_.failures(),

@@ -54,7 +54,7 @@ class Agent {
 
  private:
   Agent(const Options& options, net::TlsSource tls, std::shared_ptr<net::TlsContext> proxy_tls,
-        TargetNames names);
+        TargetNames names, std::unique_ptr<ServerCounter> leases);
 
   absl::Status CreatePages();
   std::unique_ptr<ServerLink> MakeLink(const base::HostPort& address, ServerLink::Admit admit,

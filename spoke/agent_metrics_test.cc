@@ -8,7 +8,9 @@
 #include <sstream>
 #include <string>
 
+#include "lib/kube/client.h"
 #include "lib/kube/fake_api_server.h"
+#include "lib/kube/lease.h"
 #include "spoke/agent_fixture.h"
 
 namespace hawser::spoke {
@@ -118,7 +120,7 @@ TEST_F(AgentMetricsTest, Leases) {
   };
   const std::string lease =
       R"({"metadata": {"namespace": "kube-system", "labels": {"k8s-app": "konnectivity-server"}},)"
-      R"( "spec": {"leaseDurationSeconds": 2000000000, "renewTime": "2026-01-01T00:00:00Z"}})";
+      R"( "spec": {"leaseDurationSeconds": 30, "renewTime": "2200-01-01T00:00:00Z"}})";
   write(R"({"items": [)" + lease + ", " + lease + "]}");
   options_.leases = {file, {"kube-system", *LabelSelector::Parse("k8s-app=konnectivity-server")}};
   Connect();
@@ -138,12 +140,34 @@ TEST_F(AgentMetricsTest, Leases) {
                                            "lease_watches_total counter"));
 }
 
+TEST_F(AgentMetricsTest, LeasesOfTheKubernetesApi) {
+  kube::FakeApiServer api;
+  kube::Client client(api.config());
+  for (const char* name : {"a", "b"})
+    ASSERT_TRUE(client
+                    .Create(kube::kLeases,
+                            kube::LeaseObject({.name = {"kube-system", name},
+                                               .labels = {{"k8s-app", "konnectivity-server"}},
+                                               .duration = std::chrono::hours(24),
+                                               .renewed = std::chrono::system_clock::now()}))
+                    .ok());
+  options_.kubeconfig = certificates_.folder() + "/kubeconfig";
+  std::ofstream(options_.kubeconfig) << api.Kubeconfig();
+  options_.leases = {"", {"kube-system", *LabelSelector::Parse("k8s-app=konnectivity-server")}};
+  api.Script({.target = "/leases?", .held = true});
+  Connect();  // does not wait for the API server
+  EXPECT_EQ(ReadCommon("known_server_count"), 1);
+  api.ClearScript();
+  AwaitValue("konnectivity_network_proxy_agent_known_server_count", 2);
+  EXPECT_EQ(ReadCommon("lease_lists_total{http_response_code=\"200\",reason=\"\"}"), 1);
+  EXPECT_EQ(ReadCommon("lease_watches_total{http_response_code=\"200\",reason=\"\"}"), 1);
+  EXPECT_EQ(ReadCommon("lease_list_latency_seconds_count{http_response_code=\"200\"}"), 1);
+}
+
 TEST_F(AgentMetricsTest, HealthLease) {
   kube::FakeApiServer api;
   const std::string kubeconfig = certificates_.folder() + "/kubeconfig";
-  std::ofstream(kubeconfig) << R"({"current-context": "a", "clusters": [{"name": "a", "cluster": )"
-                            << R"({"server": "http://127.0.0.1:)" << api.port() << R"("}}], )"
-                            << R"("contexts": [{"name": "a", "context": {"cluster": "a"}}]})";
+  std::ofstream(kubeconfig) << api.Kubeconfig();
   options_.kubeconfig = kubeconfig;
   options_.health_lease = {"agents", "cluster-proxy"};
   options_.servers = {{"127.0.0.1", hub_.port()}};

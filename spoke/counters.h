@@ -9,7 +9,6 @@
 #include "lib/base/metrics.h"
 #include "lib/tunnel/failure.h"
 #include "lib/tunnel/session.h"
-#include "spoke/server_counter.h"
 
 namespace hawser::spoke {
 
@@ -21,7 +20,6 @@ struct Counters {
   std::map<std::string, uint64_t> stream_errors;             // by gRPC's name of the code
   std::map<std::string, uint64_t> lost_links;                // by name of the status code
   tunnel::SessionCounters ended_sessions;
-  LeaseCounters leases;
 };
 
 }  // namespace hawser::spoke

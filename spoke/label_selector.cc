@@ -43,6 +43,7 @@ std::vector<std::string> SplitRequirements(const std::string& text) {
 
 absl::StatusOr<LabelSelector> LabelSelector::Parse(const std::string& text) {
   LabelSelector selector;
+  selector.text_ = Trimmed(text);
   if (Trimmed(text).empty()) return selector;
   for (const std::string& part : SplitRequirements(text)) {
     HAWSER_ASSIGN_OR_RETURN(Requirement requirement, ParseRequirement(Trimmed(part)));

@@ -19,6 +19,8 @@ class LabelSelector {
   static absl::StatusOr<LabelSelector> Parse(const std::string& text);
 
   bool Matches(const Labels& labels) const;
+  // As it was parsed.
+  const std::string& text() const { return text_; }
 
  private:
   struct Requirement {
@@ -29,6 +31,7 @@ class LabelSelector {
   };
   static absl::StatusOr<Requirement> ParseRequirement(const std::string& text);
 
+  std::string text_;
   std::vector<Requirement> requirements_;
 };
 

@@ -1,11 +1,10 @@
-#include "spoke/server_counter.h"
+#include "spoke/lease_file.h"
 
 #include <gtest/gtest.h>
 
 #include <filesystem>
 #include <fstream>
 
-#include "absl/time/time.h"
 #include "lib/testing/status_matchers.h"
 
 namespace hawser::spoke {
@@ -13,12 +12,6 @@ namespace {
 
 using ::hawser::testing::StatusIs;
 using ::testing::HasSubstr;
-
-WallTime At(const std::string& text) {
-  absl::Time time;
-  EXPECT_TRUE(absl::ParseTime(absl::RFC3339_full, text, &time, nullptr)) << text;
-  return absl::ToChronoTime(time);
-}
 
 std::string Lease(const std::string& times, const std::string& space = "kube-system",
                   const std::string& app = "konnectivity-server") {
@@ -46,9 +39,12 @@ class LeaseFileTest : public ::testing::Test {
 
   const std::string path_ = ::testing::TempDir() + "/leases.json";
   const LeaseFilter filter_{"kube-system", *LabelSelector::Parse("k8s-app=konnectivity-server")};
-  WallTime now_ = At("2026-06-01T12:00:00Z");
-  LeaseCounters counters_;
-  LeaseFile file_{path_, filter_, [this] { return now_; }, counters_};
+  std::map<std::pair<int, std::string>, uint64_t> Lists() {
+    return file_.counters().lists.picture().answers;
+  }
+
+  kube::WallTime now_ = *kube::ParseTimestamp("2026-06-01T12:00:00Z");
+  LeaseFile file_{path_, filter_, [this] { return now_; }};
 };
 
 TEST_F(LeaseFileTest, CountsLeasesThatHaveNotExpired) {
@@ -64,7 +60,7 @@ TEST_F(LeaseFileTest, CountsLeasesThatHaveNotExpired) {
   EXPECT_EQ(file_.Count(), 2u);
   now_ += std::chrono::hours(1);
   EXPECT_EQ(file_.Count(), 1u);  // whoever asks is talking to one
-  EXPECT_EQ(counters_.lists, (decltype(counters_.lists){{{200, ""}, 1}}));
+  EXPECT_EQ(Lists(), (decltype(Lists()){{{200, ""}, 1}}));
 }
 
 TEST_F(LeaseFileTest, FollowsChangesAndKeepsTheLastThatCouldBeRead) {
@@ -78,10 +74,9 @@ TEST_F(LeaseFileTest, FollowsChangesAndKeepsTheLastThatCouldBeRead) {
   Write("{");
   EXPECT_EQ(file_.Count(), 3u);
   EXPECT_EQ(file_.Count(), 3u);
-  EXPECT_EQ(counters_.lists,
-            (decltype(counters_.lists){
-                {{200, ""}, 2}, {{404, "NotFound"}, 1}, {{500, "InternalError"}, 1}}));
-  EXPECT_EQ(counters_.list_latencies.at(200).count(), 2u);
+  EXPECT_EQ(Lists(), (decltype(Lists()){
+                         {{200, ""}, 2}, {{404, "NotFound"}, 1}, {{500, "InternalError"}, 1}}));
+  EXPECT_EQ(file_.counters().lists.picture().latencies.at(200).count(), 2u);
 }
 
 TEST(ParseLeases, RefusesWhatIsNoList) {

@@ -46,8 +46,8 @@ DEFINE_string(server_count_source, "default",
               "the larger one of that and what servers say");
 DEFINE_string(
     lease_file, "",
-    "[Number of servers] file with the leases, a Kubernetes LeaseList in JSON; it is read "
-    "again when it changes");
+    "[Number of servers] file with the leases, a Kubernetes LeaseList in JSON, which is read "
+    "again when it changes; empty: they are read from the Kubernetes API");
 DEFINE_string(lease_namespace, "kube-system", "[Number of servers] namespace of the leases");
 DEFINE_string(lease_label_selector, "",
               "[Number of servers] labels of the leases; empty: --lease-label");
@@ -157,10 +157,9 @@ absl::Status ReadServerCount(Options& options) {
   if (!labels.ok())
     return BadFlag(old_name ? "lease-label" : "lease-label-selector",
                    std::string(labels.status().message()));
+  if (!kube::CollectionPath(kube::kLeases, FLAGS_lease_namespace).ok())
+    return BadFlag("lease-namespace", "not a namespace: " + base::Quote(FLAGS_lease_namespace));
   if (!FLAGS_count_server_leases) return absl::OkStatus();
-  if (FLAGS_lease_file.empty())
-    return BadFlag("count-server-leases",
-                   "needs --lease-file: leases are not read from an API server");
   options.leases = {FLAGS_lease_file, {FLAGS_lease_namespace, *std::move(labels)}};
   return absl::OkStatus();
 }

@@ -21,7 +21,7 @@ namespace hawser::spoke {
 
 // Counting servers by their leases.
 struct LeaseOptions {
-  std::string file;
+  std::string file;  // empty: the Kubernetes API
   LeaseFilter filter;
 };
 

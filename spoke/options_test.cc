@@ -112,6 +112,7 @@ TEST_F(OptionsTest, CountsLeases) {
     EXPECT_TRUE(options->larger_count);
     return options->leases->filter.labels;
   };
+  EXPECT_EQ(labels({{"lease_file", ""}}).text(), "k8s-app=konnectivity-server");
   EXPECT_TRUE(labels({}).Matches({{"k8s-app", "konnectivity-server"}}));
   EXPECT_TRUE(labels({{"lease_label", "a=b"}}).Matches({{"a", "b"}}));
   EXPECT_TRUE(labels({{"lease_label_selector", "a=b"}}).Matches({{"a", "b"}}));
@@ -174,7 +175,7 @@ TEST_F(OptionsTest, ErrorsNameTheFlag) {
   invalid("replaced_link_timeout", "-1s", "replaced-link-timeout: ");
   invalid("proxy_url", "socks5://u:s3cret@proxy", "proxy-url: not a proxy's url");
   invalid("server_count_source", "min", "server-count-source: must be default or max");
-  invalid("count_server_leases", "true", "count-server-leases: needs --lease-file");
+  invalid("lease_namespace", "..", "lease-namespace: ");
   for (const char* name : {"cluster-proxy", "/a", "a/", "a/b/c", "a/.."})
     invalid("health_lease", name, "health-lease: want namespace/name");
   invalid("lease_label", "a b", "lease-label: ");

@@ -103,20 +103,23 @@ void AddSessions(MetricFamilies& families, const ServerSet& servers, const Count
                    sum.window_stalls);
 }
 
-void AddLeases(MetricFamilies& families, const LeaseCounters& leases) {
-  const auto add = [&](const char* name, const char* help, const auto& counts) {
+void AddLeases(MetricFamilies& families, const ServerCounter* leases) {
+  using Picture = kube::RequestCounts::Picture;
+  const Picture lists = leases == nullptr ? Picture() : leases->counters().lists.picture();
+  const Picture watches = leases == nullptr ? Picture() : leases->counters().watches.picture();
+  const auto add = [&](const char* name, const char* help, const Picture& requests) {
     MetricFamily& family = families.Family(kAgent + name, help, MetricType::Counter);
-    for (const auto& [answer, count] : counts)
+    for (const auto& [answer, count] : requests.answers)
       MetricFamilies::Add(
           family, {{"http_response_code", std::to_string(answer.first)}, {"reason", answer.second}},
           count);
   };
-  add("lease_lists_total", "Lists of the servers' leases that were asked for.", leases.lists);
-  add("lease_watches_total", "Watches of the servers' leases that were asked for.", leases.watches);
+  add("lease_lists_total", "Lists of the servers' leases that were asked for.", lists);
+  add("lease_watches_total", "Watches of the servers' leases that were asked for.", watches);
   MetricFamily& latencies =
       families.Family(kAgent + "lease_list_latency_seconds",
                       "Time that a list of the servers' leases took.", MetricType::Histogram);
-  for (const auto& [code, histogram] : leases.list_latencies)
+  for (const auto& [code, histogram] : lists.latencies)
     MetricFamilies::Add(latencies, {{"http_response_code", std::to_string(code)}}, histogram);
 }
 
@@ -163,7 +166,7 @@ std::string MetricsText(const MetricsInput& input) {
   AddDials(families, input.counters);
   AddLinks(families, input.servers, input.counters);
   AddSessions(families, input.servers, input.counters);
-  AddLeases(families, input.counters.leases);
+  AddLeases(families, input.leases);
   AddHealthLease(families, input.health_lease);
   families.Gauge("hawser_buffered_bytes", "Bytes queued for targets that do not take them.",
                  input.queued_bytes);

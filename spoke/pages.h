@@ -8,6 +8,7 @@
 
 #include "spoke/counters.h"
 #include "spoke/health_lease.h"
+#include "spoke/server_counter.h"
 #include "spoke/server_set.h"
 
 namespace hawser::spoke {
@@ -23,6 +24,7 @@ Readiness CheckReadiness(const ServerSet& servers, bool stopping);
 struct MetricsInput {
   const ServerSet& servers;
   const Counters& counters;
+  const ServerCounter* leases;      // null: none are counted
   const HealthLease* health_lease;  // null: none
   uint64_t queued_bytes;            // of the process's budget
   uint64_t failed_reloads;          // of certificates

@@ -8,6 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "lib/kube/client.h"
+#include "lib/kube/fake_api_server.h"
+#include "lib/kube/lease.h"
 #include "lib/net/listener.h"
 #include "lib/net/resolver.h"
 #include "lib/net/socket_address.h"
@@ -15,6 +18,7 @@
 #include "lib/testing/loopback.h"
 #include "lib/testing/test_certificates.h"
 #include "spoke/fake_hub.h"
+#include "spoke/lease_watch.h"
 
 namespace hawser::spoke {
 namespace {
@@ -162,6 +166,28 @@ TEST_F(ServerSetTest, GoesByLeases) {
   EXPECT_EQ(servers_->linked(), 2u);  // what works stays
   leases.count = 1'000'000;
   RunUntil(loop_, [&] { return servers_->wanted() == 64; });
+}
+
+TEST_F(ServerSetTest, FindsServersThatPublishTheirLeases) {
+  dns_.Add("hub.test", "127.0.0.2");
+  const auto second = Another("hub-2", "127.0.0.2", 1);
+  kube::FakeApiServer api;
+  kube::Client client(api.config());
+  const auto publish = [&](const std::string& id) {
+    const kube::Lease lease{.name = {"kube-system", id},
+                            .duration = std::chrono::hours(24),
+                            .renewed = std::chrono::system_clock::now()};
+    ASSERT_TRUE(client.Create(kube::kLeases, kube::LeaseObject(lease)).ok());
+  };
+  publish("hub");
+  LeaseWatch leases(api.config(), {"kube-system", {}}, &std::chrono::system_clock::now);
+  Start({}, &leases);
+  AwaitLinked(1);
+  api.AwaitWatches(1);
+  publish("hub-2");
+  AwaitLinked(2);
+  EXPECT_EQ(first_.sessions().size(), 1u);
+  EXPECT_EQ(second->sessions().size(), 1u);
 }
 
 TEST_F(ServerSetTest, GoesByTheLargerNumber) {
