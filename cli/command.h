@@ -33,6 +33,7 @@ struct Invocation {
 };
 
 // Each adds its subcommand to `app`. `invocation` outlives the app.
+void AddCheckCommand(CLI::App& app, Invocation& invocation);
 void AddDialCommand(CLI::App& app, Invocation& invocation);
 void AddPortForwardCommand(CLI::App& app, Invocation& invocation);
 void AddGetCommand(CLI::App& app, Invocation& invocation);

@@ -6,7 +6,7 @@
 #include <memory>
 
 #include "cli/command.h"
-#include "cli/front_end_lists.h"
+#include "cli/lists.h"
 #include "cli/table.h"
 #include "lib/base/status.h"
 #include "lib/control/client.h"
@@ -90,15 +90,6 @@ absl::Status PrintJson(const google::protobuf::Message& message, bool one_line) 
   return absl::OkStatus();
 }
 
-// The lists are on the hub's front end, too.
-absl::StatusOr<control::Client> Connect(const GlobalOptions& global) {
-  if (!global.control.empty()) return control::Client::Make(global.control);
-  if (!global.hub.empty()) return FrontEndLists(global);
-  return absl::InvalidArgumentError(
-      "no hub is named: want --control or --hub, or the environment's HAWSER_CONTROL or "
-      "HAWSER_HUB");
-}
-
 // Ends with an error when the hub does, or when nobody reads stdout any more.
 absl::Status WatchClusters(control::Client& client, bool json) {
   absl::Status printed;
@@ -125,7 +116,7 @@ absl::Status GetClusters(const GlobalOptions& global, const GetOptions& options)
   if (options.watch && global.control.empty())
     return absl::InvalidArgumentError(
         "a watch needs the control API: want --control or the environment's HAWSER_CONTROL");
-  HAWSER_ASSIGN_OR_RETURN(control::Client client, Connect(global));
+  HAWSER_ASSIGN_OR_RETURN(control::Client client, Lists(global));
   if (options.watch) return WatchClusters(client, global.json());
   HAWSER_ASSIGN_OR_RETURN(const auto response, client.GetClusters());
   if (global.json()) return PrintJson(response, false);
@@ -136,7 +127,7 @@ absl::Status GetClusters(const GlobalOptions& global, const GetOptions& options)
 }
 
 absl::Status GetSessions(const GlobalOptions& global, const GetOptions& options) {
-  HAWSER_ASSIGN_OR_RETURN(control::Client client, Connect(global));
+  HAWSER_ASSIGN_OR_RETURN(control::Client client, Lists(global));
   HAWSER_ASSIGN_OR_RETURN(const auto response, client.GetSessions(options.cluster));
   if (global.json()) return PrintJson(response, false);
   Table table({"ID", "CLUSTER", "AGENT", "ADDRESS", "STATUS", "SINCE", "RTT", "CONNECTIONS",

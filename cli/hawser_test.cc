@@ -83,7 +83,7 @@ class HawserTest : public ::testing::Test {
 TEST_F(HawserTest, HelpNamesCommandsAndExitsZero) {
   const Result help = Hawser({"--help"});
   EXPECT_EQ(help.code, 0);
-  for (const std::string command : {"dial", "port-forward", "get", "pki", "version"})
+  for (const std::string command : {"dial", "port-forward", "get", "check", "pki", "version"})
     EXPECT_THAT(help.out, HasSubstr("\n  " + command + " ")) << command;
   EXPECT_THAT(Hawser({"pki", "agent", "--help"}).out,
               EndsWith("\nUsage:\n  hawser pki agent CLUSTER [options]\n"));
@@ -103,6 +103,9 @@ TEST_F(HawserTest, BadUsageIsOneLineAnd64) {
       {"dial", "echo.paris:http", "--hub", "unix:/x"},         // no number
       {"dial", "a:1", "--hub", "unix:/x", "--timeout", "10"},  // no unit
       {"dial", "a:1", "--hub", "hub:8090"},                    // no CA
+      {"check", "paris"},                                      // no hub
+      {"check", "paris:443", "--hub", "unix:/x"},              // more than a name
+      {"check", "--hub", "unix:/x", "--timeout", "0s"},        // no time
       {"port-forward", "echo.paris", "0x50", "--hub", "unix:/x"},
       {"port-forward", "echo.paris", "--hub", "unix:/x"},
       {"version", "-o", "yaml"},
@@ -417,7 +420,7 @@ TEST_F(TunnelTest, DialTellsATargetFromACluster) {
   EXPECT_EQ(Hawser({"dial", "missing.paris:80"}).code, 69);
   EXPECT_THAT(Hawser({"dial", "missing"}).err, HasSubstr("dial missing:443: "));
   EXPECT_EQ(Hawser({"dial", "echo.paris:80", "--hub", "unix:/nowhere"}).code, 69);
-  EXPECT_EQ(Hawser({"dial", "never.paris:80", "--timeout", "50ms"}).code, 1);
+  EXPECT_EQ(Hawser({"dial", "never.paris:80", "--timeout", "1s"}).code, 1);
   EXPECT_EQ(Hawser({"dial", "reset.paris:80"}, "x").code, 1);
 }
 
@@ -480,6 +483,88 @@ TEST_F(TunnelTest, PortForwardRefusesAPortInUse) {
   const Result second = Hawser({"port-forward", "echo.paris", port + ":80"});
   EXPECT_EQ(second.code, 1);
   EXPECT_THAT(second.err, HasSubstr("127.0.0.1:" + port));
+}
+
+// --- check ---
+
+class CheckTest : public GetTest {
+ protected:
+  void SetUp() override {
+    GetTest::SetUp();
+    setenv("HAWSER_HUB", front_.address().c_str(), 1);
+    setenv("HAWSER_CONTROL", address_.c_str(), 1);
+  }
+  // What becomes of a dial is in the name: see FakeFrontEnd.
+  void Connect(const std::vector<std::string>& names) {
+    std::vector<control::Cluster> clusters;
+    for (const std::string& name : names) clusters.emplace_back().set_name(name);
+    source_.SetClusters(clusters);
+  }
+  client::FakeFrontEnd front_{{}};
+};
+
+TEST_F(CheckTest, EachConnectedClusterIsDialled) {
+  Connect({"echo", "source"});
+  const Result result = Hawser({"check"});
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.out, MatchesRegex("CLUSTER   TIME +RESULT\n"
+                                       "echo      [^ ]+s +ok\n"
+                                       "source    [^ ]+s +ok\n"));
+  front_.AwaitDials(2);
+  front_.AwaitIdle();
+}
+
+TEST_F(CheckTest, OneThatFailsIsNamedAndDisturbsNoOther) {
+  Connect({"echo", "refused", "missing"});
+  const Result result = Hawser({"check"});
+  EXPECT_EQ(result.code, 1);
+  EXPECT_THAT(result.out, HasSubstr("ok\n"));
+  EXPECT_THAT(result.out, HasSubstr("dial refused:443: "));
+  EXPECT_THAT(result.out, HasSubstr("dial missing:443: "));
+  EXPECT_EQ(result.err, "hawser: check: 2 of 3 clusters cannot be reached\n");
+
+  const auto json = nlohmann::json::parse(Hawser({"check", "-o", "json"}).out)["checks"];
+  ASSERT_EQ(json.size(), 3);
+  EXPECT_EQ(json[0]["cluster"], "echo");
+  EXPECT_EQ(json[0]["ok"], true);
+  EXPECT_GT(json[0]["seconds"], 0);
+  EXPECT_FALSE(json[0].contains("error"));
+  EXPECT_EQ(json[1]["ok"], false);
+  EXPECT_THAT(std::string(json[1]["error"]), StartsWith("dial refused:443: "));
+}
+
+TEST_F(CheckTest, ASilentClusterIsLeftAfterTheTimeout) {
+  Connect({"never", "echo"});
+  const Result result = Hawser({"check", "--timeout", "1s"});
+  EXPECT_EQ(result.code, 1);
+  EXPECT_THAT(result.out, HasSubstr("dial never:443: "));
+  EXPECT_THAT(result.out, MatchesRegex("[^\n]+\nnever [^\n]+\necho [^\n]+ok\n"));
+  front_.AwaitCancelled(1);
+}
+
+TEST_F(CheckTest, ManyAreDialledInOrder) {
+  std::vector<std::string> names(200, "echo");
+  names.back() = "refused";
+  Connect(names);
+  const Result result = Hawser({"check"});
+  EXPECT_EQ(std::count(result.out.begin(), result.out.end(), '\n'), 201);
+  EXPECT_THAT(result.out, MatchesRegex(".*\nrefused [^\n]+\n"));
+  EXPECT_THAT(result.err, HasSubstr("1 of 200 clusters"));
+}
+
+TEST_F(CheckTest, NamedClustersAreDialledWithoutAList) {
+  server_.reset();
+  EXPECT_EQ(Hawser({"check", "echo"}).code, 0);
+  const Result result = Hawser({"check", "echo", "missing"});
+  EXPECT_EQ(result.code, 1);
+  EXPECT_THAT(result.out, HasSubstr("dial missing:443: "));
+}
+
+TEST_F(CheckTest, NoClusterAtAllIsAFailure) {
+  const Result result = Hawser({"check"});
+  EXPECT_EQ(result.code, 69);
+  EXPECT_EQ(result.err, "hawser: no cluster is connected to the hub\n");
+  EXPECT_EQ(result.out, "");
 }
 
 }  // namespace

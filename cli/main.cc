@@ -48,6 +48,7 @@ int Main(int argc, char** argv) {
   AddDialCommand(app, invocation);
   AddPortForwardCommand(app, invocation);
   AddGetCommand(app, invocation);
+  AddCheckCommand(app, invocation);
   AddPkiCommand(app, invocation);
   AddVersionCommand(app, invocation);
   try {

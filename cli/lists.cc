@@ -1,4 +1,4 @@
-#include "cli/front_end_lists.h"
+#include "cli/lists.h"
 
 #include <string>
 
@@ -26,8 +26,6 @@ absl::StatusOr<std::string> ReadKey(const std::string& path) {
   return pem;
 }
 
-}  // namespace
-
 absl::StatusOr<control::Client> FrontEndLists(const GlobalOptions& global) {
   if (global.hub.starts_with("unix:"))
     return control::Client::ForFrontEnd(global.hub, std::nullopt);
@@ -46,6 +44,16 @@ absl::StatusOr<control::Client> FrontEndLists(const GlobalOptions& global) {
     HAWSER_ASSIGN_OR_RETURN(tls.key, ReadKey(global.key));
   }
   return control::Client::ForFrontEnd(global.hub, tls);
+}
+
+}  // namespace
+
+absl::StatusOr<control::Client> Lists(const GlobalOptions& global) {
+  if (!global.control.empty()) return control::Client::Make(global.control);
+  if (!global.hub.empty()) return FrontEndLists(global);
+  return absl::InvalidArgumentError(
+      "no hub is named: want --control or --hub, or the environment's HAWSER_CONTROL or "
+      "HAWSER_HUB");
 }
 
 }  // namespace hawser::cli
