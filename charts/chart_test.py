@@ -365,7 +365,8 @@ class Rights(unittest.TestCase):
         role = one(render(), "ClusterRole", "open-cluster-management:cluster-proxy:uninstall")
         verbs = {resource: set(r["verbs"]) for r in role["rules"] for resource in r["resources"]}
         self.assertEqual(verbs.pop("clustermanagementaddons"), {"get", "delete"})
-        self.assertEqual(verbs, {"manifestworks": {"list", "watch"}})
+        watch = {"list", "watch"}
+        self.assertEqual(verbs, {"managedclusteraddons": watch, "manifestworks": watch})
 
 
 class Values(unittest.TestCase):

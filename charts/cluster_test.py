@@ -119,6 +119,23 @@ class Release(unittest.TestCase):
         hostname = {"type": "Hostname", "hostname": {"value": "hub.example"}, "port": 443}
         self.assertEqual(entrypoint(), hostname)
 
+    def test_one_name_can_be_listed_and_others_not(self):
+        one_name = "--field-selector=metadata.name=cluster-proxy"
+        uninstall = MANAGER.replace("addon-manager", "uninstall")
+        # The hook's rights come and go with the hook.
+        role = "open-cluster-management:cluster-proxy:uninstall"
+        rights = [each for each in render() if each["metadata"]["name"] == role]
+        must(kubectl("apply", "--server-side", "--filename=-", stdin=rights))
+        self.addCleanup(kubectl, "delete", f"clusterrole/{role}", f"clusterrolebinding/{role}")
+        for account, kinds in (
+            (MANAGER, "managedproxyconfigurations clustermanagementaddons managedclusteraddons"),
+            (uninstall, "managedclusteraddons"),
+        ):
+            for kind in kinds.split():
+                get = ("get", kind, "--all-namespaces", f"--as={account}")
+                must(kubectl(*get, one_name))
+                self.assertIn("forbidden", kubectl(*get).stderr)
+
     def test_rights(self):
         here = f"--namespace={NAMESPACE}"
         status = "--subresource=status"
