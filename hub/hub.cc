@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 
+#include "absl/strings/str_join.h"
 #include "hub/metrics.h"
 #include "hub/pages.h"
 #include "hub/snapshot.h"
@@ -48,6 +49,7 @@ absl::StatusOr<std::unique_ptr<Hub>> Hub::Create(const Options& options) {
   std::unique_ptr<Hub> hub(new Hub(options));
   // What is wrong with the files is said before any port is touched.
   HAWSER_RETURN_IF_ERROR(hub->CreateTokens());
+  HAWSER_RETURN_IF_ERROR(hub->CreateLeaseClient());
   HAWSER_RETURN_IF_ERROR(hub->CreateAgentPort());
   HAWSER_RETURN_IF_ERROR(hub->CreateFrontEnds());
   HAWSER_RETURN_IF_ERROR(hub->Listen());
@@ -80,6 +82,19 @@ absl::StatusOr<std::shared_ptr<const TlsSlot>> Hub::LoadTls(Port port, const net
   return certificates_.Add(port == Port::kAgents ? "agents" : "front_end", tls);
 }
 
+absl::StatusOr<kube::Config> Hub::LoadKubeConfig(const char* purpose) const {
+  auto config = kube::LoadConfig(options_.kubernetes.kubeconfig);
+  if (!config.ok()) return base::Annotate(config.status(), purpose);
+  return config;
+}
+
+kube::Client::Options Hub::KubeOptions() const {
+  kube::Client::Options client;
+  if (options_.kubernetes.qps > 0) client.qps = options_.kubernetes.qps;
+  if (options_.kubernetes.burst > 0) client.burst = options_.kubernetes.burst;
+  return client;
+}
+
 absl::Status Hub::CreateTokens() {
   const AgentTokens& tokens = options_.agent_tokens;
   if (!tokens.required()) return absl::OkStatus();
@@ -89,15 +104,18 @@ absl::Status Hub::CreateTokens() {
     tokens_ = std::move(file);
     return absl::OkStatus();
   }
-  const KubernetesApi& api = options_.kubernetes;
-  auto config = kube::LoadConfig(api.kubeconfig);
-  if (!config.ok()) return base::Annotate(config.status(), "check agents' tokens");
-  kube::Client::Options client;
-  if (api.qps > 0) client.qps = api.qps;
-  if (api.burst > 0) client.burst = api.burst;
+  HAWSER_ASSIGN_OR_RETURN(auto config, LoadKubeConfig("check agents' tokens"));
   tokens_ = std::make_unique<TokenReview>(
-      *std::move(config),
-      TokenReview::Options{.user = tokens.user, .audience = tokens.audience, .client = client});
+      std::move(config),
+      TokenReview::Options{
+          .user = tokens.user, .audience = tokens.audience, .client = KubeOptions()});
+  return absl::OkStatus();
+}
+
+absl::Status Hub::CreateLeaseClient() {
+  if (!options_.leases) return absl::OkStatus();
+  HAWSER_ASSIGN_OR_RETURN(auto config, LoadKubeConfig("publish a lease"));
+  lease_client_ = std::make_unique<kube::Client>(std::move(config), KubeOptions());
   return absl::OkStatus();
 }
 
@@ -217,6 +235,7 @@ net::Http1Server::Response Hub::Metrics() const {
           .body = MetricsText({.snapshot = snapshot,
                                .registry = registry_,
                                .limits = limits_,
+                               .leases = lease_collector_.get(),
                                .queued_bytes = memory_.used(),
                                .certificates = certificates_.pictures()})};
 }
@@ -225,6 +244,7 @@ void Hub::Run() {
   agents_->Start();
   if (grpc_ != nullptr) grpc_->Start();
   if (http_connect_ != nullptr) http_connect_->Start();
+  PublishLease();
   WatchFiles();
   loop_.Run();
   Shutdown();
@@ -242,6 +262,17 @@ void Hub::Stop() {
 
 void Hub::Reload() {
   loop_.Post([this] { RefreshFiles(); });
+}
+
+void Hub::PublishLease() {
+  if (!options_.leases) return;
+  const auto& [name, ns, labels] = *options_.leases;
+  lease_ = std::make_unique<ServerLease>(
+      *lease_client_,
+      ServerLease::Options{.name = {ns, name}, .labels = labels, .holder = options_.server.id});
+  const std::string selector = absl::StrJoin(labels, ",", absl::PairFormatter("="));
+  lease_collector_ = std::make_unique<LeaseCollector>(
+      *lease_client_, LeaseCollector::Options{.leases = {.ns = ns, .label_selector = selector}});
 }
 
 void Hub::WatchFiles() {
@@ -272,6 +303,7 @@ void Hub::Drain() {
   LOG(INFO) << "stopping: " << limits_.count(Port::kGrpc) + limits_.count(Port::kHttpConnect)
             << " client connections may end by themselves";
   registry_.Close();
+  if (lease_ != nullptr) lease_->Withdraw();
   // They need time to go elsewhere: before anything else.
   agents_->Stop();
   agents_->Drain();
@@ -292,6 +324,7 @@ void Hub::Finish() {
 
 // Everything goes while the shards still run, and before what it uses.
 void Hub::Shutdown() {
+  if (lease_ != nullptr) lease_->Withdraw();
   control_.reset();
   control_lists_.Stop();
   const auto close = [](auto& port) {
@@ -303,6 +336,8 @@ void Hub::Shutdown() {
   close(grpc_);
   close(http_connect_);
   for (const auto& shard : shards_) shard->Stop();
+  lease_collector_.reset();
+  lease_.reset();
 }
 
 }  // namespace hawser::hub

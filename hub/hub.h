@@ -21,12 +21,15 @@
 #include "hub/control_lists.h"
 #include "hub/control_state.h"
 #include "hub/grpc_front.h"
+#include "hub/lease_collector.h"
 #include "hub/options.h"
+#include "hub/server_lease.h"
 #include "hub/session_registry.h"
 #include "hub/shard.h"
 #include "hub/snapshot.h"
 #include "hub/token_file.h"
 #include "lib/control/server.h"
+#include "lib/kube/client.h"
 #include "lib/net/event_loop.h"
 #include "lib/net/http1_server.h"
 #include "lib/net/page_port.h"
@@ -63,7 +66,10 @@ class Hub {
  private:
   explicit Hub(const Options& options);
 
+  absl::StatusOr<kube::Config> LoadKubeConfig(const char* purpose) const;
+  kube::Client::Options KubeOptions() const;
   absl::Status CreateTokens();
+  absl::Status CreateLeaseClient();
   absl::Status CreateAgentPort();
   absl::Status CreateFrontEnds();
   absl::Status Listen();
@@ -71,6 +77,7 @@ class Hub {
   absl::Status CreateControl();
   tunnel::SessionOptions SessionOptions();
   absl::StatusOr<std::shared_ptr<const TlsSlot>> LoadTls(Port port, const net::TlsFiles& files);
+  void PublishLease();
   void WatchFiles();
   void RefreshFiles();
   void Drain();
@@ -97,11 +104,15 @@ class Hub {
   std::unique_ptr<net::PagePort> health_;
   std::unique_ptr<net::PagePort> admin_;
   std::unique_ptr<control::Server> control_;
+  // Not the one of tokens: leases do not wait behind reviews. Null: there are none.
+  std::unique_ptr<kube::Client> lease_client_;
   std::vector<Served> served_;
 
   // On the main thread:
   net::ProcessSignals signals_;
   Certificates certificates_;
+  std::unique_ptr<ServerLease> lease_;  // while it serves
+  std::unique_ptr<LeaseCollector> lease_collector_;
   ConfigWatch config_;
   base::Timer watch_;
   base::Timer drain_deadline_;

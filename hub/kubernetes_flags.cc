@@ -5,13 +5,17 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_split.h"
 #include "lib/base/flag_values.h"
 #include "lib/base/quote.h"
 #include "lib/base/status.h"
+#include "lib/kube/lease.h"
 
 DEFINE_string(agent_token_file, "",
               "[Agents' tokens] file of bearer tokens, `token user` on each line, instead of the "
@@ -27,7 +31,8 @@ DEFINE_int32(kubeconfig_burst, 0, "[Kubernetes API] requests at once; 0: the cli
 DEFINE_string(kube_api_content_type, "application/vnd.kubernetes.protobuf",
               "[Kubernetes API] content type of requests");
 DEFINE_bool(enable_lease_controller, false,
-            "[Kubernetes API] publish a lease of this server and remove those that have expired");
+            "[Kubernetes API] publish a lease of this server, by which agents count servers, and "
+            "remove those that have expired");
 DEFINE_string(lease_namespace, "kube-system", "[Kubernetes API] namespace of the servers' leases");
 DEFINE_string(lease_label, "k8s-app=konnectivity-server", "[Kubernetes API] label of the leases");
 
@@ -46,13 +51,25 @@ namespace {
 using base::BadFlag;
 
 // key=value, comma separated.
-bool IsLabels(const std::string& text) {
-  const std::vector<std::string> labels = absl::StrSplit(text, ',');
-  return std::all_of(labels.begin(), labels.end(), [](const std::string& label) {
-    const size_t equals = label.find('=');
-    return equals != std::string::npos && equals > 0 &&
-           label.find('=', equals + 1) == std::string::npos;
-  });
+absl::StatusOr<std::map<std::string, std::string>> ParseLabels(const std::string& text) {
+  std::map<std::string, std::string> labels;
+  for (const auto& part : absl::StrSplit(text, ',')) {
+    const std::vector<std::string> label = absl::StrSplit(part, '=');
+    if (label.size() != 2) return BadFlag("lease-label", "not key=value: " + base::Quote(text));
+    const std::string key(absl::StripAsciiWhitespace(label[0]));
+    if (key.empty()) return BadFlag("lease-label", "not key=value: " + base::Quote(text));
+    labels[key] = std::string(absl::StripAsciiWhitespace(label[1]));
+  }
+  return labels;
+}
+
+// What Kubernetes takes as the end of an object's name.
+bool EndsName(const std::string& text) {
+  const auto fits = [](unsigned char c) {
+    return absl::ascii_islower(c) || absl::ascii_isdigit(c) || c == '-' || c == '.';
+  };
+  return !text.empty() && text.size() < 200 && std::all_of(text.begin(), text.end(), fits) &&
+         absl::ascii_isalnum(static_cast<unsigned char>(text.back()));
 }
 
 bool IsGiven(const char* flag) { return !gflags::GetCommandLineFlagInfoOrDie(flag).is_default; }
@@ -86,18 +103,28 @@ absl::StatusOr<KubernetesApi> KubernetesApiFromFlags() {
   return KubernetesApi{FLAGS_kubeconfig, FLAGS_kubeconfig_qps, static_cast<double>(burst)};
 }
 
-absl::Status CheckCompatibilityFlags(const AgentTokens& tokens) {
-  if (FLAGS_enable_lease_controller)
-    return BadFlag("enable-lease-controller", "this build has no lease controller yet");
-  if (!IsLabels(FLAGS_lease_label))
-    return BadFlag("lease-label", "not key=value: " + base::Quote(FLAGS_lease_label));
+absl::StatusOr<std::optional<ServerLeases>> ServerLeasesFromFlags(const std::string& server_id) {
+  HAWSER_ASSIGN_OR_RETURN(auto labels, ParseLabels(FLAGS_lease_label));
+  if (!FLAGS_enable_lease_controller) return std::nullopt;
+  if (!EndsName(server_id))
+    return BadFlag("server-id", "cannot be in the name of a lease: " + base::Quote(server_id));
+  // The reference's name.
+  ServerLeases leases{"konnectivity-proxy-server-" + server_id, FLAGS_lease_namespace,
+                      std::move(labels)};
+  if (!kube::ObjectPath(kube::kLeases, {leases.ns, leases.own_name}).ok())
+    return BadFlag("lease-namespace", "not a namespace: " + base::Quote(leases.ns));
+  return leases;
+}
+
+absl::Status CheckCompatibilityFlags(const Options& options) {
   if (FLAGS_enable_contention_profiling && !FLAGS_enable_profiling)
     return BadFlag("enable-contention-profiling", "--enable-profiling must also be set");
   HAWSER_RETURN_IF_ERROR(base::AtLeast("xfr-channel-size", FLAGS_xfr_channel_size, 1).status());
-  std::vector<std::string> unused = {
-      "kube_api_content_type",       "lease_namespace",  "lease_label",          "enable_profiling",
-      "enable_contention_profiling", "xfr_channel_size", "warn_on_channel_limit"};
-  if (!tokens.required() || !tokens.file.empty())
+  std::vector<std::string> unused = {"kube_api_content_type", "enable_profiling",
+                                     "enable_contention_profiling", "xfr_channel_size",
+                                     "warn_on_channel_limit"};
+  if (!options.leases) unused.insert(unused.end(), {"lease_namespace", "lease_label"});
+  if (!options.leases && !options.agent_tokens.reviewed())
     unused.insert(unused.end(), {"kubeconfig", "kubeconfig_qps", "kubeconfig_burst"});
   for (std::string& flag : unused) {
     if (!IsGiven(flag.c_str())) continue;

@@ -4,6 +4,9 @@
 // error.
 #pragma once
 
+#include <optional>
+#include <string>
+
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "hub/options.h"
@@ -13,7 +16,8 @@ namespace hawser::hub {
 // All name the flag in their errors (kInvalidArgument).
 absl::StatusOr<AgentTokens> AgentTokensFromFlags();
 absl::StatusOr<KubernetesApi> KubernetesApiFromFlags();
+absl::StatusOr<std::optional<ServerLeases>> ServerLeasesFromFlags(const std::string& server_id);
 // Checks the values of the rest, and logs which of those on the command line have no effect.
-absl::Status CheckCompatibilityFlags(const AgentTokens& tokens);
+absl::Status CheckCompatibilityFlags(const Options& options);
 
 }  // namespace hawser::hub

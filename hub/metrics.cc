@@ -182,6 +182,29 @@ void AddClusters(MetricFamilies& families, const Snapshot& snapshot) {
                    "Times a connection waited for window from an agent.", stalls);
 }
 
+void AddRequests(MetricFamilies& families, const std::string& verb,
+                 const kube::RequestCounts::Picture& requests) {
+  MetricFamily& total =
+      families.Family(Konnectivity("lease_" + verb + "_total"),
+                      "Requests to " + verb + " leases of servers.", MetricType::Counter);
+  for (const auto& [answer, count] : requests.answers)
+    MetricFamilies::Add(
+        total, {{"http_status_code", std::to_string(answer.first)}, {"reason", answer.second}},
+        count);
+  MetricFamily& latencies = families.Family(Konnectivity("lease_" + verb + "_latency_seconds"),
+                                            "Time that they took.", MetricType::Histogram);
+  for (const auto& [code, histogram] : requests.latencies)
+    MetricFamilies::Add(latencies, {{"http_status_code", std::to_string(code)}}, histogram);
+}
+
+void AddLeases(MetricFamilies& families, const LeaseCollector* leases) {
+  families.Counter(Konnectivity("culled_leases_count"), "Expired leases that were removed.",
+                   leases == nullptr ? 0 : leases->culled());
+  if (leases == nullptr) return;
+  AddRequests(families, "delete", leases->deletes().picture());
+  AddRequests(families, "list", leases->lists().picture());
+}
+
 void AddCertificates(MetricFamilies& families, const MetricsInput& input) {
   MetricFamily& expiries =
       families.Family(Hawser("certificate_expiry_seconds"),
@@ -214,8 +237,7 @@ std::string MetricsText(const MetricsInput& input) {
   AddPackets(packets, "to_agent", agents.packets_to_peer);
 
   AddStreamErrors(families, counters);
-  // Nothing publishes leases yet, so that none can expire.
-  families.Counter(Konnectivity("culled_leases_count"), "Expired leases that were removed.", 0);
+  AddLeases(families, input.leases);
   AddAgents(families, counters);
   AddClusters(families, input.snapshot);
   families.Counter(Hawser("failed_handshakes_total"), "TLS handshakes that failed.",

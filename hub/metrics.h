@@ -7,6 +7,7 @@
 
 #include "hub/certificates.h"
 #include "hub/connection_limits.h"
+#include "hub/lease_collector.h"
 #include "hub/session_registry.h"
 #include "hub/snapshot.h"
 
@@ -16,7 +17,8 @@ struct MetricsInput {
   const Snapshot& snapshot;
   const SessionRegistry& registry;
   const ConnectionLimits& limits;
-  uint64_t queued_bytes;  // of the process's budget
+  const LeaseCollector* leases;  // null: none are collected
+  uint64_t queued_bytes;         // of the process's budget
   const std::map<std::string, Certificates::Picture>& certificates;
 };
 

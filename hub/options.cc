@@ -281,9 +281,10 @@ absl::StatusOr<Options> OptionsFromFlags() {
   HAWSER_ASSIGN_OR_RETURN(options.kubernetes, KubernetesApiFromFlags());
   HAWSER_RETURN_IF_ERROR(ReadTls(options));
   HAWSER_RETURN_IF_ERROR(ReadRouting(options));
+  HAWSER_ASSIGN_OR_RETURN(options.leases, ServerLeasesFromFlags(options.server.id));
   HAWSER_RETURN_IF_ERROR(ReadTimes(options));
   HAWSER_RETURN_IF_ERROR(ReadLimits(options.limits));
-  HAWSER_RETURN_IF_ERROR(CheckCompatibilityFlags(options.agent_tokens));
+  HAWSER_RETURN_IF_ERROR(CheckCompatibilityFlags(options));
   return options;
 }
 

@@ -1,6 +1,7 @@
 // What proxy-server is told: flags and the configuration file as one immutable, checked struct.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -44,6 +45,7 @@ struct AgentTokens {
   std::string audience;  // what the tokens must be for, to the Kubernetes API
 
   bool required() const { return !user.empty(); }
+  bool reviewed() const { return required() && file.empty(); }
 };
 
 // How the Kubernetes API is reached.
@@ -52,6 +54,13 @@ struct KubernetesApi {
   // Requests per second, and how many of them at once; zero: the client's default.
   double qps = 0;
   double burst = 0;
+};
+
+// Leases by which agents count servers.
+struct ServerLeases {
+  std::string own_name;
+  std::string ns;
+  std::map<std::string, std::string> labels;  // of all of them
 };
 
 struct Options {
@@ -74,6 +83,7 @@ struct Options {
   std::string config_file;  // where the grants came from; empty: nowhere
   AgentTokens agent_tokens;
   KubernetesApi kubernetes;
+  std::optional<ServerLeases> leases;  // empty: none is published, none removed
   std::vector<tunnel::Strategy> strategies;
   std::string cluster_domain;
 

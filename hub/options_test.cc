@@ -109,7 +109,6 @@ TEST_F(OptionsTest, BadValuesNameTheirFlag) {
       {"server_count", "0"},
       {"agent_bind_address", "everywhere"},
       {"graceful_shutdown_timeout", "-1s"},
-      {"enable_lease_controller", "true"},
       {"enable_contention_profiling", "true"},
       {"xfr_channel_size", "0"},
       {"lease_label", "konnectivity-server"},
@@ -140,6 +139,34 @@ TEST_F(OptionsTest, ReferenceFlagsAreAccepted) {
   const auto options = OptionsFromFlags();
   ASSERT_THAT(options, IsOk());
   EXPECT_EQ(options->tls_min_version, TLS1_2_VERSION) << "the least there is";
+}
+
+TEST_F(OptionsTest, LeasesOfServers) {
+  Set("server_id", "hub-7");
+  Set("lease_label", "k8s-app=server, tier = hub,empty=");
+  ASSERT_THAT(OptionsFromFlags(), IsOk());
+  EXPECT_FALSE(OptionsFromFlags()->leases.has_value());
+  Set("enable_lease_controller", "true");
+  const auto options = OptionsFromFlags();
+  ASSERT_THAT(options, IsOk());
+  ASSERT_TRUE(options->leases.has_value());
+  EXPECT_EQ(options->leases->own_name, "konnectivity-proxy-server-hub-7");
+  EXPECT_EQ(options->leases->ns, "kube-system");
+  EXPECT_EQ(options->leases->labels, (std::map<std::string, std::string>{
+                                         {"k8s-app", "server"}, {"tier", "hub"}, {"empty", ""}}));
+  for (const char* id : {"Hub", "hub 7", "hub/7", "hub-"}) {
+    Set("server_id", id);
+    ExpectRefused("flag --server-id: cannot be in the name of a lease");
+  }
+  Set("server_id", "hub-7");
+  for (const char* ns : {"", "..", "a/b"}) {
+    Set("lease_namespace", ns);
+    ExpectRefused("flag --lease-namespace: not a namespace");
+  }
+  for (const char* labels : {"", "a", "=a", "a=b=c", "a=b,"}) {
+    Set("lease_label", labels);
+    ExpectRefused("flag --lease-label: not key=value");
+  }
 }
 
 TEST_F(OptionsTest, ZeroMeansNoDeadlineAndNoWaiting) {
