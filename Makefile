@@ -1,6 +1,6 @@
 # Every target is one line to a script or to Bazel; `make help` lists them.
 .DEFAULT_GOAL := help
-BINARIES := //hub:proxy-server //spoke:proxy-agent //cli:hawser //examples/...
+BINARIES := //hub:proxy-server //spoke:proxy-agent //addon-manager //cli:hawser //examples/...
 
 .PHONY: help demo build test interop asan tsan fuzz lint tidy fmt images bench
 

@@ -131,7 +131,7 @@ absl::StatusOr<Object> AddonReconciler::Work(const Object& addon, const HubState
                           SpokeObjects(hub, {cluster, options_.kube_api_proxy}, config));
   std::map<std::string, std::string> annotations =
       AgentLeafAnnotations(leaves_.Latest(cluster, existing));
-  annotations[kTrustAnnotation] = AuthorityHash(hub.server_bundle);
+  annotations[kTrustAnnotation] = BundleHash(hub.server_bundle);
   if (const Object* references = kube::Find(addon, {"status", "configReferences"}))
     annotations[kConfigHashAnnotation] = ConfigHashAnnotation(*references);
   return ManifestWork(addon, annotations, std::move(objects));

@@ -38,8 +38,13 @@ absl::StatusOr<pki::Authority> Signer(const CaRotation& rotation) {
   return pki::Authority::FromPem(rotation.active.certificate, rotation.active.key);
 }
 
-std::string AuthorityHash(const std::string& certificate_pem) {
-  return pki::Sha256Hex(certificate_pem).substr(0, 16);
+std::string AuthorityHash(const std::string& certificates_pem) {
+  const auto first = pki::Certificate::FromPem(certificates_pem);
+  return BundleHash(first.ok() ? first->ToPem() : certificates_pem);
+}
+
+std::string BundleHash(const std::string& certificates_pem) {
+  return pki::Sha256Hex(certificates_pem).substr(0, 16);
 }
 
 std::map<std::string, std::string> ToSecretData(const Authorities& authorities) {
@@ -50,8 +55,30 @@ std::map<std::string, std::string> ToSecretData(const Authorities& authorities) 
   return data;
 }
 
+namespace {
+
+absl::StatusOr<Authorities> ProvidedAuthorities(const std::map<std::string, std::string>& data) {
+  Authorities authorities;
+  authorities.provided = true;
+  for (const auto& [name, rotation] : Authorities::Members()) {
+    CaRotation::Pair& pair = (authorities.*rotation).active;
+    for (const auto& [ending, text] : {std::pair(".crt", &pair.certificate), {".key", &pair.key}}) {
+      const auto found = data.find(name + std::string(ending));
+      if (found == data.end())
+        return absl::InvalidArgumentError(std::string("there is no ") + name + ending);
+      *text = found->second;
+    }
+    if (const auto signer = Signer(authorities.*rotation); !signer.ok())
+      return base::Annotate(signer.status(), name);
+  }
+  return authorities;
+}
+
+}  // namespace
+
 absl::StatusOr<Authorities> AuthoritiesFromSecretData(
     const std::map<std::string, std::string>& data) {
+  if (data.contains("agents.crt")) return ProvidedAuthorities(data);
   Authorities authorities;
   for (const auto& [name, rotation] : Authorities::Members()) {
     const std::string prefix = std::string(name) + ".";

@@ -18,6 +18,8 @@ struct Authorities {
   CaRotation agents;   // signs agents' certificates
   CaRotation clients;  // signs hub clients' certificates
   CaRotation servers;  // signs the hub's
+  // The operator's own: used as they are, and never rotated.
+  bool provided = false;
 
   struct Member {
     const char* name;  // "agents", "clients", "servers"
@@ -37,11 +39,14 @@ absl::StatusOr<Authorities> MakeAuthorities(std::chrono::seconds lifetime, pki::
 
 // The one that signs.
 absl::StatusOr<pki::Authority> Signer(const CaRotation& rotation);
-// Short, and different for each authority: of the certificate that signs.
-std::string AuthorityHash(const std::string& certificate_pem);
+// Short, and different for each authority: of the first certificate, which is the one that signs.
+std::string AuthorityHash(const std::string& certificates_pem);
+// The same for a whole bundle.
+std::string BundleHash(const std::string& certificates_pem);
 
 // As the data of the Secret, and back. kInvalidArgument naming the key that is missing or
-// malformed.
+// malformed. An operator's own Secret has agents.crt, agents.key and so on, where certificates that
+// follow the first one are trusted, too.
 std::map<std::string, std::string> ToSecretData(const Authorities& authorities);
 absl::StatusOr<Authorities> AuthoritiesFromSecretData(
     const std::map<std::string, std::string>& data);

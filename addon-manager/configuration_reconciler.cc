@@ -112,6 +112,7 @@ absl::Status ConfigurationReconciler::Bring(Pass& pass) {
 
 // Nothing that an expired authority has signed is good any more, so there is nothing to overlap.
 absl::Status ConfigurationReconciler::ReplaceExpired(Pass& pass) {
+  if (pass.stored.authorities.provided) return absl::OkStatus();
   Authorities next = pass.stored.authorities;
   for (const auto& [name, rotation] : Authorities::Members()) {
     HAWSER_ASSIGN_OR_RETURN(const pki::Authority signer, Signer(next.*rotation));
@@ -179,7 +180,7 @@ absl::Status ConfigurationReconciler::EnsureLeaves(Pass& pass) {
 
 absl::Status ConfigurationReconciler::ApplyObjects(Pass& pass) {
   const TrustBundles bundles = pass.Bundles();
-  const std::vector<kube::Object> objects = HubObjects(pass.configuration, bundles);
+  const std::vector<kube::Object> objects = HubObjects(pass.configuration, options_.hub, bundles);
   for (const kube::Object& object : objects)
     HAWSER_RETURN_IF_ERROR(
         client_.Apply(ResourceOf(object), object, {.field_manager = kFieldManager}, pass.call)
@@ -219,6 +220,11 @@ absl::Status ConfigurationReconciler::RemoveLeftovers(const Pass& pass,
 }
 
 absl::StatusOr<bool> ConfigurationReconciler::AdvanceRotation(Pass& pass) {
+  if (pass.stored.authorities.provided) {
+    pass.conditions.push_back({"AuthorityRotationProgressing", false, "Provided",
+                               "the authorities are the operator's own"});
+    return false;
+  }
   const RotationWorld world{.configuration = *pass.object,
                             .clusters = sources_.clusters.List(),
                             .works = sources_.works.List(),

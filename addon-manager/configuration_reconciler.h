@@ -27,6 +27,7 @@ class ConfigurationReconciler final : public kube::Reconciler {
     std::string signer_secret;  // in it
     std::string trust_domain;
     RotationSettings rotation;
+    HubSettings hub;
   };
 
   // All outlive it.

@@ -145,33 +145,39 @@ json Container(const ProxyConfiguration& configuration) {
         json{{"name", "run"}, {"mountPath", "/run/hawser"}}}}};
 }
 
-json Pod(const ProxyConfiguration& configuration) {
+json Pod(const ProxyConfiguration& configuration, const HubSettings& settings) {
   const auto secret = [](const char* name, const std::string& from) {
     return json{{"name", name}, {"secret", {{"secretName", from}, {"defaultMode", 0440}}}};
   };
-  return {{"serviceAccountName", kServiceAccount},
-          {"automountServiceAccountToken", false},
-          {"terminationGracePeriodSeconds", kGraceSeconds},
-          {"securityContext",
-           {{"runAsNonRoot", true},
-            {"fsGroup", kGroup},  // may read the keys
-            {"seccompProfile", {{"type", "RuntimeDefault"}}}}},
-          {"containers", {Container(configuration)}},
-          {"volumes",
-           {json{{"name", "trust"}, {"configMap", {{"name", kTrustConfigMap}}}},
-            secret("server-pki", configuration.proxy_server_secret),
-            secret("agent-pki", configuration.agent_server_secret),
-            json{{"name", "run"}, {"emptyDir", {{"medium", "Memory"}, {"sizeLimit", "1Mi"}}}}}},
-          {"topologySpreadConstraints",
-           {{{"maxSkew", 1},
-             {"topologyKey", "kubernetes.io/hostname"},
-             {"whenUnsatisfiable", "ScheduleAnyway"},
-             {"labelSelector", {{"matchLabels", Labels()}}}}}},
-          {"nodeSelector", configuration.server.node_selector},
-          {"tolerations", configuration.server.tolerations}};
+  json pod = {{"serviceAccountName", kServiceAccount},
+              {"automountServiceAccountToken", false},
+              {"terminationGracePeriodSeconds", kGraceSeconds},
+              {"securityContext",
+               {{"runAsNonRoot", true},
+                {"fsGroup", kGroup},  // may read the keys
+                {"seccompProfile", {{"type", "RuntimeDefault"}}}}},
+              {"containers", {Container(configuration)}},
+              {"volumes",
+               {json{{"name", "trust"}, {"configMap", {{"name", kTrustConfigMap}}}},
+                secret("server-pki", configuration.proxy_server_secret),
+                secret("agent-pki", configuration.agent_server_secret),
+                json{{"name", "run"}, {"emptyDir", {{"medium", "Memory"}, {"sizeLimit", "1Mi"}}}}}},
+              {"topologySpreadConstraints",
+               {{{"maxSkew", 1},
+                 {"topologyKey", "kubernetes.io/hostname"},
+                 {"whenUnsatisfiable", "ScheduleAnyway"},
+                 {"labelSelector", {{"matchLabels", Labels()}}}}}},
+              {"nodeSelector", configuration.server.node_selector},
+              {"tolerations", configuration.server.tolerations}};
+  json& container = pod["containers"][0];
+  if (!settings.image_pull_policy.empty())
+    container["imagePullPolicy"] = settings.image_pull_policy;
+  for (const std::string& name : settings.image_pull_secrets)
+    pod["imagePullSecrets"].push_back({{"name", name}});
+  return pod;
 }
 
-json Deployment(const ProxyConfiguration& configuration) {
+json Deployment(const ProxyConfiguration& configuration, const HubSettings& settings) {
   json object = Object(configuration, "apps/v1", "Deployment", configuration.name);
   object["metadata"]["annotations"] = {
       {kGenerationAnnotation, std::to_string(configuration.generation)}};
@@ -180,7 +186,7 @@ json Deployment(const ProxyConfiguration& configuration) {
       {"selector", {{"matchLabels", Labels()}}},
       {"strategy",
        {{"type", "RollingUpdate"}, {"rollingUpdate", {{"maxUnavailable", 0}, {"maxSurge", 1}}}}},
-      {"template", {{"metadata", {{"labels", Labels()}}}, {"spec", Pod(configuration)}}}};
+      {"template", {{"metadata", {{"labels", Labels()}}}, {"spec", Pod(configuration, settings)}}}};
   return object;
 }
 
@@ -211,20 +217,19 @@ json OwnerReferences(const ProxyConfiguration& configuration) {
            {"blockOwnerDeletion", true}}};
 }
 
-std::vector<json> HubObjects(const ProxyConfiguration& configuration, const TrustBundles& trust) {
+std::vector<json> HubObjects(const ProxyConfiguration& configuration, const HubSettings& settings,
+                             const TrustBundles& trust) {
   json account = Object(configuration, "v1", "ServiceAccount", kServiceAccount);
   account["automountServiceAccountToken"] = false;
-  std::vector<json> objects = {account,
-                               TrustConfigMap(configuration, trust),
+  std::vector<json> objects = {account, TrustConfigMap(configuration, trust),
                                ServerCaSecret(configuration, trust),
-                               NetworkPolicy(configuration),
-                               DisruptionBudget(configuration),
-                               InClusterService(configuration)};
+                               DisruptionBudget(configuration), InClusterService(configuration)};
+  if (settings.network_policies) objects.push_back(NetworkPolicy(configuration));
   const Entrypoint::Type type = configuration.server.entrypoint.type;
   if (type == Entrypoint::Type::kLoadBalancer) objects.push_back(LoadBalancer(configuration));
   if (type == Entrypoint::Type::kPortForward)
     for (json& right : PortForwardRights(configuration)) objects.push_back(std::move(right));
-  objects.push_back(Deployment(configuration));
+  objects.push_back(Deployment(configuration, settings));
   return objects;
 }
 

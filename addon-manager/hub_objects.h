@@ -17,13 +17,20 @@ struct TrustBundles {
   std::string servers;
 };
 
+// How the installation differs from what the configuration can say.
+struct HubSettings {
+  std::string image_pull_policy;  // empty: Kubernetes' default
+  std::vector<std::string> image_pull_secrets;
+  bool network_policies = true;
+};
+
 // By which all of it goes when the configuration goes.
 nlohmann::json OwnerReferences(const ProxyConfiguration& configuration);
 
 // In an order that may be applied one after the other. All of them are owned by the configuration
 // and live in its namespace.
 std::vector<nlohmann::json> HubObjects(const ProxyConfiguration& configuration,
-                                       const TrustBundles& trust);
+                                       const HubSettings& settings, const TrustBundles& trust);
 
 // The names under which agents (agent-server) and users (proxy-server) reach the hub: what has to
 // be in the certificates, "dns:..." or "ip:...". `addresses` are those of the load balancer.

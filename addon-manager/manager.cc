@@ -51,7 +51,8 @@ Manager::Manager(const Options& options, const kube::Config& config)
                                 {.ns = options.ns,
                                  .signer_secret = options.signer_secret,
                                  .trust_domain = options.trust_domain,
-                                 .rotation = options.rotation}),
+                                 .rotation = options.rotation,
+                                 .hub = options.hub}),
       addon_reconciler_(
           client_, sources_, state_, leaves_,
           {.agent_namespace = options.agent_namespace, .kube_api_proxy = options.kube_api_proxy}),

@@ -1,11 +1,13 @@
 #include "addon-manager/options.h"
 
 #include <gflags/gflags.h>
-#include <unistd.h>
 
 #include <cstdlib>
+#include <set>
 
+#include "absl/strings/str_split.h"
 #include "lib/base/flag_values.h"
+#include "lib/base/flags.h"
 #include "lib/base/quote.h"
 #include "lib/base/status.h"
 #include "lib/pki/identity.h"
@@ -31,6 +33,11 @@ DEFINE_string(agent_certificate_lifetime, "2160h",
               "fifth of it is left, and looked at every 5 minutes");
 DEFINE_string(trust_delivery, "5m",
               "[Certificates] how long pods may take to see a change of a secret");
+DEFINE_string(
+    image_pull_policy, "",
+    "[Hub] pull policy of its pods: Always, IfNotPresent or Never; empty: Kubernetes' own");
+HAWSER_DEFINE_LIST(image_pull_secrets, "[Hub] secrets that its image is pulled with");
+DEFINE_bool(network_policies, true, "[Hub] a NetworkPolicy for its pods");
 DEFINE_string(
     health_host, "",
     "[Health and metrics] address that serves /healthz, /readyz and /metrics; empty: all");
@@ -70,6 +77,16 @@ absl::Status ReadRotation(RotationSettings& rotation) {
   return ReadSeconds("trust-delivery", FLAGS_trust_delivery, seconds(0), rotation.delivery);
 }
 
+absl::Status ReadHub(HubSettings& hub) {
+  hub.image_pull_policy = FLAGS_image_pull_policy;
+  static const std::set<std::string> kPolicies = {"", "Always", "IfNotPresent", "Never"};
+  if (!kPolicies.contains(hub.image_pull_policy))
+    return BadFlag("image-pull-policy", "must be Always, IfNotPresent or Never");
+  hub.image_pull_secrets = absl::StrSplit(FLAGS_image_pull_secrets, ',', absl::SkipEmpty());
+  hub.network_policies = FLAGS_network_policies;
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::string> Needed(const std::string& flag, const std::string& value) {
   if (value.empty()) return BadFlag(flag, "is needed");
   return value;
@@ -93,6 +110,7 @@ absl::StatusOr<Options> OptionsFromFlags() {
   if (!pki::ParseIdentity("spiffe://" + options.trust_domain + "/client/x").ok())
     return BadFlag("trust-domain", "no trust domain: " + base::Quote(options.trust_domain));
   HAWSER_RETURN_IF_ERROR(ReadRotation(options.rotation));
+  HAWSER_RETURN_IF_ERROR(ReadHub(options.hub));
   options.leader_elect = FLAGS_leader_elect;
   HAWSER_ASSIGN_OR_RETURN(options.identity, base::ProcessId("", "POD_UID"));
   HAWSER_ASSIGN_OR_RETURN(options.health, base::BindAddress("health-host", FLAGS_health_host,

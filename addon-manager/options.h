@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "addon-manager/hub_objects.h"
 #include "addon-manager/rotation_facts.h"
 #include "lib/base/host_port.h"
 #include "lib/base/scheduler.h"
@@ -19,6 +20,7 @@ struct Options {
   std::string signer_secret;
   std::string trust_domain;
   RotationSettings rotation;
+  HubSettings hub;
   bool leader_elect = true;
   std::string identity;  // among candidates
   base::HostPort health;

@@ -30,7 +30,7 @@ bool HasReachedSpokes(const RotationWorld& world) {
     const kube::Object* applied = FindCondition(*work, "Applied");
     return applied != nullptr && IsConditionTrue(*work, "Applied") &&
            StringAt(*work, {"metadata", "annotations", kTrustAnnotation}) ==
-               AuthorityHash(world.server_bundle) &&
+               BundleHash(world.server_bundle) &&
            kube::IntAt(*applied, {"observedGeneration"}, 0) ==
                kube::IntAt(*work, {"metadata", "generation"}, -1);
   });

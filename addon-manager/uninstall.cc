@@ -19,13 +19,9 @@ namespace {
 constexpr base::Duration kInterval = std::chrono::seconds(1);
 constexpr size_t kMaxNamed = 20;
 
-// Clusters that still have the add-on, or something that it brought.
+// Clusters where something that the add-on brought is still to be removed.
 absl::StatusOr<std::set<std::string>> Left(kube::Client& client) {
   std::set<std::string> clusters;
-  HAWSER_ASSIGN_OR_RETURN(
-      const auto addons,
-      client.List(kClusterAddons, {.field_selector = absl::StrCat("metadata.name=", kAddonName)}));
-  for (const kube::Object& addon : addons.items) clusters.insert(kube::NameOf(addon).ns);
   HAWSER_ASSIGN_OR_RETURN(
       const auto works,
       client.List(kManifestWorks, {.label_selector = absl::StrCat(kAddonLabel, "=", kAddonName)}));
