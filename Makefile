@@ -10,7 +10,7 @@ help:  ## this list
 demo:  ## the main job, shown in seven steps (STAY=1 leaves it running)
 	@tools/setup.sh demo && tools/bazel.sh build --config=release $(BINARIES) //bench/... && e2e/demo/run.sh
 
-build:  ## optimised binaries: bazel-bin/{hub/proxy-server,spoke/proxy-agent,cli/hawser}
+build:  ## optimised binaries: bazel-bin/{hub,spoke,addon-manager,cli}
 	@tools/setup.sh && tools/bazel.sh build --config=release $(BINARIES)
 
 test:  ## everything that must pass: build, tests, sanitizers, interoperability, lint, demo

@@ -43,7 +43,7 @@ bazel_tests() {
 
 stage_build() {
   tools/bazel.sh build --config=release \
-    //hub:proxy-server //spoke:proxy-agent //cli:hawser //examples/... //bench/...
+    //hub:proxy-server //spoke:proxy-agent //addon-manager //cli:hawser //examples/... //bench/...
 }
 stage_unit() { bazel_tests release //...; }
 stage_asan() { bazel_tests asan //...; }
