@@ -209,6 +209,18 @@ class Objects(unittest.TestCase):
         self.assertEqual(given["enable-kube-api-proxy"], "false")
         self.assertEqual(given["agent-install-namespace"], "agents")
 
+    def test_flags_are_the_programs(self):
+        program = (ROOT / "addon-manager/options.cc").read_text()
+        known = {name.replace("_", "-") for name in re.findall(r"DEFINE_\w+\(\s*(\w+)", program)}
+        every = {"imagePullSecrets": ["pull"], "networkPolicies": {"enabled": False}}
+        every |= with_server(imagePullPolicy="Always")
+        every |= {"addonManager": {"additionalArgs": ["--ca-lifetime=48h"]}}
+        specs = pod_specs(render(every))
+        manager = flags(specs["Deployment/cluster-proxy-addon-manager"]["containers"][0])
+        self.assertEqual(manager["ca-lifetime"], "48h")
+        uninstall = flags(specs["Job/cluster-proxy-uninstall"]["containers"][0])
+        self.assertEqual((manager.keys() | uninstall.keys()) - known, set())
+
     def test_images(self):
         digest = "@sha256:" + "0" * 64
         values = {"registry": "r.example:5000/x", "image": f"hawser{digest}", "tag": "7"}
