@@ -1,0 +1,148 @@
+// Dials whose client or agent leaves while they are between two loops: what the counters say, and
+// that nothing is left behind. Each shard's loop runs only when the test says so.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "hub/agent_session.h"
+#include "hub/grpc_front.h"
+#include "hub/metrics.h"
+#include "hub/snapshot.h"
+#include "lib/testing/loopback.h"
+#include "lib/testing/manual_scheduler.h"
+#include "lib/testing/stream_pair.h"
+#include "lib/tunnel/dialed_session.h"
+#include "lib/tunnel/dialing_session.h"
+
+namespace hawser::hub {
+namespace {
+
+using ::testing::HasSubstr;
+using testing::RunReady;
+using tunnel::Failure;
+using tunnel::Pulled;
+using tunnel::Reason;
+
+class SilentEndpoint : public tunnel::Endpoint {
+ public:
+  void OnOpen(tunnel::Connection&) override {}
+  Pulled Pull(std::span<uint8_t>) override { return {Pulled::kDrained}; }
+  void Deliver(std::span<const uint8_t>) override {}
+  void DeliverEnd() override {}
+  void OnClosed(const Failure*) override { closed = true; }
+  bool Gone() override { return false; }
+
+  bool closed = false;
+};
+
+// Answers when told to.
+class Agent : public tunnel::DialedSession {
+ public:
+  Agent() : DialedSession({}) {}
+  void OnDial(Request request) override { asked = request.dial_id; }
+  void OnDialCancelled(int64_t) override {}
+  void Accept() { AcceptDial(*asked, target); }
+
+  std::optional<int64_t> asked;
+  const std::shared_ptr<SilentEndpoint> target = std::make_shared<SilentEndpoint>();
+};
+
+class DialRaceTest : public ::testing::Test {
+ protected:
+  DialRaceTest() {
+    for (int i = 0; i < 2; ++i) shards_.push_back(std::make_unique<Shard>());
+    auto agent = std::make_unique<Agent>();
+    agent_ = agent.get();
+    agent_stream_.Connect(std::move(agent),
+                          std::make_unique<AgentSession>(
+                              tunnel::SessionOptions{}, ServerIdentity{"hub-1", 1}, AgentIdentity{},
+                              net::PeerInfo{}, registry_, agents_shard(), log_),
+                          {});
+    auto client = std::make_unique<tunnel::DialingSession>(tunnel::SessionOptions{});
+    client_ = client.get();
+    client_stream_.Connect(std::move(client),
+                           std::make_unique<FrontSession>(
+                               tunnel::SessionOptions{.one_connection = true},
+                               std::chrono::seconds(10), "alice", registry_, clients_shard()),
+                           {});
+    agent_stream_.Run();
+    client_stream_.Run();
+  }
+
+  Shard& clients_shard() { return *shards_[0]; }
+  Shard& agents_shard() { return *shards_[1]; }
+
+  // Up to the post that takes the dial to the agent's loop.
+  void Dial() {
+    client_->StartDial({"web:80", "", std::chrono::seconds(10)}, std::make_shared<SilentEndpoint>(),
+                       [this](const Failure* failure) {
+                         if (failure != nullptr) failure_ = *failure;
+                       });
+    client_stream_.Run();
+  }
+  std::string Metrics() {
+    return MetricsText({.snapshot = TakeSnapshot(shards_),
+                        .registry = registry_,
+                        .limits = limits_,
+                        .leases = nullptr,
+                        .queued_bytes = 0,
+                        .certificates = {}});
+  }
+
+  Shards shards_;
+  SessionRegistry registry_{{tunnel::Strategy::kDefault}, "", 10};
+  ConnectionLimits limits_{{}};
+  base::LogLimit log_;
+  testing::ManualScheduler scheduler_;
+  testing::StreamPair agent_stream_{scheduler_};
+  testing::StreamPair client_stream_{scheduler_};
+  Agent* agent_;
+  tunnel::DialingSession* client_;
+  std::optional<Failure> failure_;
+};
+
+TEST_F(DialRaceTest, TheClientLeavesBeforeItCouldBeToldOfItsConnection) {
+  Dial();
+  RunReady(agents_shard().loop());
+  agent_stream_.Run();
+  agent_->Accept();
+  agent_stream_.Run();  // the answer is on its way to the client's loop
+  client_stream_.Lose(absl::UnavailableError("connection reset by peer"));
+  RunReady(clients_shard().loop());
+  EXPECT_THAT(Metrics(), HasSubstr("konnectivity_network_proxy_server_dial_failure_count{"
+                                   "reason=\"send_rsp\"} 1\n"));
+  EXPECT_THAT(Metrics(), HasSubstr("konnectivity_network_proxy_server_stream_errors_total{"
+                                   "segment=\"to_client\",code=\"Canceled\","
+                                   "packet_type=\"DIAL_RSP\"} 1\n"));
+  EXPECT_THAT(Metrics(), HasSubstr("konnectivity_network_proxy_server_stream_errors_total{"
+                                   "segment=\"from_client\",code=\"Unavailable\","
+                                   "packet_type=\"Unknown\"} 1\n"));
+  // What was opened is closed.
+  RunReady(agents_shard().loop());
+  agent_stream_.Run();
+  EXPECT_TRUE(agent_->target->closed);
+  EXPECT_EQ(registry_.pending_dials(), 0u);
+}
+
+TEST_F(DialRaceTest, TheAgentLeavesBeforeItCouldBeAsked) {
+  Dial();
+  agent_stream_.Lose(absl::UnavailableError("connection reset by peer"));
+  RunReady(agents_shard().loop());
+  RunReady(clients_shard().loop());
+  client_stream_.Run();
+  ASSERT_TRUE(failure_.has_value());
+  EXPECT_EQ(failure_->text, "the agent's session has just ended");
+  EXPECT_THAT(Metrics(), HasSubstr("konnectivity_network_proxy_server_stream_errors_total{"
+                                   "segment=\"to_agent\",code=\"Unavailable\","
+                                   "packet_type=\"DIAL_REQ\"} 1\n"));
+  EXPECT_THAT(Metrics(), HasSubstr("konnectivity_network_proxy_server_dial_failure_count{"
+                                   "reason=\"backend_close\"} 1\n"));
+  EXPECT_EQ(registry_.pending_dials(), 0u);
+}
+
+}  // namespace
+}  // namespace hawser::hub
