@@ -167,6 +167,21 @@ TEST_F(LeaderElectionTest, TheFasterOfTwoWritersWins) {
   EXPECT_EQ(a_.elected, 1);
 }
 
+TEST_F(LeaderElectionTest, ALeaseThatWasThereIsTakenAndStaysWhatItIs) {
+  const Object annotations = {{"meta.helm.sh/release-name", "cluster-proxy"}};
+  const Object lease = {
+      {"apiVersion", "coordination.k8s.io/v1"},
+      {"kind", "Lease"},
+      {"metadata", {{"namespace", kName.ns}, {"name", kName.name}, {"annotations", annotations}}}};
+  ASSERT_THAT(client_.Create(kLeases, lease), IsOk());
+  a_.Step();
+  EXPECT_TRUE(a_.elector.IsLeader());
+  EXPECT_EQ(Current().holder, "a");
+  EXPECT_EQ(Current().other_metadata["annotations"], annotations);
+  a_.elector.Release();
+  EXPECT_EQ(Current().other_metadata["annotations"], annotations);
+}
+
 TEST_F(LeaderElectionTest, RunsOnAThread) {
   std::promise<void> elected;
   LeaderElection election(

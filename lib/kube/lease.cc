@@ -7,6 +7,16 @@ namespace {
 
 constexpr int64_t kLongest = 365 * 24 * 3600;  // seconds; more is a mistake
 
+// Without what Lease has fields for, and who wrote which field when.
+Object OtherMetadata(const Object& object) {
+  const Object* metadata = Find(object, {"metadata"});
+  if (metadata == nullptr || !metadata->is_object()) return Object::object();
+  Object other = *metadata;
+  for (const char* key : {"namespace", "name", "labels", "resourceVersion", "managedFields"})
+    other.erase(key);
+  return other;
+}
+
 }  // namespace
 
 Lease ParseLease(const Object& object) {
@@ -17,6 +27,7 @@ Lease ParseLease(const Object& object) {
       labels != nullptr && labels->is_object())
     for (const auto& [key, value] : labels->items())
       if (value.is_string()) lease.labels[key] = value.get<std::string>();
+  lease.other_metadata = OtherMetadata(object);
   lease.holder = StringAt(object, {"spec", "holderIdentity"});
   lease.duration = std::chrono::seconds(
       std::clamp<int64_t>(IntAt(object, {"spec", "leaseDurationSeconds"}, 0), 0, kLongest));
@@ -29,8 +40,10 @@ Lease ParseLease(const Object& object) {
 Object LeaseObject(const Lease& lease) {
   Object object = {{"apiVersion", kLeases.ApiVersion()},
                    {"kind", "Lease"},
-                   {"metadata", {{"namespace", lease.name.ns}, {"name", lease.name.name}}},
+                   {"metadata", lease.other_metadata},
                    {"spec", Object::object()}};
+  object["metadata"]["namespace"] = lease.name.ns;
+  object["metadata"]["name"] = lease.name.name;
   if (!lease.labels.empty()) object["metadata"]["labels"] = lease.labels;
   if (!lease.resource_version.empty())
     object["metadata"]["resourceVersion"] = lease.resource_version;

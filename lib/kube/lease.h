@@ -21,6 +21,8 @@ struct Lease {
   std::optional<WallTime> renewed;
   int64_t transitions = 0;  // how often the holder changed
   std::string resource_version;
+  // Whose it is, annotations and the like: an update takes away what it does not repeat.
+  Object other_metadata = Object::object();
 
   bool operator==(const Lease&) const = default;
 };

@@ -25,6 +25,19 @@ TEST(Lease, ReadsWhatItWrites) {
   EXPECT_EQ(ParseLease(LeaseObject(Lease())), Lease());
 }
 
+TEST(Lease, KeepsWhoseItIs) {
+  const Object metadata = {{"namespace", "ns"},
+                           {"name", "lock"},
+                           {"resourceVersion", "7"},
+                           {"annotations", {{"meta.helm.sh/release-name", "cluster-proxy"}}},
+                           {"ownerReferences", {{{"kind", "Pod"}, {"name", "a"}}}}};
+  Object read = {{"metadata", metadata}};
+  read["metadata"]["managedFields"] = Object::array();
+  Lease lease = ParseLease(read);
+  lease.holder = "a";
+  EXPECT_EQ(LeaseObject(lease)["metadata"], metadata);
+}
+
 TEST(Lease, CopesWithAnything) {
   const Lease lease = ParseLease(Object::parse(
       R"({"metadata":{"labels":{"a":7}},"spec":{"holderIdentity":7,"renewTime":"never",
@@ -36,6 +49,7 @@ TEST(Lease, CopesWithAnything) {
   EXPECT_EQ(ParseLease(Object::parse(R"({"spec":{"leaseDurationSeconds":-5}})")).duration,
             seconds(0));
   EXPECT_EQ(ParseLease(Object()), Lease());
+  EXPECT_EQ(ParseLease(Object::parse(R"({"metadata":[7]})")), Lease());
 }
 
 TEST(Lease, Expires) {
