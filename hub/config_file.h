@@ -2,6 +2,7 @@
 //
 //   limits:
 //     max-pending-dials: 2000        # the flag of that name; the command line goes first
+//     (limits.h)
 //   host-suffixes: [agents-ns]       # an agent of paris may announce host=paris.agents-ns
 //   grants:
 //     paris: ipv4=10.0.0.7&default-route=true

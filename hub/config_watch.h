@@ -3,12 +3,11 @@
 // Threads: one.
 #pragma once
 
-#include <map>
 #include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "hub/agent_identity.h"
+#include "hub/config_file.h"
 #include "lib/base/file_stamp.h"
 
 namespace hawser::hub {
@@ -18,14 +17,13 @@ class ConfigWatch {
   // `path` was read already when the process began; empty: there is no file.
   explicit ConfigWatch(const std::string& path);
 
-  // The grants, when the file has changed since it was read last; nothing when it has not. Errors
-  // are reported once per change. Limits are for the next start; that is logged when they differ.
-  absl::StatusOr<std::optional<AgentGrants>> Refresh();
+  // What is in the file, when it has changed since it was read last; nothing when it has not.
+  // Errors are reported once per change.
+  absl::StatusOr<std::optional<ConfigFile>> Refresh();
 
  private:
   const std::string path_;
   base::FileStamp stamp_;
-  std::map<std::string, std::string> limits_;
 };
 
 }  // namespace hawser::hub

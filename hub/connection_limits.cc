@@ -30,6 +30,11 @@ ConnectionPermit::~ConnectionPermit() {
   if (limits_ != nullptr) limits_->Return(*this);
 }
 
+void ConnectionLimits::Set(const Options& options) {
+  const std::lock_guard lock(mutex_);
+  options_ = options;
+}
+
 absl::StatusOr<ConnectionPermit> ConnectionLimits::Admit(Port port, const std::string& address) {
   const std::lock_guard lock(mutex_);
   const auto refuse = [&](const std::string& why) {

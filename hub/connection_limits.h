@@ -53,6 +53,9 @@ class ConnectionLimits {
   ConnectionLimits(const ConnectionLimits&) = delete;
   ConnectionLimits& operator=(const ConnectionLimits&) = delete;
 
+  // For connections from now on; those there are stay.
+  void Set(const Options& options);
+
   // Admits a connection from `address` ("ip:port"; empty for Unix sockets, which have none).
   // ResourceExhausted, naming the limit, when there are too many.
   absl::StatusOr<ConnectionPermit> Admit(Port port, const std::string& address);
@@ -74,8 +77,8 @@ class ConnectionLimits {
   size_t front_ends() const;  // needs the mutex
   void Return(ConnectionPermit& permit);
 
-  const Options options_;
   mutable std::mutex mutex_;  // guards all below
+  Options options_;
   Counts addresses_;
   Counts identities_;
   size_t counts_[kPorts] = {};

@@ -34,6 +34,19 @@ TEST(ConnectionLimits, CountsPerAddressWhateverThePort) {
   EXPECT_THAT(limits.Admit(Port::kGrpc, "10.0.0.1:1002"), IsOk());
 }
 
+TEST(ConnectionLimits, MayChange) {
+  ConnectionLimits limits(kRoomy);
+  const auto first = limits.Admit(Port::kGrpc, "10.0.0.1:1000");
+  const auto second = limits.Admit(Port::kGrpc, "10.0.0.1:1001");
+  limits.Set({.per_address = 1, .per_identity = 1, .front_ends = 3});
+  EXPECT_EQ(limits.count(Port::kGrpc), 2u);
+  EXPECT_FALSE(limits.Admit(Port::kGrpc, "10.0.0.1:1002").ok());
+  auto third = limits.Admit(Port::kGrpc, "10.0.0.2:1000");
+  ASSERT_THAT(third, IsOk());
+  EXPECT_THAT(limits.Admit(Port::kGrpc, "10.0.0.3:1000"),
+              StatusIs(StatusCode::kResourceExhausted, HasSubstr("3 client connections")));
+}
+
 TEST(ConnectionLimits, CountsPerIdentity) {
   ConnectionLimits::Options options = kRoomy;
   options.per_identity = 1;

@@ -23,6 +23,12 @@ size_t ClientConnections(size_t reserve) {
   return descriptors.rlim_cur > 2 * reserve ? descriptors.rlim_cur - reserve : reserve;
 }
 
+ConnectionLimits::Options ConnectionOptions(const Limits& limits) {
+  return {.per_address = limits.connections_per_address,
+          .per_identity = limits.connections_per_identity,
+          .front_ends = ClientConnections(limits.descriptor_reserve)};
+}
+
 // How often files are looked at.
 constexpr base::Duration kWatchInterval = std::chrono::seconds(10);
 
@@ -32,9 +38,7 @@ Hub::Hub(const Options& options)
     : options_(options),
       memory_(options.limits.buffered_bytes),
       registry_(options.strategies, options.cluster_domain, options.limits.pending_dials),
-      limits_({.per_address = options.limits.connections_per_address,
-               .per_identity = options.limits.connections_per_identity,
-               .front_ends = ClientConnections(options.limits.descriptor_reserve)}),
+      limits_(ConnectionOptions(options.limits)),
       control_state_(shards_, registry_),
       control_lists_(control_state_),
       signals_(
@@ -64,7 +68,8 @@ Hub::~Hub() { Shutdown(); }
 tunnel::SessionOptions Hub::SessionOptions() {
   return {.first_window = options_.limits.first_window,
           .max_window = options_.limits.max_window,
-          .max_pending_dials = options_.limits.pending_dials,
+          // The registry counts them, by a limit that may change.
+          .max_pending_dials = SIZE_MAX,
           .memory = &memory_};
 }
 
@@ -287,13 +292,23 @@ void Hub::RefreshFiles() {
   if (token_file_ != nullptr)
     if (const absl::Status status = token_file_->Refresh(); !status.ok())
       LOG(ERROR) << "agents' tokens not reloaded: " << std::string(status.message());
-  auto grants = config_.Refresh();
-  if (!grants.ok()) {
-    LOG(ERROR) << "configuration not reloaded: " << std::string(grants.status().message());
-  } else if (*grants) {
-    agents_->SetGrants(**std::move(grants));
-    LOG(INFO) << "grants of " << options_.config_file << " reloaded";
-  }
+  if (const absl::Status status = RefreshConfig(); !status.ok())
+    LOG(ERROR) << "configuration not reloaded: " << std::string(status.message());
+}
+
+absl::Status Hub::RefreshConfig() {
+  HAWSER_ASSIGN_OR_RETURN(auto config, config_.Refresh());
+  if (!config) return absl::OkStatus();
+  HAWSER_ASSIGN_OR_RETURN(const Limits limits, ReadLimits(config->limits));
+  agents_->SetGrants(std::move(config->grants));
+  limits_.Set(ConnectionOptions(limits));
+  registry_.SetMaxPendingDials(limits.pending_dials);
+  memory_.SetCap(limits.buffered_bytes);
+  LOG(INFO) << "grants and limits of " << options_.config_file << " reloaded";
+  if (const auto names = ChangedAtNextStart(options_.limits, limits); !names.empty())
+    LOG(WARNING) << "limits of " << options_.config_file
+                 << " that take effect at the next start: " << absl::StrJoin(names, ", ");
+  return absl::OkStatus();
 }
 
 void Hub::HandleSignals() { signals_.Handle(); }

@@ -57,8 +57,8 @@ class Hub {
   // First call: takes nothing new and lets open connections end, up to the deadline. Second call:
   // ends at once. Any thread.
   void Stop();
-  // Reads certificates, tokens and grants again where their files have changed; so does time. Any
-  // thread.
+  // Reads certificates, tokens, grants and limits again where their files have changed; so does
+  // time. Any thread.
   void Reload();
   // SIGTERM and SIGINT call Stop(), SIGHUP calls Reload().
   void HandleSignals();
@@ -80,6 +80,7 @@ class Hub {
   void PublishLease();
   void WatchFiles();
   void RefreshFiles();
+  absl::Status RefreshConfig();
   void Drain();
   void Finish();
   void Shutdown();

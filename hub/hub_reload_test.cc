@@ -5,6 +5,7 @@
 
 #include "hub/test_hub.h"
 #include "lib/pki/pem_file.h"
+#include "lib/testing/log_capture.h"
 
 namespace hawser::hub {
 namespace {
@@ -13,6 +14,7 @@ using absl::StatusCode;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using testing::IsOk;
+using testing::LogCapture;
 using ::testing::Not;
 using ::testing::StartsWith;
 using testing::StatusIs;
@@ -106,6 +108,45 @@ TEST_F(HubReloadTest, GrantsAreReadAgain) {
   ASSERT_THAT(Get("health", "/healthz"), StartsWith("HTTP/1.1 200"));
   const auto last = StartAgent("paris", "3", identifiers);
   EXPECT_THAT(Get("admin", "/debug/sessions"), HasSubstr("\"agent_id\": \"3\""));
+}
+
+TEST_F(HubReloadTest, LimitsAreReadAgain) {
+  LogCapture log;
+  Options options = DefaultOptions();
+  options.config_file = folder_ + "/hub.yaml";
+  std::ofstream(options.config_file) << "limits: {}\n";
+  StartHub(options);
+  const auto paris = StartAgent("paris");
+  std::vector<std::unique_ptr<RawClient>> clients;
+  const auto dial = [&](const std::string& target) -> RawClient& {
+    clients.push_back(std::make_unique<RawClient>(folder_ + "/connect.sock"));
+    clients.back()->Send("CONNECT " + target + " HTTP/1.1\r\n\r\n");
+    return *clients.back();
+  };
+  dial("silent.paris:80");
+  ASSERT_TRUE(paris->AwaitDials(1));
+  dial("silent.paris:80");
+  ASSERT_TRUE(paris->AwaitDials(2));
+
+  const auto reload = [&](const std::string& limits) {
+    std::ofstream(options.config_file) << "limits: {" << limits << "}\n";
+    hub_->Reload();
+    ASSERT_THAT(Get("health", "/healthz"), StartsWith("HTTP/1.1 200"));  // behind the reload
+  };
+  reload("max-pending-dials: 2");
+  EXPECT_THAT(dial("silent.paris:80").ReadToEnd(),
+              AllOf(StartsWith("HTTP/1.1 503"), HasSubstr("overloaded")));
+  reload("max-pending-dials: many");
+  EXPECT_THAT(log.text(), HasSubstr("limit max-pending-dials: not a value for it: many"));
+  EXPECT_THAT(dial("silent.paris:80").ReadToEnd(), StartsWith("HTTP/1.1 503"));
+  // More than the process began with.
+  reload("max-pending-dials: 2000, handshake-timeout: 1s");
+  EXPECT_THAT(log.text(), HasSubstr("take effect at the next start: handshake-timeout"));
+  for (int i = 3; i <= 110; ++i) dial("silent.paris:80");
+  EXPECT_TRUE(paris->AwaitDials(110));
+
+  reload("max-connections-per-identity: 1");
+  EXPECT_EQ(dial("echo.paris:7").ReadToEnd(), "");
 }
 
 TEST_F(HubReloadTest, AgentsMustSendAToken) {

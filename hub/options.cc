@@ -72,19 +72,6 @@ DEFINE_string(graceful_shutdown_timeout, "30s",
               "[Process] how long a stop waits for connections; 0: not at all");
 DEFINE_string(backend_dial_timeout, "10s", "[Agents] deadline of a dial; 0: none");
 
-DEFINE_string(handshake_timeout, "10s", "[Limits] a TLS handshake");
-DEFINE_string(request_head_timeout, "10s",
-              "[Limits] a CONNECT request's head, or an agent's first call");
-DEFINE_int32(max_connections_per_address, 8192, "[Limits] TCP connections of one peer address");
-DEFINE_int32(max_connections_per_identity, 65536, "[Limits] connections of one client or cluster");
-DEFINE_int32(max_streams_per_connection, 256, "[Limits] streams of one gRPC client connection");
-DEFINE_int32(max_pending_dials, 1000, "[Limits] unanswered dials of one agent");
-DEFINE_int32(descriptor_reserve, 256, "[Limits] descriptors that clients leave to agents");
-DEFINE_int64(max_buffered_bytes, int64_t{1} << 30,
-             "[Limits] bytes queued for slow readers, in all");
-DEFINE_int64(first_window, 256 * 1024, "[Limits] bytes a new connection may have on its way");
-DEFINE_int64(max_window, 1024 * 1024, "[Limits] bytes a connection may have on its way");
-
 namespace hawser::hub {
 namespace {
 
@@ -96,20 +83,6 @@ using base::PositiveDuration;
 
 // What stands for none: longer than any process lives.
 constexpr base::Duration kNoDeadline = std::chrono::hours(24 * 3650);
-
-// The flags that the file's `limits` may set.
-constexpr const char* kLimits[] = {
-    "handshake-timeout",
-    "request-head-timeout",
-    "max-connections-per-address",
-    "max-connections-per-identity",
-    "max-streams-per-connection",
-    "max-pending-dials",
-    "descriptor-reserve",
-    "max-buffered-bytes",
-    "first-window",
-    "max-window",
-};
 
 // `prefix`: of its flags.
 absl::StatusOr<FrontEndOptions> FrontEnd(const std::string& prefix, const std::string& host,
@@ -221,58 +194,16 @@ absl::Status ReadTimes(Options& options) {
   return absl::OkStatus();
 }
 
-absl::Status ReadLimits(Limits& limits) {
-  HAWSER_ASSIGN_OR_RETURN(limits.handshake_timeout,
-                          PositiveDuration("handshake-timeout", FLAGS_handshake_timeout));
-  HAWSER_ASSIGN_OR_RETURN(limits.request_head_timeout,
-                          PositiveDuration("request-head-timeout", FLAGS_request_head_timeout));
-  HAWSER_ASSIGN_OR_RETURN(
-      limits.connections_per_address,
-      AtLeast("max-connections-per-address", FLAGS_max_connections_per_address, 1));
-  HAWSER_ASSIGN_OR_RETURN(
-      limits.connections_per_identity,
-      AtLeast("max-connections-per-identity", FLAGS_max_connections_per_identity, 1));
-  HAWSER_ASSIGN_OR_RETURN(
-      limits.streams_per_connection,
-      AtLeast("max-streams-per-connection", FLAGS_max_streams_per_connection, 1));
-  HAWSER_ASSIGN_OR_RETURN(limits.pending_dials,
-                          AtLeast("max-pending-dials", FLAGS_max_pending_dials, 1));
-  HAWSER_ASSIGN_OR_RETURN(limits.descriptor_reserve,
-                          AtLeast("descriptor-reserve", FLAGS_descriptor_reserve, 0));
-  constexpr int64_t kSmallest = 64 * 1024;
-  HAWSER_ASSIGN_OR_RETURN(
-      limits.buffered_bytes,
-      AtLeast<int64_t>("max-buffered-bytes", FLAGS_max_buffered_bytes, 16 * 1024 * 1024));
-  HAWSER_ASSIGN_OR_RETURN(limits.first_window,
-                          AtLeast<int64_t>("first-window", FLAGS_first_window, kSmallest));
-  HAWSER_ASSIGN_OR_RETURN(limits.max_window,
-                          AtLeast<int64_t>("max-window", FLAGS_max_window, FLAGS_first_window));
-  return absl::OkStatus();
-}
-
-// The command line goes before the file.
-absl::Status ApplyLimits(const std::map<std::string, std::string>& limits) {
-  for (const auto& [name, value] : limits) {
-    if (std::find(std::begin(kLimits), std::end(kLimits), name) == std::end(kLimits))
-      return BadFlag("config", "unknown limit " + name);
-    std::string flag = name;
-    std::replace(flag.begin(), flag.end(), '-', '_');
-    if (gflags::GetCommandLineFlagInfoOrDie(flag.c_str()).is_default &&
-        gflags::SetCommandLineOption(flag.c_str(), value.c_str()).empty())
-      return BadFlag("config", "limit " + name + ": not a value for it: " + value);
-  }
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 absl::StatusOr<Options> OptionsFromFlags() {
   Options options;
+  ConfigFile config;
   if (!FLAGS_config.empty()) {
-    auto config = LoadConfigFile(FLAGS_config);
-    if (!config.ok()) return BadFlag("config", std::string(config.status().message()));
-    HAWSER_RETURN_IF_ERROR(ApplyLimits(config->limits));
-    options.grants = std::move(config->grants);
+    auto loaded = LoadConfigFile(FLAGS_config);
+    if (!loaded.ok()) return BadFlag("config", std::string(loaded.status().message()));
+    config = *std::move(loaded);
+    options.grants = std::move(config.grants);
     options.config_file = FLAGS_config;
   }
   HAWSER_RETURN_IF_ERROR(ReadFrontEnds(options));
@@ -283,7 +214,7 @@ absl::StatusOr<Options> OptionsFromFlags() {
   HAWSER_RETURN_IF_ERROR(ReadRouting(options));
   HAWSER_ASSIGN_OR_RETURN(options.leases, ServerLeasesFromFlags(options.server.id));
   HAWSER_RETURN_IF_ERROR(ReadTimes(options));
-  HAWSER_RETURN_IF_ERROR(ReadLimits(options.limits));
+  HAWSER_ASSIGN_OR_RETURN(options.limits, ReadLimits(config.limits));
   HAWSER_RETURN_IF_ERROR(CheckCompatibilityFlags(options));
   return options;
 }

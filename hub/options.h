@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "hub/agent_identity.h"
 #include "hub/agent_session.h"
+#include "hub/limits.h"
 #include "lib/base/host_port.h"
 #include "lib/base/scheduler.h"
 #include "lib/net/tls_context.h"
@@ -22,20 +23,6 @@ struct FrontEndOptions {
   std::string unix_path;
 
   bool enabled() const { return tcp || !unix_path.empty(); }
-};
-
-// The limits of one process; each is a flag of the same name, or a key of the file's `limits`.
-struct Limits {
-  base::Duration handshake_timeout;
-  base::Duration request_head_timeout;
-  size_t connections_per_address;
-  size_t connections_per_identity;
-  size_t streams_per_connection;
-  size_t pending_dials;       // per agent
-  size_t descriptor_reserve;  // descriptors that clients cannot take
-  uint64_t buffered_bytes;    // of the process
-  int64_t first_window;       // bytes per connection
-  int64_t max_window;
 };
 
 // What agents' bearer tokens are checked against.

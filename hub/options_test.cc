@@ -246,6 +246,8 @@ TEST_F(OptionsTest, TheFileSetsLimitsThatTheCommandLineDoesNot) {
   EXPECT_EQ(options->limits.handshake_timeout, seconds(4));
   EXPECT_THAT(options->grants.identifiers.at("paris").ipv4, ElementsAre("10.0.0.7"));
 
+  std::ofstream(path) << "limits: {}\n";
+  EXPECT_EQ(OptionsFromFlags()->limits.pending_dials, 1000) << "the file leaves nothing behind";
   std::ofstream(path) << "limits:\n  max-beer: 7\n";
   ExpectRefused("unknown limit max-beer");
   std::ofstream(path) << "limits:\n  descriptor-reserve: many\n";

@@ -15,8 +15,8 @@ DialLease::~DialLease() {
 SessionRegistry::SessionRegistry(std::vector<tunnel::Strategy> strategies,
                                  std::string cluster_domain, size_t max_pending_dials)
     : strategies_(strategies),
-      max_pending_dials_(max_pending_dials),
-      table_(std::move(strategies), std::move(cluster_domain)) {}
+      table_(std::move(strategies), std::move(cluster_domain)),
+      max_pending_dials_(max_pending_dials) {}
 
 SessionRegistry::Handle SessionRegistry::Add(Shard& shard, const AgentIdentity& identity) {
   Handle handle;
@@ -72,6 +72,11 @@ void SessionRegistry::Release(Handle handle) {
   const std::lock_guard lock(mutex_);
   table_.DialEnded(handle);
   --pending_dials_;
+}
+
+void SessionRegistry::SetMaxPendingDials(size_t max_pending_dials) {
+  const std::lock_guard lock(mutex_);
+  max_pending_dials_ = max_pending_dials;
 }
 
 void SessionRegistry::Close() {

@@ -64,6 +64,9 @@ class SessionRegistry {
   std::variant<DialLease, tunnel::Failure> Reserve(const std::string& host,
                                                    std::optional<Handle> excluded);
 
+  // For dials from now on.
+  void SetMaxPendingDials(size_t max_pending_dials);
+
   // From now on there is a place for nobody.
   void Close();
 
@@ -93,12 +96,12 @@ class SessionRegistry {
   void Changed();
 
   const std::vector<tunnel::Strategy> strategies_;
-  const size_t max_pending_dials_;
   mutable std::mutex mutex_;  // guards all below
   tunnel::RouteTable table_;
   std::unordered_map<Handle, Member> members_;
   std::map<std::string, Present> present_;
   Handle last_handle_ = 0;
+  size_t max_pending_dials_;
   size_t pending_dials_ = 0;
   bool closed_ = false;
 

@@ -52,14 +52,14 @@ class HubTest : public ::testing::Test {
     options.backend_dial_timeout = std::chrono::seconds(10);
     options.limits = {.handshake_timeout = std::chrono::seconds(10),
                       .request_head_timeout = std::chrono::seconds(10),
+                      .streams_per_connection = 100,
+                      .first_window = 64 * 1024,
+                      .max_window = 256 * 1024,
                       .connections_per_address = 1000,
                       .connections_per_identity = 1000,
-                      .streams_per_connection = 100,
                       .pending_dials = 100,
                       .descriptor_reserve = 16,
-                      .buffered_bytes = 64 * 1024 * 1024,
-                      .first_window = 64 * 1024,
-                      .max_window = 256 * 1024};
+                      .buffered_bytes = 64 * 1024 * 1024};
     return options;
   }
 

@@ -4,10 +4,11 @@ namespace hawser::tunnel {
 
 MemoryBudget::Pressure MemoryBudget::pressure() const {
   const uint64_t now = used();
-  if (now >= cap_) return Pressure::kFull;
-  if (now > cap_ / 10 * 9) return Pressure::kRefuse;
-  if (now > cap_ / 4 * 3) return Pressure::kShrink;
-  if (now > cap_ / 2) return Pressure::kStopGrowing;
+  const uint64_t cap = cap_.load(std::memory_order_relaxed);
+  if (now >= cap) return Pressure::kFull;
+  if (now > cap / 10 * 9) return Pressure::kRefuse;
+  if (now > cap / 4 * 3) return Pressure::kShrink;
+  if (now > cap / 2) return Pressure::kStopGrowing;
   return Pressure::kNone;
 }
 

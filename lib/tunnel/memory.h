@@ -24,12 +24,14 @@ class MemoryBudget {
   MemoryBudget(const MemoryBudget&) = delete;
   MemoryBudget& operator=(const MemoryBudget&) = delete;
 
+  // Any time; what is queued stays.
+  void SetCap(uint64_t cap) { cap_.store(cap, std::memory_order_relaxed); }
   uint64_t used() const { return used_.load(std::memory_order_relaxed); }
   Pressure pressure() const;
 
  private:
   friend class MemoryCharge;
-  const uint64_t cap_;
+  std::atomic<uint64_t> cap_;
   std::atomic<uint64_t> used_{0};
 };
 

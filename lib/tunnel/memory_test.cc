@@ -24,6 +24,16 @@ TEST(MemoryBudget, PressureRisesWithUse) {
   }
 }
 
+TEST(MemoryBudget, ItsCapMayChange) {
+  MemoryBudget budget(1000);
+  MemoryCharge charge(&budget);
+  charge.Set(800);
+  budget.SetCap(800);
+  EXPECT_EQ(budget.pressure(), Pressure::kFull);
+  budget.SetCap(1'000'000);
+  EXPECT_EQ(budget.pressure(), Pressure::kNone);
+}
+
 TEST(MemoryBudget, ChargesAreGivenBack) {
   MemoryBudget first(1000), second(1000);
   {

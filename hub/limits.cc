@@ -1,0 +1,112 @@
+#include "hub/limits.h"
+
+#include <gflags/gflags.h>
+
+#include <algorithm>
+#include <iterator>
+
+#include "absl/strings/numbers.h"
+#include "lib/base/flag_values.h"
+#include "lib/base/status.h"
+
+DEFINE_string(handshake_timeout, "10s", "[Limits] a TLS handshake");
+DEFINE_string(request_head_timeout, "10s",
+              "[Limits] a CONNECT request's head, or an agent's first call");
+DEFINE_int32(max_connections_per_address, 8192, "[Limits] TCP connections of one peer address");
+DEFINE_int32(max_connections_per_identity, 65536, "[Limits] connections of one client or cluster");
+DEFINE_int32(max_streams_per_connection, 256, "[Limits] streams of one gRPC client connection");
+DEFINE_int32(max_pending_dials, 1000, "[Limits] unanswered dials of one agent");
+DEFINE_int32(descriptor_reserve, 256, "[Limits] descriptors that clients leave to agents");
+DEFINE_int64(max_buffered_bytes, int64_t{1} << 30,
+             "[Limits] bytes queued for slow readers, in all");
+DEFINE_int64(first_window, 256 * 1024, "[Limits] bytes a new connection may have on its way");
+DEFINE_int64(max_window, 1024 * 1024, "[Limits] bytes a connection may have on its way");
+
+namespace hawser::hub {
+namespace {
+
+using base::AtLeast;
+using base::BadFlag;
+
+constexpr const char* kLimits[] = {
+    "handshake-timeout",
+    "request-head-timeout",
+    "max-connections-per-address",
+    "max-connections-per-identity",
+    "max-streams-per-connection",
+    "max-pending-dials",
+    "descriptor-reserve",
+    "max-buffered-bytes",
+    "first-window",
+    "max-window",
+};
+
+// The command line goes before the file.
+class Source {
+ public:
+  explicit Source(const std::map<std::string, std::string>& file) : file_(file) {}
+
+  absl::StatusOr<base::Duration> Time(const char* name) const {
+    return base::PositiveDuration(name, Text(name));
+  }
+  template <typename Integer>
+  absl::StatusOr<Integer> Number(const char* name, Integer least) const {
+    Integer value;
+    const std::string text = Text(name);
+    if (!absl::SimpleAtoi(text, &value))
+      return BadFlag("config", std::string("limit ") + name + ": not a value for it: " + text);
+    return AtLeast(name, value, least);
+  }
+
+ private:
+  std::string Text(const std::string& name) const {
+    std::string flag = name;
+    std::replace(flag.begin(), flag.end(), '-', '_');
+    const auto info = gflags::GetCommandLineFlagInfoOrDie(flag.c_str());
+    const auto entry = file_.find(name);
+    return info.is_default && entry != file_.end() ? entry->second : info.current_value;
+  }
+
+  const std::map<std::string, std::string>& file_;
+};
+
+}  // namespace
+
+absl::StatusOr<Limits> ReadLimits(const std::map<std::string, std::string>& file) {
+  for (const auto& [name, value] : file)
+    if (std::find(std::begin(kLimits), std::end(kLimits), name) == std::end(kLimits))
+      return BadFlag("config", "unknown limit " + name);
+  const Source source(file);
+  Limits limits;
+  HAWSER_ASSIGN_OR_RETURN(limits.handshake_timeout, source.Time("handshake-timeout"));
+  HAWSER_ASSIGN_OR_RETURN(limits.request_head_timeout, source.Time("request-head-timeout"));
+  HAWSER_ASSIGN_OR_RETURN(limits.connections_per_address,
+                          source.Number("max-connections-per-address", 1));
+  HAWSER_ASSIGN_OR_RETURN(limits.connections_per_identity,
+                          source.Number("max-connections-per-identity", 1));
+  HAWSER_ASSIGN_OR_RETURN(limits.streams_per_connection,
+                          source.Number("max-streams-per-connection", 1));
+  HAWSER_ASSIGN_OR_RETURN(limits.pending_dials, source.Number("max-pending-dials", 1));
+  HAWSER_ASSIGN_OR_RETURN(limits.descriptor_reserve, source.Number("descriptor-reserve", 0));
+  HAWSER_ASSIGN_OR_RETURN(limits.buffered_bytes,
+                          source.Number<int64_t>("max-buffered-bytes", 16 * 1024 * 1024));
+  HAWSER_ASSIGN_OR_RETURN(limits.first_window, source.Number<int64_t>("first-window", 64 * 1024));
+  HAWSER_ASSIGN_OR_RETURN(limits.max_window,
+                          source.Number<int64_t>("max-window", limits.first_window));
+  return limits;
+}
+
+std::vector<std::string> ChangedAtNextStart(const Limits& now, const Limits& next) {
+  std::vector<std::string> names;
+  const auto compare = [&names](const char* name, auto a, auto b) {
+    if (a != b) names.push_back(name);
+  };
+  compare("handshake-timeout", now.handshake_timeout, next.handshake_timeout);
+  compare("request-head-timeout", now.request_head_timeout, next.request_head_timeout);
+  compare("max-streams-per-connection", now.streams_per_connection, next.streams_per_connection);
+  compare("first-window", now.first_window, next.first_window);
+  compare("max-window", now.max_window, next.max_window);
+  return names;
+}
+
+}  // namespace hawser::hub
