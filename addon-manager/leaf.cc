@@ -12,8 +12,10 @@ namespace hawser::addon_manager {
 namespace {
 
 pki::WallTime RenewalTimeOf(const pki::Certificate& certificate) {
-  const auto life = certificate.not_after() - certificate.not_before();
-  return certificate.not_before() + life * 2 / 3;
+  const pki::WallTime end = certificate.not_after();
+  // When it was issued: the time before that is for others' clocks.
+  const pki::WallTime begin = std::min(certificate.not_before() + pki::kClockSkew, end);
+  return begin + (end - begin) * 2 / 3;
 }
 
 bool IsKeyOf(const pki::PrivateKey& key, const pki::Certificate& certificate) {

@@ -15,7 +15,6 @@ namespace {
 
 constexpr size_t kMaxAttribute = 64;  // X.520's upper bound
 constexpr size_t kMaxName = 1024;
-constexpr std::chrono::minutes kClockSkew{5};
 constexpr std::chrono::seconds kMaxValidity = std::chrono::years(100);
 
 absl::Status Failed(const std::string& what) {

@@ -13,6 +13,9 @@
 
 namespace hawser::pki {
 
+// How far peers' clocks may be behind: leaves are valid from so long before they are issued.
+constexpr std::chrono::minutes kClockSkew{5};
+
 struct LeafSpec {
   std::string common_name;
   std::vector<std::string> organizations;
@@ -24,7 +27,7 @@ struct LeafSpec {
   bool client = false;
   // Clipped to the authority's own life.
   std::chrono::seconds validity = std::chrono::hours(24 * 365);
-  // Five minutes before now when absent, for clocks that are behind.
+  // kClockSkew before now when absent.
   std::optional<WallTime> not_before;
 };
 
