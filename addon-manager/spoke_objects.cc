@@ -22,6 +22,8 @@ constexpr int kGroup = 65532;  // the images' own
 constexpr char kSharedNamespace[] = "open-cluster-management-agent-addon";
 // What Open Cluster Management's webhook admits.
 constexpr size_t kMaxWork = 500 * 1024;
+// Levels of a variable: several times what rules have. Writing JSON takes stack for each.
+constexpr int kMaxDepth = 16;
 
 // Where files are in the pod.
 constexpr char kCertificateFolder[] = "/etc/agent-pki";
@@ -81,13 +83,29 @@ json Spoke::CaSecret() const {
   return object;
 }
 
+// Must be of the type of `otherwise`, or the agents would not start.
 absl::StatusOr<json> Variable(const DeploymentConfig& config, const std::string& name,
                               json otherwise) {
   json value = std::move(otherwise);
-  for (const auto& [key, text] : config.variables)
-    if (key == name) value = json::parse(text, nullptr, false);
-  if (value.is_discarded())
-    return absl::InvalidArgumentError("customizedVariables: " + name + " is not JSON");
+  const auto wrong = [&name](const std::string& why) {
+    return absl::InvalidArgumentError("customizedVariables: " + name + " " + why);
+  };
+  for (const auto& [key, text] : config.variables) {
+    if (key != name) continue;
+    bool too_deep = false;
+    const json::value_t type = value.type();
+    value = json::parse(
+        text,
+        [&too_deep](int depth, json::parse_event_t, const json&) {
+          too_deep = too_deep || depth > kMaxDepth;
+          return !too_deep;
+        },
+        /*allow_exceptions=*/false);
+    if (too_deep) return wrong("has too many levels");
+    if (value.is_discarded()) return wrong("is not JSON");
+    if (value.type() != type)
+      return wrong(type == json::value_t::array ? "is no list" : "is no object");
+  }
   return value;
 }
 
