@@ -1,5 +1,8 @@
 #include "addon-manager/deployment_config.h"
 
+#include <optional>
+#include <string_view>
+
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "addon-manager/fields.h"
@@ -12,17 +15,26 @@ using nlohmann::json;
 
 // Whether `text` is of the form of `pattern`, in which '*' stands for any characters but ':'.
 bool Matches(std::string_view pattern, std::string_view text) {
-  while (!pattern.empty() && pattern.front() != '*') {
-    if (text.empty() || text.front() != pattern.front()) return false;
-    pattern.remove_prefix(1);
-    text.remove_prefix(1);
-  }
-  if (pattern.empty()) return text.empty();
-  pattern.remove_prefix(1);
+  // What follows the last '*', and the text that it was tried on. Earlier ones need not be tried
+  // again: whatever they left, the last one may skip, too.
+  std::optional<std::string_view> rest;
+  std::string_view tried;
   for (;;) {
-    if (Matches(pattern, text)) return true;
-    if (text.empty() || text.front() == ':') return false;
-    text.remove_prefix(1);
+    if (!pattern.empty() && pattern.front() == '*') {
+      pattern.remove_prefix(1);
+      rest = pattern;
+      tried = text;
+    } else if (!pattern.empty() && !text.empty() && pattern.front() == text.front()) {
+      pattern.remove_prefix(1);
+      text.remove_prefix(1);
+    } else if (pattern.empty() && text.empty()) {
+      return true;
+    } else {
+      if (!rest || tried.empty() || tried.front() == ':') return false;
+      tried.remove_prefix(1);
+      pattern = *rest;
+      text = tried;
+    }
   }
 }
 

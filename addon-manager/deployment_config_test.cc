@@ -70,6 +70,20 @@ TEST(DeploymentConfigTest, ResourcesGoByPatternAndTheLastWins) {
       << "a '*' does not span parts";
 }
 
+TEST(DeploymentConfigTest, PatternsMayHaveAnyNumberOfStars) {
+  const auto fits = [](const std::string& pattern) {
+    DeploymentConfig config;
+    config.resources = {{pattern, json::object()}};
+    return !config.Resources("cluster-proxy-proxy-agent", "proxy-agent").is_null();
+  };
+  EXPECT_TRUE(fits("*:*proxy*proxy*agent:proxy-*"));
+  EXPECT_TRUE(fits("**:***agent:*"));
+  EXPECT_FALSE(fits("*:*proxy*proxy*proxy*:*"));
+  EXPECT_FALSE(fits("*:*:*:*"));
+  EXPECT_FALSE(fits("deployments:*:*agents"));
+  EXPECT_FALSE(fits("deployments:" + std::string(24, '*') + "!:*")) << "and found out at once";
+}
+
 TEST(DeploymentConfigTest, MistakesAreNamed) {
   const auto error = [](const char* spec) {
     return ParseDeploymentConfig({{"spec", json::parse(spec)}});
