@@ -2,11 +2,14 @@
 """The chart in a real kube-apiserver: accepted, with the rights that are meant, and gone again.
 
 usage: cluster_test.py [test...]     under e2e/kubernetes/apiserver.sh run, with helm in $PATH
-       and the folder of Open Cluster Management's CRDs in $HAWSER_OCM_CRDS
+       and the folder of Open Cluster Management's CRDs in $HAWSER_OCM_CRDS; addon-manager is
+       built
 """
 import json
 import os
+import pathlib
 import subprocess
+import tempfile
 import unittest
 
 import yaml
@@ -14,6 +17,7 @@ from chart import CHART, NAMESPACE, REFERENCE_VALUES, helm, one, render
 
 MANAGER = f"system:serviceaccount:{NAMESPACE}:cluster-proxy-addon-manager"
 FORWARD = "cluster-proxy-addon-agent:portforward"
+PROGRAM = CHART.parent.parent / "bazel-bin/addon-manager/addon-manager"
 RELEASE = ("cluster-proxy", str(CHART), f"--namespace={NAMESPACE}")
 
 
@@ -179,6 +183,39 @@ class Release(unittest.TestCase):
         self.assertIn("forbidden", kubectl(*apply, stdin=[role]).stderr)
         here = f"--namespace={NAMESPACE}"
         must(kubectl("delete", f"role/{FORWARD}", f"--as={MANAGER}", here))
+
+    def test_addon_manager_has_the_rights_that_it_needs(self):
+        with tempfile.TemporaryDirectory(prefix="hawser-chart.") as folder:
+            log = self.run_addon_manager(folder)
+        for word in ("forbidden", "Conflict"):
+            self.assertNotIn(word, log)
+
+    def run_addon_manager(self, folder):
+        """Its log, of a run as its account until the hub is there, and changed."""
+        here = f"--namespace={NAMESPACE}"
+        wait = ("wait", here, "--timeout=60s")
+        account = MANAGER.rpartition(":")[2]
+        token = must(kubectl("create", "token", account, here)).strip()
+        config = yaml.safe_load(pathlib.Path(os.environ["KUBECONFIG"]).read_text())
+        config["users"][0]["user"] = {"token": token}
+        kubeconfig = pathlib.Path(folder, "kubeconfig")
+        kubeconfig.touch(mode=0o600)
+        kubeconfig.write_text(json.dumps(config))
+        log = pathlib.Path(folder, "log")
+        command = [PROGRAM, f"--kubeconfig={kubeconfig}", here, "--health-port=0"]
+        with open(log, "w") as output, subprocess.Popen(command, stderr=output) as manager:
+            try:
+                must(kubectl(*wait, "--for=create", "deployment/cluster-proxy"))
+                must(kubectl(*wait, "--for=create", f"rolebinding/{FORWARD}"))
+                self.upgrade({"proxyServer": {"entrypointLoadBalancer": True}})
+                must(kubectl(*wait, "--for=create", "service/proxy-agent-entrypoint"))
+                must(kubectl(*wait, "--for=delete", f"role/{FORWARD}", f"rolebinding/{FORWARD}"))
+            finally:
+                manager.terminate()
+        self.assertEqual(manager.returncode, 0, log.read_text())
+        lease = must(kubectl("get", "-o=json", here, f"lease/{account}"))
+        self.assertEqual(json.loads(lease)["spec"]["holderIdentity"], "")
+        return log.read_text()
 
     def test_nothing_is_left(self):
         must(helm("uninstall", RELEASE[0], RELEASE[2], "--no-hooks"))

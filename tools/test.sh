@@ -69,6 +69,7 @@ stage_kube() {
   e2e/kubernetes/apiserver.sh run env PATH="$PATH" tools/bazel.sh test --config=release \
     --build_event_json_file="$logs/kube.json" --test_env=HAWSER_KUBE_APISERVER \
     //lib/kube:kube_conformance_test &&
+    tools/bazel.sh build --config=release //addon-manager &&
     e2e/kubernetes/build.sh kube helm &&
     crds=$(e2e/kubernetes/build.sh ocm files)/files/crds/hub &&
     HAWSER_OCM_CRDS=$crds e2e/kubernetes/apiserver.sh run python3 -B charts/cluster_test.py
