@@ -84,6 +84,7 @@ absl::StatusOr<std::unique_ptr<Agent>> Agent::Create(const Options& options) {
   std::unique_ptr<Agent> agent(new Agent(options, std::move(tls), std::move(proxy_tls),
                                          std::move(names), std::move(leases)));
   HAWSER_RETURN_IF_ERROR(agent->CreateHealthLease());
+  HAWSER_RETURN_IF_ERROR(agent->CreatePortForward());
   HAWSER_RETURN_IF_ERROR(agent->CreatePages());
   return agent;
 }
@@ -138,6 +139,16 @@ absl::Status Agent::CreateHealthLease() {
   health_lease_ = std::make_unique<HealthLease>(
       *std::move(config),
       HealthLease::Options{.name = *options_.health_lease, .holder = options_.agent_id});
+  return absl::OkStatus();
+}
+
+absl::Status Agent::CreatePortForward() {
+  if (!options_.port_forward) return absl::OkStatus();
+  auto config = kube::LoadKubeconfig(options_.hub_kubeconfig);
+  if (!config.ok()) return base::Annotate(config.status(), "port-forward");
+  port_forward_ =
+      std::make_unique<PortForward>(loop_, resolver_, *std::move(config), *options_.port_forward);
+  link_options_.port_forward = port_forward_.get();
   return absl::OkStatus();
 }
 

@@ -24,6 +24,7 @@
 #include "spoke/counters.h"
 #include "spoke/health_lease.h"
 #include "spoke/options.h"
+#include "spoke/port_forward.h"
 #include "spoke/server_counter.h"
 #include "spoke/server_link.h"
 #include "spoke/server_set.h"
@@ -60,6 +61,7 @@ class Agent {
   std::unique_ptr<ServerLink> MakeLink(const base::HostPort& address, ServerLink::Admit admit,
                                        tunnel::LinkOwner& owner);
   absl::Status CreateHealthLease();
+  absl::Status CreatePortForward();
   void RefreshTls();
   void Drain();
   void Finish();
@@ -72,7 +74,8 @@ class Agent {
   net::Resolver resolver_;
   Counters counters_;
   net::TlsSource tls_;
-  const LinkOptions link_options_;
+  std::unique_ptr<PortForward> port_forward_;  // null: servers are connected to
+  LinkOptions link_options_;
   const std::unique_ptr<ServerCounter> leases_;  // null: servers say how many they are
   std::unique_ptr<HealthLease> health_lease_;    // null: none
   ServerSet servers_;

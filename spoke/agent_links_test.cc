@@ -9,6 +9,7 @@
 #include "lib/testing/log_capture.h"
 #include "lib/testing/status_matchers.h"
 #include "spoke/agent_fixture.h"
+#include "spoke/test_pods_api.h"
 
 namespace hawser::spoke {
 namespace {
@@ -44,6 +45,39 @@ class AgentLinksTest : public AgentTest {
   LogCapture logs_;
   const std::string token_ = certificates_.folder() + "/token";
 };
+
+TEST_F(AgentLinksTest, ReachesServersByPortForward) {
+  TestPodsApi api(loop_, {.target_port = hub_.port()});
+  options_.hub_kubeconfig = certificates_.folder() + "/hub";
+  std::ofstream(options_.hub_kubeconfig) << api.Kubeconfig();
+  options_.port_forward = {"hub", "app=proxy-server", 8091};
+  options_.servers = {{"localhost", 1}};  // the name in the server's certificate
+  Connect();
+  Target target(loop_);
+  const auto [dialled, peer] = Open(target);
+  const std::string much(5'000'000, 'x');
+  dialled->client->Send(much);
+  peer->Send(much);
+  Await([&, peer = peer, client = dialled->client.get()] {
+    return peer->received().size() == much.size() && client->received().size() == much.size();
+  });
+  EXPECT_THAT(logs_.text(), HasSubstr("connected to server hub at localhost:1 (a pod of namespace "
+                                      "hub through 127.0.0.1:"));
+  api.BreakForwards();
+  Await([&] { return hub_.sessions().empty(); });
+  Await([&] { return hub_.sessions().size() == 1; });
+}
+
+TEST_F(AgentLinksTest, TellsWhyAPortForwardFails) {
+  TestPodsApi api(loop_, {.complaint = "lost connection to pod"});
+  options_.hub_kubeconfig = certificates_.folder() + "/hub";
+  std::ofstream(options_.hub_kubeconfig) << api.Kubeconfig();
+  options_.port_forward = {"hub", "app=proxy-server", 8091};
+  options_.servers = {{"localhost", 1}};
+  Start();
+  AwaitUnready("port-forward to pod hub/proxy-server-0 through 127.0.0.1:" +
+               std::to_string(api.port()) + ": its end says \"lost connection to pod\"");
+}
 
 TEST_F(AgentLinksTest, SendsNoTokenUnlessToldTo) {
   EXPECT_FALSE(Connect().request().Has("authorization"));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
 #include "lib/base/duration.h"
 #include "lib/base/flag_values.h"
@@ -28,6 +29,12 @@ DEFINE_string(graceful_shutdown_timeout, "30s",
 DEFINE_string(replaced_link_timeout, "1h",
               "[Servers] how long connections of a link may go on after another one has replaced "
               "it, because of a new certificate");
+
+DEFINE_string(hub_port_forward, "",
+              "[Hub's Kubernetes API] namespace/labels:port of the servers' pods, such as "
+              "hub/app=proxy-server:8091: they are reached by a port-forward of the API server of "
+              "--hub-kubeconfig; --proxy-server-host is then only the name in their certificates");
+DEFINE_string(hub_kubeconfig, "", "[Hub's Kubernetes API] kubeconfig file, for --hub-port-forward");
 
 DEFINE_string(proxy_url, "",
               "[HTTP proxy] http://host:port or https://host:port of the proxy on the way to "
@@ -175,6 +182,38 @@ absl::Status ReadKubernetes(Options& options) {
   return absl::OkStatus();
 }
 
+// namespace/labels:port; labels may have slashes, neither namespaces nor labels have colons.
+absl::StatusOr<PortForwardTarget> ParsePortForward(const std::string& text) {
+  const size_t slash = text.find('/');
+  const size_t colon = text.rfind(':');
+  const std::string want = "want namespace/labels:port: " + base::Quote(text);
+  if (slash == std::string::npos || colon == std::string::npos || colon < slash)
+    return absl::InvalidArgumentError(want);
+  PortForwardTarget target{.ns = text.substr(0, slash),
+                           .label_selector = text.substr(slash + 1, colon - slash - 1)};
+  uint32_t port = 0;
+  if (!absl::SimpleAtoi(text.substr(colon + 1), &port) || port == 0 || port > UINT16_MAX ||
+      target.ns.empty() || target.label_selector.empty() ||
+      !LabelSelector::Parse(target.label_selector).ok())
+    return absl::InvalidArgumentError(want);
+  target.port = static_cast<uint16_t>(port);
+  return target;
+}
+
+absl::Status ReadPortForward(Options& options) {
+  if (FLAGS_hub_port_forward.empty()) {
+    if (!FLAGS_hub_kubeconfig.empty()) return BadFlag("hub-kubeconfig", "needs --hub-port-forward");
+    return absl::OkStatus();
+  }
+  const auto target = ParsePortForward(FLAGS_hub_port_forward);
+  if (!target.ok()) return BadFlag("hub-port-forward", std::string(target.status().message()));
+  // The pod's own service account is one of another cluster.
+  if (FLAGS_hub_kubeconfig.empty()) return BadFlag("hub-port-forward", "needs --hub-kubeconfig");
+  options.port_forward = *target;
+  options.hub_kubeconfig = FLAGS_hub_kubeconfig;
+  return absl::OkStatus();
+}
+
 // What has no effect, but must make sense.
 absl::Status CheckAccepted() {
   HAWSER_RETURN_IF_ERROR(base::AtLeast("xfr-channel-size", FLAGS_xfr_channel_size, 1).status());
@@ -274,6 +313,7 @@ absl::StatusOr<Options> OptionsFromFlags() {
   HAWSER_RETURN_IF_ERROR(ReadProxies(options));
   HAWSER_RETURN_IF_ERROR(ReadServerCount(options));
   HAWSER_RETURN_IF_ERROR(ReadKubernetes(options));
+  HAWSER_RETURN_IF_ERROR(ReadPortForward(options));
   HAWSER_RETURN_IF_ERROR(CheckAccepted());
   HAWSER_RETURN_IF_ERROR(ReadTls(options.tls));
   HAWSER_RETURN_IF_ERROR(ReadIdentity(options));

@@ -14,6 +14,7 @@
 #include "lib/tunnel/backoff.h"
 #include "lib/tunnel/session.h"
 #include "spoke/allow_list.h"
+#include "spoke/port_forward.h"
 #include "spoke/server_counter.h"
 #include "spoke/target_names.h"
 
@@ -45,6 +46,10 @@ struct Options {
 
   std::string kubeconfig;  // of the cluster it runs in; empty: the pod's
   std::optional<kube::ObjectName> health_lease;
+
+  // The way to the servers, where they have no address.
+  std::optional<PortForwardTarget> port_forward;
+  std::string hub_kubeconfig;  // for that
 
   TargetNames::Options names;  // own names that are announced; the certificate's comes on top
   AllowList allow_list;

@@ -127,6 +127,19 @@ TEST_F(OptionsTest, HealthLease) {
   EXPECT_FALSE(Read({{"health_lease", ""}})->health_lease.has_value());
 }
 
+TEST_F(OptionsTest, PortForward) {
+  const std::string labels =
+      "proxy.open-cluster-management.io/component-name=proxy-server,a in (b)";
+  const auto options =
+      Read({{"hub_port_forward", "hub/" + labels + ":8091"}, {"hub_kubeconfig", "/hub"}});
+  ASSERT_TRUE(options.ok()) << options.status();
+  ASSERT_TRUE(options->port_forward.has_value());
+  EXPECT_EQ(options->port_forward->ns, "hub");
+  EXPECT_EQ(options->port_forward->label_selector, labels);
+  EXPECT_EQ(options->port_forward->port, 8091);
+  EXPECT_EQ(options->hub_kubeconfig, "/hub");
+}
+
 TEST_F(OptionsTest, TheEnvironmentNamesProxyAndAgent) {
   ::setenv("HTTPS_PROXY", "http://proxy.test:3128", 1);
   ::setenv("NO_PROXY", ".direct", 1);
@@ -176,6 +189,11 @@ TEST_F(OptionsTest, ErrorsNameTheFlag) {
   invalid("proxy_url", "socks5://u:s3cret@proxy", "proxy-url: not a proxy's url");
   invalid("server_count_source", "min", "server-count-source: must be default or max");
   invalid("lease_namespace", "..", "lease-namespace: ");
+  for (const char* target : {"hub", "hub/a=b", "hub:8091", "/a=b:8091", "hub/:8091", "hub/a=b:0",
+                             "hub/a=b:65536", "hub/a b:8091", "hub/a=b:x"})
+    invalid("hub_port_forward", target, "hub-port-forward: want namespace/labels:port");
+  invalid("hub_port_forward", "hub/a=b:8091", "hub-port-forward: needs --hub-kubeconfig");
+  invalid("hub_kubeconfig", "/hub", "hub-kubeconfig: needs --hub-port-forward");
   for (const char* name : {"cluster-proxy", "/a", "a/", "a/b/c", "a/.."})
     invalid("health_lease", name, "health-lease: want namespace/name");
   invalid("lease_label", "a b", "lease-label: ");

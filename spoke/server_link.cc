@@ -71,6 +71,12 @@ void ServerLink::Start() {
     }
     token_ = *std::move(token);
   }
+  if (options_.port_forward != nullptr) {
+    peer_ = options_.port_forward->Description();
+    attempt_ = options_.port_forward->Dial(options_.timeout,
+                                           [this](absl::StatusOr<int> fd) { OnConnected(fd); });
+    return;
+  }
   if (const net::ProxyServer* proxy = options_.proxies.For(address_)) {
     peer_ = "through the proxy " + FormatHostPort(proxy->address);
     attempt_ = net::ConnectThroughProxy(loop_, resolver_, *proxy, options_.proxy_tls, address_,
@@ -189,8 +195,10 @@ void ServerLink::Fail(const absl::Status& status) {
   }
 }
 
-void ServerLink::GoOn(const absl::Status& status) {
+void ServerLink::GoOn(absl::Status status) {
   deadline_.Cancel();
+  // Why the way broke explains more than that it did.
+  if (attempt_ != nullptr && !attempt_->Broken().ok()) status = attempt_->Broken();
   if (up_ || draining_) {
     owner_.OnDown(*this, status);  // destroys this
     return;

@@ -1,7 +1,8 @@
 // A link to one server, from its name to a session that serves:
 //
 //   resolve -> connect -> TLS -> HTTP/2 stream -> response headers: up
-//      '--> through an HTTP proxy --^
+//      |--> through an HTTP proxy --^
+//      '--> through an API server --'
 //
 // A name may stand for several servers. When what answers at one of its addresses is no server, or
 // one that is linked already, the next one is tried; every step has its deadline. What goes wrong
@@ -28,6 +29,7 @@
 #include "lib/tunnel/reconnector.h"
 #include "spoke/agent_session.h"
 #include "spoke/counters.h"
+#include "spoke/port_forward.h"
 
 namespace hawser::spoke {
 
@@ -41,6 +43,9 @@ struct LinkOptions {
   std::string token_path;        // of the bearer token, read for each attempt; empty: none
   net::ProxySettings proxies;
   std::shared_ptr<net::TlsContext> proxy_tls;  // null: no proxy has TLS
+  // Leads to all servers, whose addresses are but the names in their certificates; null: they are
+  // connected to.
+  PortForward* port_forward = nullptr;
   tunnel::SessionOptions session;
   TargetRules targets;
 };
@@ -66,7 +71,7 @@ class ServerLink final : public tunnel::Link, private AgentSession::Owner {
   const Server& server() const { return server_; }
   // It said that it is about to stop.
   bool server_leaving() const { return server_leaving_; }
-  // "10.0.0.1:8091", or the proxy on the way; empty before there is a connection.
+  // "10.0.0.1:8091", or what is on the way; empty before there is a connection.
   const std::string& peer() const { return peer_; }
   // Null before the stream is open and after its end.
   const AgentSession* session() const { return session_; }
@@ -84,7 +89,7 @@ class ServerLink final : public tunnel::Link, private AgentSession::Owner {
   // Ends the attempt at one address, or the link.
   void Fail(const absl::Status& status);
   // After that: the next address, or the end.
-  void GoOn(const absl::Status& status);
+  void GoOn(absl::Status status);
   void FinishIfIdle();
 
   // AgentSession::Owner

@@ -3,8 +3,6 @@
 #include <fcntl.h>
 #include <httplib.h>
 #include <netinet/tcp.h>
-#include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -18,8 +16,7 @@
 #include "lib/base/build_info.h"
 #include "lib/base/host_port.h"
 #include "lib/base/status.h"
-#include "lib/pki/certificate.h"
-#include "lib/pki/private_key.h"
+#include "lib/kube/tls_identity.h"
 
 namespace hawser::kube {
 namespace {
@@ -158,29 +155,7 @@ absl::Status Connection::SetUpTls(const Config& config) {
   if (X509_VERIFY_PARAM_set1_ip_asc(parameters, server_name_.c_str()) != 1)
     X509_VERIFY_PARAM_set1_host(parameters, server_name_.c_str(), server_name_.size());
 
-  if (config.authorities == nullptr) {
-    SSL_CTX_set_default_verify_paths(context);
-  } else {
-    HAWSER_ASSIGN_OR_RETURN(const std::string pem, config.authorities->Read());
-    auto all = pki::Certificate::AllFromPem(pem);
-    if (!all.ok()) return base::Annotate(all.status(), "certificate-authority");
-    for (const pki::Certificate& certificate : *all)
-      X509_STORE_add_cert(SSL_CTX_get_cert_store(context), certificate.get());
-    // A cluster's own authority may be an intermediate one.
-    X509_VERIFY_PARAM_set_flags(parameters, X509_V_FLAG_PARTIAL_CHAIN);
-  }
-  if (!credential_.certificate_pem.empty()) {
-    auto chain = pki::Certificate::AllFromPem(credential_.certificate_pem);
-    if (!chain.ok()) return base::Annotate(chain.status(), "client-certificate");
-    auto key = pki::PrivateKey::FromPem(credential_.key_pem);
-    if (!key.ok()) return base::Annotate(key.status(), "client-key");
-    bool fits = SSL_CTX_use_certificate(context, chain->front().get()) == 1 &&
-                SSL_CTX_use_PrivateKey(context, key->get()) == 1;
-    for (size_t i = 1; fits && i < chain->size(); ++i)
-      fits = SSL_CTX_add1_chain_cert(context, (*chain)[i].get()) == 1;
-    ERR_clear_error();
-    if (!fits) return absl::InvalidArgumentError("client-key: not the certificate's");
-  }
+  HAWSER_RETURN_IF_ERROR(SetUpTlsIdentity(context, config, credential_));
   http_ = std::move(http);
   return absl::OkStatus();
 }

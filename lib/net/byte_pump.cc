@@ -1,6 +1,10 @@
 #include "lib/net/byte_pump.h"
 
+#include <sys/socket.h>
+
 #include <utility>
+
+#include "lib/base/status.h"
 
 namespace hawser::net {
 namespace {
@@ -96,6 +100,15 @@ void BytePump::Finish(const absl::Status& status) {
     }
   }
   done_(status);  // may destroy this
+}
+
+absl::StatusOr<Passage> PassThrough(EventLoop& loop, std::unique_ptr<Socket> socket,
+                                    absl::AnyInvocable<void(const absl::Status&)> done) {
+  int pair[2];
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) != 0)
+    return base::ErrnoStatus(errno, "pass the connection on");
+  return Passage{pair[1], std::make_unique<BytePump>(
+                              std::move(socket), MakePlainSocket(loop, pair[0]), std::move(done))};
 }
 
 }  // namespace hawser::net

@@ -12,7 +12,9 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "lib/net/byte_queue.h"
+#include "lib/net/event_loop.h"
 #include "lib/net/socket.h"
 
 namespace hawser::net {
@@ -50,5 +52,14 @@ class BytePump {
   Direction leftward_;
   absl::AnyInvocable<void(const absl::Status&)> done_;
 };
+
+// A descriptor whose bytes go to `socket` and come from there, through a pump: for what takes
+// descriptors only. Closing it ends the pump.
+struct Passage {
+  int fd;
+  std::unique_ptr<BytePump> pump;
+};
+absl::StatusOr<Passage> PassThrough(EventLoop& loop, std::unique_ptr<Socket> socket,
+                                    absl::AnyInvocable<void(const absl::Status&)> done);
 
 }  // namespace hawser::net

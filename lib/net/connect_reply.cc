@@ -22,24 +22,39 @@ absl::StatusOr<size_t> ConnectReply::Feed(std::span<const uint8_t> bytes) {
     const uint8_t byte = bytes[i];
     if (byte == '\n') {
       after_return_ = false;
-      if (!status_line_ended_) {
-        status_line_ended_ = true;
-        HAWSER_RETURN_IF_ERROR(ParseStatusLine());
-      } else if (line_size_ == 0) {
-        complete_ = true;
-        return i + 1;
-      }
-      line_size_ = 0;
+      HAWSER_RETURN_IF_ERROR(EndLine());
+      if (complete_) return i + 1;
       continue;
     }
     if (after_return_ || (byte < ' ' && byte != '\t' && byte != '\r') || byte == 0x7f)
       return Malformed("a control character in the head");
     after_return_ = byte == '\r';
     if (after_return_) continue;
-    ++line_size_;
-    if (!status_line_ended_) line_ += static_cast<char>(byte);
+    line_ += static_cast<char>(byte);
   }
   return complete_ ? 0 : bytes.size();
+}
+
+absl::Status ConnectReply::EndLine() {
+  if (!status_line_ended_) {
+    status_line_ended_ = true;
+    HAWSER_RETURN_IF_ERROR(ParseStatusLine());
+  } else if (line_.empty()) {
+    complete_ = true;
+  } else {
+    AddField();
+  }
+  line_.clear();
+  return absl::OkStatus();
+}
+
+void ConnectReply::AddField() {
+  const size_t colon = line_.find(':');
+  if (colon == std::string::npos || colon == 0) return;
+  const std::string name = line_.substr(0, colon);
+  if (name.find_first_of(" \t") != std::string::npos) return;
+  fields_.Add(absl::AsciiStrToLower(name),
+              std::string(absl::StripAsciiWhitespace(line_.substr(colon + 1))));
 }
 
 // "HTTP/1.1 200 Connection established" (RFC 9112, section 4); the words may be missing, and with

@@ -1,4 +1,5 @@
-// A proxy's answer to CONNECT, as much of it as matters: the status, and where the head ends.
+// The answer to CONNECT, or to a request to upgrade, as much of it as matters: the status, fields,
+// and where the head ends.
 //
 //   ConnectReply reply;
 //   while (!reply.complete()) {
@@ -16,6 +17,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "lib/net/message_stream.h"
 
 namespace hawser::net {
 
@@ -30,21 +32,25 @@ class ConnectReply {
   absl::StatusOr<size_t> Feed(std::span<const uint8_t> bytes);
   bool complete() const { return complete_; }
 
-  // Valid when complete: 100 to 999, and the words behind it, which are the proxy's own.
+  // Valid when complete: 100 to 999, and the words behind it, which are the peer's own.
   int status() const { return status_; }
   const std::string& reason() const { return reason_; }
+  // Names in lower case, values without the space around them. What is no field is not there.
+  const Metadata& fields() const { return fields_; }
 
  private:
+  absl::Status EndLine();
   absl::Status ParseStatusLine();
+  void AddField();
 
-  std::string line_;  // the status line
+  std::string line_;  // that is being read, without its end
   size_t size_ = 0;   // bytes taken
   bool status_line_ended_ = false;
-  size_t line_size_ = 0;  // of the line being read, without its end
   bool after_return_ = false;
   bool complete_ = false;
   int status_ = 0;
   std::string reason_;
+  Metadata fields_;
 };
 
 }  // namespace hawser::net

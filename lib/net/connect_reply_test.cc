@@ -26,6 +26,18 @@ TEST(ConnectReply, ReadsStatusAndFindsTheEnd) {
   EXPECT_THAT(reply.Feed(Bytes("more")), IsOkAndHolds(0u));
 }
 
+TEST(ConnectReply, KeepsFields) {
+  const std::string head =
+      "HTTP/1.1 101 Switching Protocols\r\nUpgrade:websocket\r\nX-Y: \t a b \r\nno field\r\n"
+      " folded: 1\r\n: 2\r\nEmpty:\r\n\r\n";
+  ConnectReply reply;
+  EXPECT_THAT(reply.Feed(Bytes(head)), IsOkAndHolds(head.size()));
+  EXPECT_EQ(reply.fields().Get("upgrade"), "websocket");
+  EXPECT_EQ(reply.fields().Get("x-y"), "a b");
+  EXPECT_TRUE(reply.fields().Has("empty"));
+  EXPECT_EQ(reply.fields().entries().size(), 3u);
+}
+
 TEST(ConnectReply, TakesTheHeadByteByByte) {
   const std::string head = "HTTP/1.0 407 \nA: b\n\n";
   ConnectReply reply;

@@ -22,6 +22,9 @@ using Connected = absl::AnyInvocable<void(absl::StatusOr<int> fd)>;
 class ConnectAttempt {
  public:
   virtual ~ConnectAttempt() = default;
+  // Where the attempt itself passes the connection's bytes on: what broke it. OK as long as nothing
+  // did.
+  virtual absl::Status Broken() const { return absl::OkStatus(); }
 };
 
 // The given order within each address family, the families taking turns (RFC 8305, section 4).

@@ -59,7 +59,10 @@ void LoopbackPeer::Read() {
     const auto result = socket_->Read({space, std::min(allowed_, sizeof space)});
     if (result.kind == net::Socket::Result::kWouldBlock) {
       reading_ = true;
-      socket_->WaitReadable([this] { Read(); });
+      socket_->WaitReadable([this] {
+        Read();
+        if (on_received) on_received();
+      });
       return;
     }
     ended_ = result.kind != net::Socket::Result::kOk;

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <asio/executor_work_guard.hpp>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -60,6 +61,9 @@ class LoopbackPeer {
   bool sent() const { return unsent_.empty() && socket_->written(); }
   absl::Status error() const { return socket_->error(); }
   net::Socket& socket() { return *socket_; }
+
+  // Called after something was received, the end included; may be empty.
+  std::function<void()> on_received;
 
  private:
   void Read();

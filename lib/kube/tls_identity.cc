@@ -1,0 +1,46 @@
+#include "lib/kube/tls_identity.h"
+
+#include <openssl/err.h>
+
+#include "lib/base/status.h"
+#include "lib/pki/certificate.h"
+#include "lib/pki/private_key.h"
+
+namespace hawser::kube {
+namespace {
+
+absl::Status SetAuthorities(SSL_CTX* context, const Config& config) {
+  X509_STORE* const store = X509_STORE_new();
+  SSL_CTX_set_cert_store(context, store);  // takes it over
+  if (config.authorities == nullptr) {
+    SSL_CTX_set_default_verify_paths(context);
+    return absl::OkStatus();
+  }
+  HAWSER_ASSIGN_OR_RETURN(const std::string pem, config.authorities->Read());
+  auto all = pki::Certificate::AllFromPem(pem);
+  if (!all.ok()) return base::Annotate(all.status(), "certificate-authority");
+  for (const pki::Certificate& certificate : *all) X509_STORE_add_cert(store, certificate.get());
+  // A cluster's own authority may be an intermediate one.
+  X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context), X509_V_FLAG_PARTIAL_CHAIN);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status SetUpTlsIdentity(SSL_CTX* context, const Config& config,
+                              const Credential& credential) {
+  HAWSER_RETURN_IF_ERROR(SetAuthorities(context, config));
+  if (credential.certificate_pem.empty()) return absl::OkStatus();
+  auto chain = pki::Certificate::AllFromPem(credential.certificate_pem);
+  if (!chain.ok()) return base::Annotate(chain.status(), "client-certificate");
+  auto key = pki::PrivateKey::FromPem(credential.key_pem);
+  if (!key.ok()) return base::Annotate(key.status(), "client-key");
+  bool fits = SSL_CTX_use_certificate(context, chain->front().get()) == 1 &&
+              SSL_CTX_use_PrivateKey(context, key->get()) == 1;
+  for (size_t i = 1; fits && i < chain->size(); ++i)
+    fits = SSL_CTX_add1_chain_cert(context, (*chain)[i].get()) == 1;
+  ERR_clear_error();
+  return fits ? absl::OkStatus() : absl::InvalidArgumentError("client-key: not the certificate's");
+}
+
+}  // namespace hawser::kube
