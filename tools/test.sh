@@ -61,15 +61,17 @@ stage_chart() {
   programs=$(e2e/kubernetes/build.sh kube helm) &&
     PATH=$programs:$PATH python3 -B charts/chart_test.py
 }
-# The Kubernetes client and the chart against a real kube-apiserver; only when asked for, since
-# building that takes ten minutes the first time. Bazel sees the PATH of all other stages, or it
-# would build anew.
+# The Kubernetes client, leases of servers and the chart against a real kube-apiserver; only when
+# asked for, since building that takes ten minutes the first time. Bazel sees the PATH of all other
+# stages, or it would build anew.
 stage_kube() {
   local crds
   e2e/kubernetes/apiserver.sh run env PATH="$PATH" tools/bazel.sh test --config=release \
     --build_event_json_file="$logs/kube.json" --test_env=HAWSER_KUBE_APISERVER \
     //lib/kube:kube_conformance_test &&
-    tools/bazel.sh build --config=release //addon-manager &&
+    tools/bazel.sh build --config=release \
+      //hub:proxy-server //spoke:proxy-agent //addon-manager //cli:hawser &&
+    e2e/kubernetes/apiserver.sh run e2e/kubernetes/leases_test.py &&
     e2e/kubernetes/build.sh kube helm &&
     crds=$(e2e/kubernetes/build.sh ocm files)/files/crds/hub &&
     HAWSER_OCM_CRDS=$crds e2e/kubernetes/apiserver.sh run python3 -B charts/cluster_test.py
