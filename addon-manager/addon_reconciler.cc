@@ -127,8 +127,9 @@ absl::StatusOr<Object> AddonReconciler::Work(const Object& addon, const HubState
                                              const DeploymentConfig& config,
                                              const Object* existing) {
   const std::string cluster = kube::NameOf(addon).ns;
-  HAWSER_ASSIGN_OR_RETURN(auto objects,
-                          SpokeObjects(hub, {cluster, options_.kube_api_proxy}, config));
+  HAWSER_ASSIGN_OR_RETURN(
+      auto objects,
+      SpokeObjects(hub, {cluster, options_.kube_api_proxy, options_.host_suffixes}, config));
   std::map<std::string, std::string> annotations =
       AgentLeafAnnotations(leaves_.Latest(cluster, existing));
   annotations[kTrustAnnotation] = BundleHash(hub.server_bundle);

@@ -19,6 +19,7 @@ class AddonReconciler final : public kube::Reconciler {
   struct Options {
     std::string agent_namespace;  // where no AddOnDeploymentConfig says another
     bool kube_api_proxy = true;
+    std::vector<std::string> host_suffixes;  // SpokeSettings
   };
 
   // All outlive it.

@@ -35,10 +35,15 @@ json Port(const char* name, uint16_t port, uint16_t target) {
   return {{"name", name}, {"port", port}, {"targetPort", target}, {"protocol", "TCP"}};
 }
 
-json TrustConfigMap(const ProxyConfiguration& configuration, const TrustBundles& trust) {
+json TrustConfigMap(const ProxyConfiguration& configuration, const HubSettings& settings,
+                    const TrustBundles& trust) {
   json object = Object(configuration, "v1", "ConfigMap", kTrustConfigMap);
-  object["data"] = {
-      {"agents.crt", trust.agents}, {"clients.crt", trust.clients}, {"servers.crt", trust.servers}};
+  // JSON is YAML, too.
+  const json hub = {{"host-suffixes", settings.host_suffixes}};
+  object["data"] = {{"agents.crt", trust.agents},
+                    {"clients.crt", trust.clients},
+                    {"servers.crt", trust.servers},
+                    {"hub.yaml", hub.dump()}};
   return object;
 }
 
@@ -108,6 +113,7 @@ json Arguments(const ProxyConfiguration& configuration) {
       "--cluster-cert=/etc/agent-pki/tls.crt",
       "--cluster-key=/etc/agent-pki/tls.key",
       "--cluster-ca-cert=/etc/trust/agents.crt",
+      "--config=/etc/trust/hub.yaml",
       "--control-uds-name=/run/hawser/control.sock",
   };
   for (const std::string& argument : configuration.server.additional_args)
@@ -221,7 +227,7 @@ std::vector<json> HubObjects(const ProxyConfiguration& configuration, const HubS
                              const TrustBundles& trust) {
   json account = Object(configuration, "v1", "ServiceAccount", kServiceAccount);
   account["automountServiceAccountToken"] = false;
-  std::vector<json> objects = {account, TrustConfigMap(configuration, trust),
+  std::vector<json> objects = {account, TrustConfigMap(configuration, settings, trust),
                                ServerCaSecret(configuration, trust),
                                DisruptionBudget(configuration), InClusterService(configuration)};
   if (settings.network_policies) objects.push_back(NetworkPolicy(configuration));
@@ -235,11 +241,17 @@ std::vector<json> HubObjects(const ProxyConfiguration& configuration, const HubS
 
 std::vector<std::string> ServerNames(const ProxyConfiguration& configuration,
                                      const std::vector<std::string>& addresses) {
-  std::set<std::string> names(configuration.additional_sans.begin(),
-                              configuration.additional_sans.end());
+  std::set<std::string> names;
   const auto add = [&names](const std::string& host) {
     names.insert((tunnel::CanonicalAddress(host) ? "ip:" : "dns:") + host);
   };
+  for (const std::string& name : configuration.additional_sans) {
+    if (name.starts_with("dns:") || name.starts_with("ip:")) {
+      names.insert(name);
+    } else {
+      add(name);
+    }
+  }
   const std::string& service = configuration.server.service;
   const std::string& space = configuration.server.namespace_;
   for (const std::string& name : {service, service + "." + space, service + "." + space + ".svc",

@@ -22,6 +22,8 @@ struct HubSettings {
   std::string image_pull_policy;  // empty: Kubernetes' default
   std::vector<std::string> image_pull_secrets;
   bool network_policies = true;
+  // What may follow a cluster in the names that its agents announce: their namespaces.
+  std::vector<std::string> host_suffixes;
 };
 
 // By which all of it goes when the configuration goes.

@@ -104,20 +104,22 @@ TEST_F(HubObjectsTest, ConfigurationReachesTheServer) {
 }
 
 TEST_F(HubObjectsTest, BundlesAreApart) {
-  EXPECT_EQ(Find("ConfigMap")["data"],
-            (json{{"agents.crt", "A"}, {"clients.crt", "C"}, {"servers.crt", "S"}}));
+  EXPECT_EQ(Find("ConfigMap")["data"], (json{{"agents.crt", "A"},
+                                             {"clients.crt", "C"},
+                                             {"servers.crt", "S"},
+                                             {"hub.yaml", R"({"host-suffixes":[]})"}}));
   EXPECT_EQ(Find("Secret")["data"], (json{{"ca.crt", "Uw=="}})) << "no key in it";
 }
 
 TEST_F(HubObjectsTest, ServerNamesAreThoseThatPeersUse) {
-  configuration_.additional_sans = {"dns:hub.internal"};
+  configuration_.additional_sans = {"dns:hub.internal", "hub.plain", "10.0.0.9"};
   configuration_.server.entrypoint.hostname = "hub.example";
   EXPECT_THAT(
       ServerNames(configuration_, {"203.0.113.7", "lb.example"}),
-      ElementsAre("dns:hub.example", "dns:hub.internal", "dns:lb.example", "dns:localhost",
-                  "dns:proxy-entrypoint", "dns:proxy-entrypoint.addon",
+      ElementsAre("dns:hub.example", "dns:hub.internal", "dns:hub.plain", "dns:lb.example",
+                  "dns:localhost", "dns:proxy-entrypoint", "dns:proxy-entrypoint.addon",
                   "dns:proxy-entrypoint.addon.svc", "dns:proxy-entrypoint.addon.svc.cluster.local",
-                  "ip:127.0.0.1", "ip:203.0.113.7"));
+                  "ip:10.0.0.9", "ip:127.0.0.1", "ip:203.0.113.7"));
 }
 
 }  // namespace

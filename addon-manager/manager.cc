@@ -24,6 +24,17 @@ kube::Controller::Options Workers(int count) {
   return options;
 }
 
+// Agents are told apart by more than one name only where their namespace is one of the usual ones.
+std::vector<std::string> HostSuffixes(const Options& options) {
+  return {options.agent_namespace, kSharedNamespace};
+}
+
+HubSettings WithSuffixes(const Options& options) {
+  HubSettings hub = options.hub;
+  hub.host_suffixes = HostSuffixes(options);
+  return hub;
+}
+
 // An add-on may name a configuration before Open Cluster Management refers to it.
 bool Mentions(const kube::Object& addon, const kube::ObjectName& config) {
   const auto any = [&addon](std::initializer_list<const char*> path, auto is) {
@@ -52,10 +63,11 @@ Manager::Manager(const Options& options, const kube::Config& config)
                                  .signer_secret = options.signer_secret,
                                  .trust_domain = options.trust_domain,
                                  .rotation = options.rotation,
-                                 .hub = options.hub}),
-      addon_reconciler_(
-          client_, sources_, state_, leaves_,
-          {.agent_namespace = options.agent_namespace, .kube_api_proxy = options.kube_api_proxy}),
+                                 .hub = WithSuffixes(options)}),
+      addon_reconciler_(client_, sources_, state_, leaves_,
+                        {.agent_namespace = options.agent_namespace,
+                         .kube_api_proxy = options.kube_api_proxy,
+                         .host_suffixes = HostSuffixes(options)}),
       management_addon_reconciler_(client_, sources_),
       csr_reconciler_(
           client_, sources_, state_, leaves_,

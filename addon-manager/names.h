@@ -42,6 +42,8 @@ inline constexpr char kTrustConfigMap[] = "cluster-proxy-trust";
 // What users of the hub trust: ca.crt.
 inline constexpr char kServerCaSecret[] = "proxy-server-ca";
 
+// The add-ons' common namespace on spokes: where it is the agent's, others live there too.
+inline constexpr char kSharedNamespace[] = "open-cluster-management-agent-addon";
 // On the spoke: what OCM's registration agent puts there, and what the ManifestWork brings.
 inline constexpr char kAgentCertificateSecret[] =
     "cluster-proxy-open-cluster-management.io-proxy-agent-signer-client-cert";

@@ -1,5 +1,7 @@
 #include "addon-manager/spoke_objects.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "addon-manager/names.h"
@@ -18,8 +20,6 @@ constexpr char kHealthLease[] = "cluster-proxy";
 constexpr int kHealthPort = 8093;
 constexpr int kGraceSeconds = 45;
 constexpr int kGroup = 65532;  // the images' own
-// Where it is the add-ons' common one, others live there too.
-constexpr char kSharedNamespace[] = "open-cluster-management-agent-addon";
 // What Open Cluster Management's webhook admits.
 constexpr size_t kMaxWork = 500 * 1024;
 // Levels of a variable: several times what rules have. Writing JSON takes stack for each.
@@ -49,6 +49,7 @@ class Spoke {
   json Deployment() const;
   json Pod() const;
   json Container() const;
+  std::string Identifiers() const;
   json Arguments() const;
   json Environment() const;
   bool port_forward() const {
@@ -150,18 +151,27 @@ json Spoke::DisruptionBudget() const {
   return object;
 }
 
+// The names that the reference's agents have.
+std::string Spoke::Identifiers() const {
+  const std::string& cluster = settings_.cluster;
+  std::string identifiers =
+      absl::StrCat("host=", cluster, "&host=", pki::ServiceProxyHost(cluster));
+  const auto& suffixes = settings_.host_suffixes;
+  if (std::find(suffixes.begin(), suffixes.end(), config_.install_namespace) != suffixes.end())
+    absl::StrAppend(&identifiers, "&host=", cluster, ".", config_.install_namespace);
+  return identifiers;
+}
+
 json Spoke::Arguments() const {
   const ProxyConfiguration& configuration = hub_.configuration;
-  const std::string& cluster = settings_.cluster;
-  const std::string space = config_.install_namespace;
+  const std::string& space = config_.install_namespace;
   const auto file = [](const char* folder, const char* name) {
     return absl::StrCat(folder, "/", name);
   };
   json arguments = {
       absl::StrCat("--proxy-server-host=", absl::StrJoin(hub_.addresses, ",")),
       absl::StrCat("--proxy-server-port=", configuration.server.entrypoint.port),
-      absl::StrCat("--agent-identifiers=host=", cluster, "&host=", cluster, ".", space,
-                   "&host=", pki::ServiceProxyHost(cluster)),
+      absl::StrCat("--agent-identifiers=", Identifiers()),
       absl::StrCat("--agent-cert=", file(kCertificateFolder, "tls.crt")),
       absl::StrCat("--agent-key=", file(kCertificateFolder, "tls.key")),
       absl::StrCat("--ca-cert=", file(kCaFolder, "ca.crt")),

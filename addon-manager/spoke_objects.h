@@ -17,6 +17,8 @@ struct SpokeSettings {
   std::string cluster;
   // Bare cluster names lead to its kube-apiserver.
   bool kube_api_proxy = true;
+  // Namespaces that the hub lets agents have in their names.
+  std::vector<std::string> host_suffixes;
 };
 
 // In an order that may be applied one after the other. kInvalidArgument naming the variable of the

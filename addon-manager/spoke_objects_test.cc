@@ -115,12 +115,14 @@ TEST_F(SpokeObjectsTest, TheAgentMayOnlyTouchItsOwnLease) {
 
 TEST_F(SpokeObjectsTest, TheAgentDialsEveryAddressUnderEveryNameOfItsCluster) {
   hub_.configuration.server.entrypoint.port = 8443;
-  EXPECT_THAT(
-      std::vector<std::string>({"--proxy-server-host=203.0.113.7,lb.example",
-                                "--proxy-server-port=8443", "--health-lease=proxies/cluster-proxy",
-                                "--agent-identifiers=host=paris&host=paris.proxies&host=" +
-                                    pki::ServiceProxyHost("paris")}),
-      IsSubsetOf(Arguments()));
+  EXPECT_THAT(std::vector<std::string>(
+                  {"--proxy-server-host=203.0.113.7,lb.example", "--proxy-server-port=8443",
+                   "--health-lease=proxies/cluster-proxy",
+                   "--agent-identifiers=host=paris&host=" + pki::ServiceProxyHost("paris")}),
+              IsSubsetOf(Arguments()));
+  settings_.host_suffixes = {"proxies"};
+  EXPECT_THAT(Arguments(), Contains("--agent-identifiers=host=paris&host=" +
+                                    pki::ServiceProxyHost("paris") + "&host=paris.proxies"));
   EXPECT_THAT(Arguments(), Not(Contains(StartsWith("--kube-apiserver"))));
 }
 

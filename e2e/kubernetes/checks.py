@@ -6,20 +6,16 @@ import json
 import os
 import re
 
+import addon_checks
 import dns
 import network
 import ocm_charts
 from cluster import free_port
-from process import Failed, Process, await_, output_of
+from process import Failed, Process, await_, check, output_of
 
 WEB_IMAGE = "hawser.example/web:1"
 _GET_WEB = ("/pods", "get", "http://web.default.svc/")
 _HERE = os.path.dirname(os.path.abspath(__file__))
-
-
-def check(condition, what):
-    if not condition:
-        raise Failed(what)
 
 
 def _pinned(module, path):
@@ -173,13 +169,8 @@ def _web(name, has_node):
     return objects
 
 
-def _serve_without_pods(cluster):
-    pages = f"{cluster.folder}/pages"
-    os.mkdir(pages)
-    with open(f"{pages}/index.html", "w") as page:
-        page.write(f"web of {cluster.name}\n")
-    command = f"python3 -m http.server --bind {network.NODE_ADDRESS} --directory {pages} 8080"
-    web = Process("web", [*cluster.enter, *command.split()], cluster.folder)
+def _serve_without_pods(cluster, program):
+    web = Process("web", [*cluster.enter, program, "web", cluster.name], cluster.folder)
     cluster.processes.append(web)
 
 
@@ -202,7 +193,7 @@ def manifest_works(lab):
         if name in lab.nodes:
             cluster.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
         else:
-            _serve_without_pods(cluster)
+            _serve_without_pods(cluster, f"{lab.programs.pods}/pods")
         seen.append(_await_page(cluster, f"web of {name}"))
     return "\n".join(seen)
 
@@ -222,21 +213,12 @@ def _await_page(cluster, text):
     return f"{url} in {cluster.name}: {answer}"
 
 
-def connected(lab):
-    """The agents of all managed clusters are connected to the proxy-server on the hub"""
-    lab.tunnel.start_hub()
-    for cluster in lab.managed.values():
-        lab.tunnel.start_agent(cluster)
-    lab.tunnel.await_connected(lab.managed)
-    return lab.tunnel.hawser("get", "clusters").rstrip()
-
-
 def dial_by_name(lab):
     """`hawser dial` reaches the web service of each cluster by its name"""
     seen = []
     for name in lab.managed:
         target = f"web.default.svc.{name}:80"
-        answer = lab.tunnel.hawser("dial", target, stdin="GET / HTTP/1.0\r\n\r\n")
+        answer = lab.addon.hawser("dial", target, stdin="GET / HTTP/1.0\r\n\r\n")
         check(answer.endswith(f"web of {name}\n"), f"{target} answered: {answer}")
         seen.append(f"{target}: {answer.splitlines()[-1]}")
     return "\n".join(seen)
@@ -247,7 +229,7 @@ def kubectl_by_name(lab):
     uids = {}
     for name, cluster in lab.managed.items():
         port = free_port()
-        forward = lab.tunnel.forward(name, port, 443)
+        forward = lab.addon.forward(name, port, 443)
         kubectl = [f"{lab.programs.kube}/kubectl", f"--kubeconfig={cluster.admin}"]
         kubectl += [f"--server=https://127.0.0.1:{port}", "--tls-server-name=kubernetes"]
         seen = json.loads(output_of([*kubectl, "get", "-o=json", "namespace", "kube-system"]))
@@ -283,7 +265,5 @@ def of(full):
         registration,
         placement,
         manifest_works,
-        connected,
-        dial_by_name,
-        kubectl_by_name,
+        *addon_checks.of(full, dial_by_name, kubectl_by_name),
     ]

@@ -6,9 +6,10 @@ import os
 import socket
 
 import pki
-from process import Process, output_of
+from process import PATIENCE, Process, output_of
 
 _DOMAIN = "cluster.local"
+_HELM_PATIENCE = 300  # seconds: its own hooks and tests give up earlier
 _ISSUER = f"https://kubernetes.default.svc.{_DOMAIN}"
 
 
@@ -69,18 +70,18 @@ class Cluster:
             process.stop()
         self.processes.clear()
 
-    def output(self, arguments, stdin=None):
+    def output(self, arguments, stdin=None, patience=PATIENCE):
         """What a command prints that runs in the cluster's network."""
-        return output_of([*self.enter, *arguments], stdin)
+        return output_of([*self.enter, *arguments], stdin, patience)
 
-    def kubectl(self, *arguments, stdin=None, kubeconfig=None):
+    def kubectl(self, *arguments, stdin=None, kubeconfig=None, patience=PATIENCE):
         command = [f"{self.programs}/kubectl", f"--kubeconfig={kubeconfig or self.admin}"]
-        return self.output([*command, *arguments], stdin)
+        return self.output([*command, *arguments], stdin, patience)
 
     def helm(self, *arguments):
         homes = (f"HELM_{what}_HOME={self.folder}/helm" for what in ("CACHE", "CONFIG", "DATA"))
         command = ["env", *homes, f"{self.programs}/helm", f"--kubeconfig={self.admin}"]
-        return self.output([*command, *arguments])
+        return self.output([*command, *arguments], patience=_HELM_PATIENCE)
 
     def get(self, *arguments):
         """An object, or a list of them, as a dictionary."""

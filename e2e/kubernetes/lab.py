@@ -1,12 +1,11 @@
-"""What the checks work with: a hub, managed clusters, OCM on them, and our tunnel between them."""
+"""What the checks work with: a hub, managed clusters, OCM on them, and our add-on."""
 import os
 from dataclasses import dataclass
 
 import network
 import ocm
 import ocm_charts
-import tunnel
-import tunnel_pods
+from addon import Addon
 from cluster import Cluster
 from node import Node, shield_kernel
 
@@ -53,15 +52,11 @@ class Lab:
             name: by[name in with_node].Agent(cluster, programs.ocm)
             for name, cluster in self.managed.items()
         }
-        tunnel_folder = f"{folder}/tunnel"
-        if with_pods:
-            self.tunnel = tunnel_pods.Tunnel(tunnel_folder, programs.ours, self.hub, self.nodes)
-        else:
-            self.tunnel = tunnel.Tunnel(tunnel_folder, programs.ours)
+        self.addon = Addon(f"{folder}/addon", programs.ours, self.hub, self.managed, self.nodes)
 
     def stop(self):
         """Ends what was started; what it left behind goes with the namespaces."""
-        self.tunnel.stop()
+        self.addon.stop()
         for part in (*self.ocm_agents.values(), self.ocm_hub, *self.nodes.values()):
             part.stop()
         for cluster in self.clusters.values():

@@ -14,6 +14,11 @@ class Failed(Exception):
     """Something that must happen did not."""
 
 
+def check(condition, what):
+    if not condition:
+        raise Failed(what)
+
+
 def await_(condition, what, patience=PATIENCE):
     """The first true value of `condition()`."""
     deadline = time.monotonic() + patience

@@ -10,7 +10,6 @@ import traceback
 
 import checks
 from lab import Lab, Programs
-from network import HUB_ADDRESS
 from process import Failed
 
 
@@ -43,9 +42,10 @@ def end_with_stdin():
 
 HOW_TO_PLAY = """
 In another terminal:
-  nsenter --net --mount --pid{user} --target $(pgrep -of "run.py .*{folder}")
+  nsenter --net --mount --pid{privilege} --target $(pgrep -of "run.py .*{folder}")
   export PATH={programs.kube}:{programs.ours}/cli:$PATH KUBECONFIG={folder}/hub/admin.kubeconfig
-  export HAWSER_HUB={hub}:8090 HAWSER_CONTROL=unix:{folder}/tunnel/control/socket
+  export HAWSER_HUB={user} HAWSER_CA={folder}/addon/ca.crt
+  export HAWSER_CERT={folder}/addon/tls.crt HAWSER_KEY={folder}/addon/tls.key
   hawser get clusters
   kubectl get managedclusters
   nsenter --net=/run/netns/paris kubectl --kubeconfig={folder}/paris/admin.kubeconfig get pods -A
@@ -62,8 +62,9 @@ def main():
         results = [run_check(lab, check) for check in checks.of(full)]
         print(f"kubernetes: {sum(results)} of {len(results)} checks ok", flush=True)
         if stay == "1":
-            user = "" if full else " --user --preserve-credentials"
-            facts = {"user": user, "folder": folder, "programs": programs, "hub": HUB_ADDRESS}
+            privilege = "" if full else " --user --preserve-credentials"
+            facts = {"privilege": privilege, "folder": folder, "programs": programs}
+            facts["user"] = os.environ.get("HAWSER_HUB")
             print(HOW_TO_PLAY.format(**facts), flush=True)
             threading.Event().wait()
     finally:

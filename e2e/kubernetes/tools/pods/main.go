@@ -1,5 +1,5 @@
-// What test pods run: `hold` keeps a pod's namespaces as its sandbox, `web` serves its name, `get`
-// prints what a URL leads to.
+// What test pods run: `hold` keeps a pod's namespaces as its sandbox, `web` serves its name and, at
+// /drip?seconds=N, an answer that takes that long, `get` prints what a URL leads to.
 package main
 
 import (
@@ -8,7 +8,9 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
+	"time"
 )
 
 // hold waits for the pod's end and collects the orphans of its containers meanwhile.
@@ -27,10 +29,25 @@ func hold() {
 	}
 }
 
+// drip sends a tick each tenth of a second, in an answer whose end can be told from a cut.
+func drip(answer http.ResponseWriter, request *http.Request) {
+	seconds, err := strconv.Atoi(request.FormValue("seconds"))
+	if err != nil {
+		http.Error(answer, "how many seconds?", http.StatusBadRequest)
+		return
+	}
+	for tick := 0; tick < 10*seconds; tick++ {
+		fmt.Fprintf(answer, "%d\n", tick)
+		answer.(http.Flusher).Flush()
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
 func web(name string) error {
 	http.HandleFunc("/", func(answer http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintf(answer, "web of %s\n", name)
 	})
+	http.HandleFunc("/drip", drip)
 	fmt.Printf("serving the web of %s\n", name)
 	return http.ListenAndServe(":8080", nil)
 }

@@ -1,0 +1,277 @@
+"""Our add-on, installed by its chart, and what users of the hub type.
+
+Where there are nodes, hub and addon-manager run in pods; else as processes with what their
+Deployments prescribe, and so do the agents of clusters without a node.
+"""
+import base64
+import json
+import os
+import time
+
+import network
+from cluster import free_port
+from deployment import DeploymentProcess
+from process import Failed, Process, await_, output_of
+
+NAMESPACE = "open-cluster-management-addon"
+AGENT_NAMESPACE = "open-cluster-management-cluster-proxy"
+NAME = "cluster-proxy"
+CHART = os.path.normpath(f"{os.path.dirname(os.path.abspath(__file__))}/../../charts/cluster-proxy")
+CONFIG = "without-node"
+
+# Short lives, so that every certificate is renewed while the checks run.
+MANAGER_FLAGS = ["--certificate-lifetime=90s"]
+
+
+class Addon:
+    """The chart's release on the hub, the agents that come of it, and the tools of a user."""
+
+    def __init__(self, folder, binaries, hub, managed, nodes):
+        self.folder = folder
+        self.binaries = binaries
+        self.hub = hub
+        self.managed = managed
+        self.nodes = nodes
+        self.processes = {}
+        self.delivery = "45s" if nodes else "15s"
+        os.makedirs(folder)
+
+    # The chart.
+
+    def values(self):
+        flags = [*MANAGER_FLAGS, f"--trust-delivery={self.delivery}"]
+        server = {"entrypointLoadBalancer": True} if self.nodes else {
+            "entrypointAddress": network.HUB_ADDRESS
+        }
+        return {
+            "replicas": 2 if self.nodes else 1,
+            "proxyServer": server,
+            "addonManager": {"additionalArgs": flags},
+        }
+
+    def helm(self, verb, values, *more):
+        path = f"{self.folder}/values.json"
+        with open(path, "w") as file:
+            json.dump(values, file)
+        where = (f"--namespace={NAMESPACE}", f"--values={path}")
+        return self.hub.helm(verb, NAME, CHART, *where, *more)
+
+    def install(self):
+        for node in self.nodes.values():
+            for image in ("hawser", "hawser-cli"):
+                node.import_image(f"{self.binaries}/images/{image}.tar")
+        self.helm("install", self.values(), "--create-namespace")
+        if self.nodes:
+            self._balance_load()
+            for deployment in ("cluster-proxy-addon-manager", NAME):
+                self.await_rollout(deployment)
+        else:
+            self.start_process("manager", self.hub, NAMESPACE, "cluster-proxy-addon-manager")
+            self.start_process("server", self.hub, NAMESPACE, NAME, account=False)
+
+    def await_rollout(self, deployment, cluster=None, namespace=NAMESPACE):
+        kubectl = (cluster or self.hub).kubectl
+        where = f"--namespace={namespace}"
+        kubectl("wait", "--for=create", f"deployment/{deployment}", where, patience=90)
+        kubectl("rollout", "status", f"deployment/{deployment}", where, patience=120)
+
+    def _balance_load(self):
+        """What a cloud does for a Service that asks for a load balancer."""
+        service = "service/proxy-agent-entrypoint"
+        where = f"--namespace={NAMESPACE}"
+        self.hub.kubectl("wait", "--for=create", service, where, "--timeout=90s", patience=100)
+        status = {"loadBalancer": {"ingress": [{"ip": network.HUB_ADDRESS, "ipMode": "VIP"}]}}
+        patch = ("--type=merge", f"--patch={json.dumps({'status': status})}")
+        self.hub.kubectl("patch", service, where, "--subresource=status", *patch)
+
+    # The clusters.
+
+    def configure_clusters_without_nodes(self):
+        """They have no DNS: their agents are told the addresses of two names."""
+        resolve = {
+            "kubernetes.default.svc": network.API_SERVICE,
+            "web.default.svc": network.WEB_SERVICE,
+        }
+        self.hub.apply(
+            {
+                "apiVersion": "addon.open-cluster-management.io/v1alpha1",
+                "kind": "AddOnDeploymentConfig",
+                "metadata": {"name": CONFIG, "namespace": "default"},
+                "spec": {
+                    "agentInstallNamespace": AGENT_NAMESPACE,
+                    "customizedVariables": [
+                        {"name": "resolve", "value": json.dumps(resolve)},
+                    ],
+                },
+            }
+        )
+        for name in self.managed:
+            if name not in self.nodes:
+                self.use_config(name, CONFIG)
+
+    def use_config(self, cluster, name):
+        """The cluster's add-on with an AddOnDeploymentConfig of its own."""
+        addon, where = f"managedclusteraddon/{NAME}", f"--namespace={cluster}"
+        self.hub.kubectl("wait", "--for=create", addon, where, "--timeout=60s")
+        config = {
+            "group": "addon.open-cluster-management.io",
+            "resource": "addondeploymentconfigs",
+            "name": name,
+            "namespace": "default",
+        }
+        patch = json.dumps({"spec": {"configs": [config]}})
+        self.hub.kubectl("patch", addon, where, "--type=merge", f"--patch={patch}")
+
+    def await_agents(self):
+        """Until the agents that the ManifestWorks bring run."""
+        for name, cluster in self.managed.items():
+            if name in self.nodes:
+                self.await_rollout("cluster-proxy-proxy-agent", cluster, AGENT_NAMESPACE)
+            else:
+                self._await_resolve(cluster)
+                self.start_process(name, cluster, AGENT_NAMESPACE, "cluster-proxy-proxy-agent")
+
+    def _await_resolve(self, cluster):
+        def configured():
+            try:
+                config = cluster.get(
+                    "configmap/cluster-proxy-agent-configuration",
+                    f"--namespace={AGENT_NAMESPACE}",
+                )
+            except Failed:
+                return False
+            return network.API_SERVICE in config["data"]["agent.yaml"]
+
+        await_(configured, f"the agent's configuration in {cluster.name}")
+
+    def await_available(self, names):
+        for name in names:
+            available = ("--for=condition=Available", f"--namespace={name}", "--timeout=90s")
+            self.hub.kubectl("wait", *available, f"managedclusteraddon/{NAME}", patience=100)
+
+    def start_process(self, key, cluster, namespace, name, account=True):
+        process = DeploymentProcess(cluster, self.binaries, namespace, name, account)
+        process.start()
+        self.processes[key] = process
+
+    # A user of the hub.
+
+    def become_user(self):
+        """Files and variables of the tools, from the Secrets that the chart's notes name."""
+        self.refresh_user()
+        address = f"127.0.0.1:{8090}"
+        if self.nodes:
+            port = free_port()
+            forward = (f"{self.hub.programs}/kubectl", f"--kubeconfig={self.hub.admin}")
+            forward += ("port-forward", f"--namespace={NAMESPACE}", "service/proxy-entrypoint")
+            process = Process("user-port-forward", [*forward, f"{port}:8090"], self.folder)
+            process.await_line("Forwarding from")
+            self.processes["user"] = process
+            address = f"127.0.0.1:{port}"
+        os.environ |= {
+            "HAWSER_HUB": address,
+            "HAWSER_CA": f"{self.folder}/ca.crt",
+            "HAWSER_CERT": f"{self.folder}/tls.crt",
+            "HAWSER_KEY": f"{self.folder}/tls.key",
+        }
+
+    def refresh_user(self):
+        for secret in ("proxy-client", "proxy-server-ca"):
+            data = self.hub.get(f"secret/{secret}", f"--namespace={NAMESPACE}")["data"]
+            for name, value in data.items():
+                path = f"{self.folder}/{name}"
+                with open(os.open(f"{path}.new", os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
+                    file.write(base64.b64decode(value))
+                os.rename(f"{path}.new", path)
+
+    def hawser(self, *arguments, stdin=None):
+        self.refresh_user()
+        return output_of([f"{self.binaries}/cli/hawser", *arguments], stdin)
+
+    def forward(self, name, port, target):
+        """A `hawser port-forward` that listens."""
+        self.refresh_user()
+        process = Process(
+            f"port-forward-{name}-{port}",
+            [f"{self.binaries}/cli/hawser", "port-forward", name, f"{port}:{target}"],
+            self.folder,
+        )
+        process.await_line("forwarding")
+        return process
+
+    def await_connected(self, names):
+        def connected():
+            try:
+                seen = json.loads(self.hawser("get", "clusters", "--output=json"))
+            except Failed:
+                return False
+            return {cluster["name"] for cluster in seen["clusters"]} == set(names)
+
+        await_(connected, f"exactly the agents of {', '.join(names)}", patience=120)
+
+    # What the operator sees.
+
+    def configuration(self):
+        return self.hub.get(f"managedproxyconfiguration/{NAME}")
+
+    def condition(self, kind):
+        conditions = self.configuration().get("status", {}).get("conditions", [])
+        return next((each for each in conditions if each["type"] == kind), None)
+
+    def annotate(self, **annotations):
+        texts = [
+            f"proxy.open-cluster-management.io/{name.replace('_', '-')}={value}"
+            for name, value in annotations.items()
+        ]
+        self.hub.kubectl("annotate", "--overwrite", f"managedproxyconfiguration/{NAME}", *texts)
+
+    def kill_manager(self):
+        """The leader goes without a word."""
+        if self.nodes:
+            lease = self.hub.get("lease/cluster-proxy-addon-manager", f"--namespace={NAMESPACE}")
+            uid = lease["spec"]["holderIdentity"]
+            pods = self.hub.get("pods", f"--namespace={NAMESPACE}")["items"]
+            for pod in pods:
+                if pod["metadata"]["uid"] == uid:
+                    name = f"pod/{pod['metadata']['name']}"
+                    self.hub.kubectl("delete", name, f"--namespace={NAMESPACE}", "--grace-period=0",
+                                     "--force")
+        else:
+            self.processes["manager"].stop(9)
+            self.processes["manager"].start()
+
+    def stop(self):
+        for process in reversed(self.processes.values()):
+            process.stop()
+        self.processes.clear()
+
+
+class Drip:
+    """A download that lasts, through the tunnel, and must not break."""
+
+    def __init__(self, addon, cluster, seconds):
+        self.cluster = cluster
+        self.seconds = seconds
+        port = free_port()
+        self._forward = addon.forward(f"web.default.svc.{cluster}", port, 80)
+        url = f"http://127.0.0.1:{port}/drip?seconds={seconds}"
+        self._body = f"{addon.folder}/drip-{cluster}-{port}"
+        command = ["curl", "--silent", "--show-error", "--fail", f"--output={self._body}", url]
+        self._curl = Process(f"drip-{cluster}-{port}", command, addon.folder)
+        await_(lambda: os.path.exists(self._body), f"the first bytes of the download in {cluster}")
+        self._began = time.monotonic()
+
+    def done(self):
+        """Whether it has ended; it must have ended well."""
+        code = self._curl.child.poll()
+        if code is None:
+            return False
+        with open(self._body) as body:
+            ticks = body.read().split()
+        self._forward.stop()
+        if code or ticks != [str(tick) for tick in range(10 * self.seconds)]:
+            raise Failed(f"the download from {self.cluster} broke after {len(ticks) / 10} s")
+        return True
+
+    def await_end(self):
+        await_(self.done, f"the download from {self.cluster}", patience=self.seconds + 30)
