@@ -6,7 +6,6 @@ Deployments prescribe, and so do the agents of clusters without a node.
 import base64
 import json
 import os
-import time
 
 import network
 from cluster import free_port
@@ -256,10 +255,9 @@ class Drip:
         self._forward = addon.forward(f"web.default.svc.{cluster}", port, 80)
         url = f"http://127.0.0.1:{port}/drip?seconds={seconds}"
         self._body = f"{addon.folder}/drip-{cluster}-{port}"
-        command = ["curl", "--silent", "--show-error", "--fail", f"--output={self._body}", url]
+        command = ["curl", "--silent", "--show-error", "--fail", "--output", self._body, url]
         self._curl = Process(f"drip-{cluster}-{port}", command, addon.folder)
-        await_(lambda: os.path.exists(self._body), f"the first bytes of the download in {cluster}")
-        self._began = time.monotonic()
+        self._curl.await_(lambda: os.path.exists(self._body), "the first bytes")
 
     def done(self):
         """Whether it has ended; it must have ended well."""
