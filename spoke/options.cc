@@ -88,8 +88,9 @@ DEFINE_string(service_account_token_path, "",
 DEFINE_string(resolve, "",
               "[Targets] names this agent resolves by itself: name=address[:port], comma "
               "separated, ahead of /etc/hosts and DNS");
-DEFINE_string(kube_apiserver, "kubernetes.default.svc:443",
-              "[Targets] host:port that the bare cluster name leads to");
+DEFINE_string(
+    kube_apiserver, "kubernetes.default.svc:443",
+    "[Targets] host:port that the bare cluster name leads to; empty: it is a name like any other");
 DEFINE_string(config, "", "[Targets] YAML file with allow and resolve");
 DEFINE_string(dial_timeout, "5s", "[Targets] deadline of a dial, name resolution included");
 
@@ -253,10 +254,12 @@ absl::Status ReadIdentity(Options& options) {
 }
 
 absl::Status ReadTargets(Options& options) {
-  const auto kube_apiserver = ParseTargetAddress(FLAGS_kube_apiserver);
-  if (!kube_apiserver.ok())
-    return BadFlag("kube-apiserver", std::string(kube_apiserver.status().message()));
-  options.names.kube_apiserver = *kube_apiserver;
+  if (!FLAGS_kube_apiserver.empty()) {
+    const auto kube_apiserver = ParseTargetAddress(FLAGS_kube_apiserver);
+    if (!kube_apiserver.ok())
+      return BadFlag("kube-apiserver", std::string(kube_apiserver.status().message()));
+    options.names.kube_apiserver = *kube_apiserver;
+  }
   ResolveTable& table = options.names.table;
   if (!FLAGS_config.empty()) {
     const auto config = LoadConfigFile(FLAGS_config);

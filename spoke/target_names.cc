@@ -10,10 +10,10 @@ TargetNames::Target TargetNames::Find(const base::HostPort& dialled) const {
   base::HostPort inside = dialled;
   const auto target = tunnel::ParseTarget(dialled.host, options_.domain);
   if (target && options_.own_names.contains(target->cluster)) {
-    if (target->address.empty()) {
-      inside = options_.kube_apiserver;
-    } else {
+    if (!target->address.empty()) {
       inside.host = target->address;
+    } else if (!options_.kube_apiserver.host.empty()) {
+      inside = options_.kube_apiserver;
     }
   }
   return {inside.host, options_.table.Find(inside)};

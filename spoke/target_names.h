@@ -22,7 +22,7 @@ class TargetNames {
   struct Options {
     std::set<std::string> own_names;  // cluster names, canonical
     std::string domain;               // --cluster-domain of the hub, may be empty
-    base::HostPort kube_apiserver;    // canonical
+    base::HostPort kube_apiserver;    // canonical; no host: the bare name is one like any other
     ResolveTable table;
   };
   struct Target {

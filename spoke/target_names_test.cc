@@ -39,6 +39,12 @@ TEST(TargetNames, TheBareNameIsTheKubeApiserver) {
             "kubernetes.default.svc -> kubernetes.default.svc:443");
 }
 
+TEST(TargetNames, TheBareNameIsLikeAnyOtherWithoutAKubeApiserver) {
+  TargetNames::Options options = Paris();
+  options.kube_apiserver = {};
+  EXPECT_EQ(Find(options, "paris"), "paris -> paris:80");
+}
+
 TEST(TargetNames, LeavesOthersAlone) {
   EXPECT_EQ(Find(Paris(), "web.default.svc.tokyo"),
             "web.default.svc.tokyo -> web.default.svc.tokyo:80");
