@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_split.h"
 #include "lib/base/scheduler.h"
+#include "lib/kube/fake_writes.h"
 #include "lib/kube/timestamp.h"
 #include "lib/pki/certificate.h"
 #include "lib/pki/private_key.h"
@@ -15,7 +16,8 @@ namespace hawser::kube {
 namespace {
 
 constexpr char kJson[] = "application/json";
-constexpr size_t kThreads = 32;  // one per connection, watches and idle ones included
+constexpr std::chrono::minutes kPatience{1};  // of a test
+constexpr size_t kThreads = 64;               // one per connection, watches and idle ones included
 
 std::unique_ptr<httplib::Server> MakeServer(const std::optional<FakeApiServer::Tls>& tls) {
   if (!tls.has_value()) return std::make_unique<httplib::Server>();
@@ -75,19 +77,6 @@ bool IsName(const std::string& name) {
 }
 
 std::string KindOf(const Object& object) { return StringAt(object, {"kind"}); }
-
-// What a manager can own: every value but what identifies the object.
-std::map<std::string, Object> FieldsOf(const Object& applied) {
-  Object fields = applied;
-  for (const char* key : {"apiVersion", "kind"}) fields.erase(key);
-  for (const char* key : {"name", "namespace", "resourceVersion", "uid"})
-    if (fields.contains("metadata")) fields["metadata"].erase(key);
-  std::map<std::string, Object> all;
-  const Object flat = fields.flatten();
-  for (const auto& [pointer, value] : flat.items())
-    if (!value.is_null()) all[pointer] = value;
-  return all;
-}
 
 }  // namespace
 
@@ -175,6 +164,10 @@ std::vector<FakeApiServer::Seen> FakeApiServer::seen() const {
 
 int FakeApiServer::Count(const std::string& method, const std::string& target) const {
   const std::lock_guard lock(mutex_);
+  return CountSeen(method, target);
+}
+
+int FakeApiServer::CountSeen(const std::string& method, const std::string& target) const {
   return static_cast<int>(std::count_if(seen_.begin(), seen_.end(), [&](const Seen& seen) {
     return seen.method == method && seen.target.find(target) != std::string::npos;
   }));
@@ -202,6 +195,26 @@ void FakeApiServer::EndWatches(bool torn) {
 void FakeApiServer::AwaitWatches(int count) {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [&] { return watches_ == count; });
+}
+
+Object FakeApiServer::Await(const Resource& resource, const ObjectName& name,
+                            const std::function<bool(const Object*)>& wanted) {
+  const Path path{.collection = resource.group + "/" + resource.version + "/" + resource.plural,
+                  .ns = name.ns,
+                  .name = name.name,
+                  .subresource = ""};
+  std::unique_lock lock(mutex_);
+  const bool came = changed_.wait_for(lock, kPatience, [&] { return wanted(FindObject(path)); });
+  const Object* object = FindObject(path);
+  CHECK(came) << resource.Text() << " " << name.Key() << " is not as the test wants it: "
+              << (object == nullptr ? "there is none" : object->dump(1));
+  return object == nullptr ? Object() : *object;
+}
+
+void FakeApiServer::AwaitRequests(const std::string& method, const std::string& target, int count) {
+  std::unique_lock lock(mutex_);
+  CHECK(changed_.wait_for(lock, kPatience, [&] { return CountSeen(method, target) >= count; }))
+      << "fewer than " << count << " requests " << method << " " << target;
 }
 
 void FakeApiServer::AddToken(const std::string& token, const TokenIdentity& identity) {
@@ -435,25 +448,21 @@ void FakeApiServer::Save(const Path& path, Stored& stored, Object next, httplib:
                          int status) {
   const bool is_new = stored.object.is_null();
   if (is_new) {
+    next.erase("status");
+    next["metadata"].erase("deletionTimestamp");
     next["metadata"]["uid"] = "uid-" + std::to_string(revision_);
     next["metadata"]["creationTimestamp"] = FormatTime(std::chrono::system_clock::now());
+    if (path.collection.front() != '/') next["metadata"]["generation"] = 1;
   } else {
-    // Writes of the main resource leave the status alone, and the other way around.
-    const bool of_status = path.subresource == "status";
-    Object result = of_status ? stored.object : next;
-    const Object& status_of = of_status ? next : stored.object;
-    result.erase("status");
-    if (status_of.contains("status")) result["status"] = status_of["status"];
-    result["metadata"]["uid"] = stored.object["metadata"]["uid"];
-    result["metadata"]["creationTimestamp"] = stored.object["metadata"]["creationTimestamp"];
-    result["metadata"]["resourceVersion"] = stored.object["metadata"]["resourceVersion"];
-    if (result == stored.object) return Send(response, status, result);  // nothing to write
-    next = std::move(result);
+    next = ObjectAfterWrite(path.subresource, stored.object, next);
+    if (next == stored.object) return Send(response, status, next);
   }
   next["metadata"]["resourceVersion"] = std::to_string(++revision_);
   stored.object = std::move(next);
-  Append(path.collection, is_new ? "ADDED" : "MODIFIED", stored.object);
+  const bool gone = IsBeingDeleted(stored.object) && !HasFinalizers(stored.object);
+  Append(path.collection, gone ? "DELETED" : is_new ? "ADDED" : "MODIFIED", stored.object);
   Send(response, status, stored.object);
+  if (gone) store_[path.collection].erase({path.ns, NameOf(stored.object).name});
 }
 
 void FakeApiServer::Put(const Path& path, const Object& object, httplib::Response& response) {
@@ -497,7 +506,7 @@ void FakeApiServer::Patch(const httplib::Request& request, const Path& path,
 
 bool FakeApiServer::Claim(Stored& stored, const Object& applied, const std::string& manager,
                           bool force) {
-  const std::map<std::string, Object> fields = FieldsOf(applied);
+  const std::map<std::string, Object> fields = OwnedFields(applied);
   for (const auto& [pointer, value] : fields) {
     const auto owner = stored.managers.find(pointer);
     if (owner == stored.managers.end() || owner->second == manager || force) continue;
@@ -517,6 +526,15 @@ void FakeApiServer::Delete(const Path& path, const Object& options, httplib::Res
   if ((!uid.empty() && uid != UidOf(object)) ||
       (!version.empty() && version != ResourceVersionOf(object)))
     return Refuse(response, 409, "Conflict", "the precondition does not hold");
+  if (HasFinalizers(object)) {
+    if (!IsBeingDeleted(object)) {
+      object["metadata"]["deletionTimestamp"] = FormatTime(std::chrono::system_clock::now());
+      object["metadata"]["resourceVersion"] = std::to_string(++revision_);
+      found->second.object = object;
+      Append(path.collection, "MODIFIED", object);
+    }
+    return Send(response, 200, object);
+  }
   collection.erase(found);
   object["metadata"]["resourceVersion"] = std::to_string(++revision_);
   Append(path.collection, "DELETED", object);

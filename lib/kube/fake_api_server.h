@@ -1,7 +1,7 @@
 // An API server for tests, on loopback: it keeps objects of any kind in memory as the real one does
-// as far as clients can tell (resource versions, conflicts, pages, watches with history, status
-// sub-resources, server-side apply of whole values, TokenReviews), without schemas. What a test
-// scripts comes first.
+// as far as clients can tell (resource versions, generations, conflicts, finalizers, pages, watches
+// with history, sub-resources for status and approval, server-side apply of whole values,
+// TokenReviews), without schemas. What a test scripts comes first.
 //
 //   FakeApiServer server;
 //   Client client(server.config());
@@ -14,6 +14,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -88,6 +89,12 @@ class FakeApiServer {
   void EndWatches(bool torn = false);
   // Waits until so many watches are open.
   void AwaitWatches(int count);
+  // Waits until an object, null while there is none, is as a test wants it; the object as it is
+  // then. Ends the process when that takes more than a minute. `wanted` must not call the server.
+  Object Await(const Resource& resource, const ObjectName& name,
+               const std::function<bool(const Object*)>& wanted);
+  // The same for the number of requests that Count() counts.
+  void AwaitRequests(const std::string& method, const std::string& target, int count);
 
   void AddToken(const std::string& token, const TokenIdentity& identity);
 
@@ -111,6 +118,7 @@ class FakeApiServer {
   struct Watcher;
   using Collection = std::map<std::pair<std::string, std::string>, Stored>;
 
+  int CountSeen(const std::string& method, const std::string& target) const;
   static Path ParsePath(const std::string& path);
   bool AnswerFromScript(const Seen& seen, httplib::Response& response);
   void Handle(const httplib::Request& request, httplib::Response& response);

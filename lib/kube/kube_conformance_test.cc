@@ -9,6 +9,7 @@
 #include <mutex>
 #include <set>
 
+#include "absl/strings/escaping.h"
 #include "lib/kube/api_error.h"
 #include "lib/kube/client.h"
 #include "lib/kube/controller.h"
@@ -16,6 +17,8 @@
 #include "lib/kube/informer.h"
 #include "lib/kube/leader_election.h"
 #include "lib/kube/token_review.h"
+#include "lib/pki/authority.h"
+#include "lib/pki/signing_request.h"
 #include "lib/testing/status_matchers.h"
 
 namespace hawser::kube {
@@ -151,8 +154,10 @@ TEST_F(KubeConformanceTest, StatusIsApart) {
                   {"kind", "ResourceQuota"},
                   {"metadata", {{"namespace", ns_}, {"name", "q"}}},
                   {"spec", {{"hard", {{"pods", "1"}}}}}};
+  quota["status"]["used"]["pods"] = "5";
   const auto created = client_->Create(kQuotas, quota);
   ASSERT_THAT(created, IsOk());
+  EXPECT_EQ(StringAt(*created, {"status", "used", "pods"}), "");
   const ObjectName name{ns_, "q"};
   const auto patched = client_->MergePatch(
       kQuotas.Sub("status"), name,
@@ -183,6 +188,78 @@ TEST_F(KubeConformanceTest, DeletionHasPreconditions) {
                                .uid = UidOf(created),
                                .resource_version = ResourceVersionOf(created)}),
               IsOk());
+}
+
+TEST_F(KubeConformanceTest, FinalizersHoldUpADeletion) {
+  Object object = ConfigMap("x");
+  object["metadata"]["finalizers"] = {"hawser.example/test"};
+  const Object created = MustCreate(object);
+  EXPECT_FALSE(IsBeingDeleted(created));
+  const ObjectName name{ns_, "x"};
+  ASSERT_THAT(client_->Delete(kConfigMaps, name), IsOk());
+  const auto dying = client_->Get(kConfigMaps, name);
+  ASSERT_THAT(dying, IsOk());
+  EXPECT_TRUE(IsBeingDeleted(*dying));
+  EXPECT_EQ(UidOf(*dying), UidOf(created));
+  ASSERT_THAT(
+      client_->MergePatch(kConfigMaps, name, {{"metadata", {{"deletionTimestamp", nullptr}}}}),
+      IsOk());
+  EXPECT_TRUE(IsBeingDeleted(*client_->Get(kConfigMaps, name))) << "there is no way back";
+  ASSERT_THAT(client_->MergePatch(kConfigMaps, name, {{"metadata", {{"finalizers", nullptr}}}}),
+              IsOk());
+  EXPECT_THAT(client_->Get(kConfigMaps, name), StatusIs(Code::kNotFound));
+}
+
+TEST_F(KubeConformanceTest, GenerationsCountChangesOfTheContent) {
+  const Resource budgets{.group = "policy", .version = "v1", .plural = "poddisruptionbudgets"};
+  const auto created = client_->Create(budgets, {{"apiVersion", "policy/v1"},
+                                                 {"kind", "PodDisruptionBudget"},
+                                                 {"metadata", {{"namespace", ns_}, {"name", "x"}}},
+                                                 {"spec", {{"maxUnavailable", 1}}}});
+  ASSERT_THAT(created, IsOk());
+  EXPECT_EQ(IntAt(*created, {"metadata", "generation"}, 0), 1);
+  const auto generation_after = [&](const Object& patch) {
+    const auto patched = client_->MergePatch(budgets, {ns_, "x"}, patch);
+    EXPECT_THAT(patched, IsOk());
+    return IntAt(patched.value_or(Object()), {"metadata", "generation"}, 0);
+  };
+  EXPECT_EQ(generation_after({{"metadata", {{"labels", {{"a", "b"}}}}}}), 1);
+  EXPECT_EQ(generation_after({{"spec", {{"maxUnavailable", 2}}}}), 2);
+  EXPECT_EQ(generation_after({{"metadata", {{"generation", 9}}}}), 2);
+}
+
+TEST_F(KubeConformanceTest, AnApprovalIsNoCertificate) {
+  const Resource requests{.group = "certificates.k8s.io",
+                          .version = "v1",
+                          .plural = "certificatesigningrequests",
+                          .namespaced = false};
+  const auto authority = pki::Authority::Create("test", std::chrono::hours(1));
+  const auto key = pki::PrivateKey::Generate();
+  const std::string certificate = absl::Base64Escape(
+      authority->Issue({.common_name = "x", .client = true}, key->get())->ToPem());
+  const std::string pem = pki::SigningRequest::Create(*key, "x")->ToPem();
+  const auto created = client_->Create(requests, {{"apiVersion", "certificates.k8s.io/v1"},
+                                                  {"kind", "CertificateSigningRequest"},
+                                                  {"metadata", {{"name", ns_}}},
+                                                  {"spec",
+                                                   {{"signerName", "hawser.example/test"},
+                                                    {"usages", {"client auth"}},
+                                                    {"request", absl::Base64Escape(pem)}}}});
+  ASSERT_THAT(created, IsOk());
+  Object approved = *created;
+  approved["status"]["certificate"] = certificate;
+  approved["status"]["conditions"] = {
+      {{"type", "Approved"}, {"status", "True"}, {"reason", "Test"}, {"message", "as it is"}}};
+  const auto after = client_->Update(requests.Sub("approval"), approved);
+  ASSERT_THAT(after, IsOk());
+  EXPECT_EQ(StringAt((*after)["status"]["conditions"][0], {"type"}), "Approved");
+  EXPECT_EQ(StringAt(*after, {"status", "certificate"}), "");
+  const auto done = client_->MergePatch(requests.Sub("status"), {"", ns_},
+                                        {{"status", {{"certificate", certificate}}}});
+  ASSERT_THAT(done, IsOk());
+  EXPECT_EQ(StringAt(*done, {"status", "certificate"}), certificate);
+  EXPECT_EQ(StringAt((*done)["status"]["conditions"][0], {"type"}), "Approved");
+  EXPECT_THAT(client_->Delete(requests, {"", ns_}), IsOk());
 }
 
 TEST_F(KubeConformanceTest, ListsPageByPageAndSelect) {
