@@ -23,6 +23,19 @@ absl::StatusOr<LeafOutcome> Outcome(const std::string& certificate) {
   return outcome;
 }
 
+// Of a certificate that is the operator's own.
+absl::StatusOr<LeafOutcome> OwnOutcome(const std::map<std::string, std::string>& data) {
+  HAWSER_ASSIGN_OR_RETURN(LeafOutcome outcome, Outcome(Value(data, "tls.crt")));
+  outcome.renewal = pki::WallTime::max();
+  const std::string authorities = Value(data, "ca.crt");
+  if (authorities.empty()) return outcome;
+  // One that cannot be read would spoil the bundle for everybody.
+  const auto parsed = pki::Certificate::AllFromPem(authorities);
+  if (!parsed.ok()) return base::Annotate(parsed.status(), "ca.crt");
+  for (const pki::Certificate& certificate : *parsed) outcome.authority += certificate.ToPem();
+  return outcome;
+}
+
 }  // namespace
 
 absl::StatusOr<LeafOutcome> EnsureLeaf(kube::Client& client, const std::string& ns,
@@ -34,11 +47,9 @@ absl::StatusOr<LeafOutcome> EnsureLeaf(kube::Client& client, const std::string& 
   if (secret.ok()) {
     data = SecretDataOf(*secret);
     if (kube::StringAt(*secret, {"metadata", "labels", kComponentLabel}).empty()) {
-      auto outcome = Outcome(Value(data, "tls.crt"));
+      auto outcome = OwnOutcome(data);
       if (!outcome.ok())
         return base::Annotate(outcome.status(), "secret " + leaf.secret + ", which is not ours");
-      outcome->renewal = pki::WallTime::max();
-      outcome->authority = Value(data, "ca.crt");
       return outcome;
     }
   } else if (!absl::IsNotFound(secret.status())) {
