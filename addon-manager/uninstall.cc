@@ -22,10 +22,12 @@ constexpr size_t kMaxNamed = 20;
 // Clusters where something that the add-on brought is still to be removed.
 absl::StatusOr<std::set<std::string>> Left(kube::Client& client) {
   std::set<std::string> clusters;
-  HAWSER_ASSIGN_OR_RETURN(
-      const auto works,
-      client.List(kManifestWorks, {.label_selector = absl::StrCat(kAddonLabel, "=", kAddonName)}));
-  for (const kube::Object& work : works.items) clusters.insert(kube::NameOf(work).ns);
+  const auto works =
+      client.List(kManifestWorks, {.label_selector = absl::StrCat(kAddonLabel, "=", kAddonName)});
+  // Without Open Cluster Management there is no such kind, and nothing of it.
+  if (absl::IsNotFound(works.status())) return clusters;
+  HAWSER_RETURN_IF_ERROR(works.status());
+  for (const kube::Object& work : works->items) clusters.insert(kube::NameOf(work).ns);
   return clusters;
 }
 
