@@ -183,14 +183,16 @@ void Manager::Run() {
   sources_.Start();
   if (options_.leader_elect) {
     election_ = std::make_unique<kube::LeaderElection>(
-        election_client_, kube::LeaderElectionOptions{.lease = {options_.ns, kLease},
-                                                      .identity = options_.identity,
-                                                      .on_elected = [this] { Work(); },
-                                                      .on_lost =
-                                                          [this] {
-                                                            LOG(ERROR) << "lost the lead, ending";
-                                                            Stop();
-                                                          }});
+        election_client_,
+        kube::LeaderElectionOptions{.lease = {options_.ns, kLease},
+                                    .identity = options_.identity,
+                                    // On the main thread, which ends it, too.
+                                    .on_elected = [this] { loop_.Post([this] { Work(); }); },
+                                    .on_lost =
+                                        [this] {
+                                          LOG(ERROR) << "lost the lead, ending";
+                                          Stop();
+                                        }});
     election_->Start();
   } else {
     Work();
