@@ -106,7 +106,7 @@ CsrDecision DecideRequest(const json& request,
   };
   const std::string user = Text(At(request, "/spec/username"));
   if (!IsAgentOf(user, *cluster))
-    return pending("requested by " + user + ", which is no agent of cluster " + *cluster);
+    return pending("no agent of cluster " + *cluster + " requested it, but " + user);
   if (!registrations) return pending("the cluster has no such add-on");
   const std::string signer = Text(At(request, "/spec/signerName"));
   const auto registration =
