@@ -2,6 +2,7 @@
 
 #include <glog/logging.h>
 #include <httplib.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 
@@ -17,7 +18,7 @@ namespace {
 
 constexpr char kJson[] = "application/json";
 constexpr std::chrono::minutes kPatience{1};  // of a test
-constexpr size_t kThreads = 64;               // one per connection, watches and idle ones included
+constexpr int kThreads = 64;                  // one per connection, watches and idle ones included
 
 std::unique_ptr<httplib::Server> MakeServer(const std::optional<FakeApiServer::Tls>& tls) {
   if (!tls.has_value()) return std::make_unique<httplib::Server>();
@@ -106,6 +107,11 @@ FakeApiServer::FakeApiServer(std::optional<Tls> tls, uint16_t port)
   server_->Put(".*", handle);
   server_->Patch(".*", handle);
   server_->Delete(".*", handle);
+  int listener = -1;
+  server_->set_socket_options([&listener](int socket) {
+    httplib::default_socket_options(socket);
+    listener = socket;
+  });
   if (port == 0) {
     const int any = server_->bind_to_any_port("127.0.0.1");
     CHECK_GT(any, 0);
@@ -114,6 +120,9 @@ FakeApiServer::FakeApiServer(std::optional<Tls> tls, uint16_t port)
     CHECK(server_->bind_to_port("127.0.0.1", port));
     port_ = port;
   }
+  // The library's own queue is of 5: clients that begin with a dozen connections at once would find
+  // some of them broken.
+  CHECK_EQ(::listen(listener, kThreads), 0);
   thread_ = std::thread([this] { server_->listen_after_bind(); });
 }
 
