@@ -36,10 +36,11 @@ std::optional<AgentLeaf> AgentLeaves::Latest(const std::string& cluster,
   std::optional<AgentLeaf> latest = AgentLeafOf(work);
   const std::lock_guard lock(mutex_);
   const auto found = leaves_.find(cluster);
+  if (found == leaves_.end()) return latest;
   // The annotation has whole seconds.
-  if (found != leaves_.end() &&
-      (!latest ||
-       latest->signed_at < std::chrono::floor<std::chrono::seconds>(found->second.signed_at)))
+  const auto recorded = std::chrono::floor<std::chrono::seconds>(found->second.signed_at);
+  if (!latest || latest->signed_at < recorded ||
+      (latest->signed_at == recorded && latest->authority != found->second.authority))
     latest = found->second;
   return latest;
 }

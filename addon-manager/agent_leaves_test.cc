@@ -55,6 +55,13 @@ TEST(AgentLeavesTest, WhatIsWrittenIsNoOlderThanWhatWasRecorded) {
   EXPECT_EQ(leaves.Latest("paris", &work), kNew) << "or its annotation changed for ever";
 }
 
+TEST(AgentLeavesTest, TwoMayBeSignedInOneSecond) {
+  AgentLeaves leaves;
+  const kube::Object work = Work({"old", kMorning + 100ms});
+  leaves.Record("paris", {"new", kMorning + 800ms});
+  EXPECT_EQ(leaves.Latest("paris", &work)->authority, "new");
+}
+
 TEST(AgentLeavesTest, ForgottenOnesAreGone) {
   AgentLeaves leaves;
   leaves.Record("paris", kNew);

@@ -12,6 +12,7 @@
 #include "lib/base/quote.h"
 #include "lib/base/status.h"
 #include "lib/kube/api_error.h"
+#include "lib/pki/authority.h"
 #include "lib/pki/identity.h"
 #include "lib/pki/signing_request.h"
 
@@ -141,7 +142,8 @@ void CsrReconciler::NoteSigned(const Object& request) {
     if (pair == nullptr) continue;
     const auto issuer = pki::Certificate::FromPem(pair->certificate);
     if (!issuer.ok() || !certificate->IsSignedBy(*issuer)) continue;
-    leaves_.Record(cluster->cluster, {AuthorityHash(pair->certificate), certificate->not_before()});
+    leaves_.Record(cluster->cluster,
+                   {AuthorityHash(pair->certificate), certificate->not_before() + pki::kClockSkew});
   }
 }
 
