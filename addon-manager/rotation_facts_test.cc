@@ -35,7 +35,7 @@ class RotationFactsTest : public ::testing::Test {
           {{"namespace", cluster},
            {"name", kManifestWork},
            {"generation", 2},
-           {"annotations", {{kTrustAnnotation, AuthorityHash(kBundle)}}}}},
+           {"annotations", {{kTrustAnnotation, BundleHash(kBundle)}}}}},
          {"status",
           {{"conditions",
             {{{"type", "Applied"}, {"status", "True"}, {"observedGeneration", 2}}}}}}});
@@ -107,11 +107,11 @@ TEST_F(RotationFactsTest, ServersAreTrustedOnceEveryReachableSpokeHasTheBundle) 
   kube::Object& work = AddWork("paris");
   EXPECT_TRUE(Facts("servers").bundle_delivered);
 
-  work["metadata"]["annotations"][kTrustAnnotation] = AuthorityHash("ANOTHER");
+  work["metadata"]["annotations"][kTrustAnnotation] = BundleHash("ANOTHER");
   EXPECT_FALSE(Facts("servers").bundle_delivered) << "it has not even been written";
   EXPECT_TRUE(Facts("agents").bundle_delivered) << "hub pods only";
   EXPECT_TRUE(Facts("clients").bundle_delivered) << "hub pods only";
-  work["metadata"]["annotations"][kTrustAnnotation] = AuthorityHash(kBundle);
+  work["metadata"]["annotations"][kTrustAnnotation] = BundleHash(kBundle);
 
   work["metadata"]["generation"] = 3;
   EXPECT_FALSE(Facts("servers").bundle_delivered) << "an earlier one was applied";

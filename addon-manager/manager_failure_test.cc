@@ -1,0 +1,120 @@
+// The addon-manager when others fail: the API server, another addon-manager, missing kinds.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "addon-manager/names.h"
+#include "addon-manager/test_hub.h"
+#include "lib/kube/lease.h"
+#include "lib/testing/log_capture.h"
+
+namespace hawser::addon_manager {
+namespace {
+
+using kube::Object;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr int kAlways = -1;
+const kube::ObjectName kLock{TestHub::kNs, "cluster-proxy-addon-manager"};
+
+auto HeldBy(const std::string& identity) {
+  return [identity](const Object& lease) { return kube::ParseLease(lease).holder == identity; };
+}
+
+class ManagerFailureTest : public ::testing::Test {
+ protected:
+  hawser::testing::LogCapture log_;
+  TestHub hub_;
+};
+
+TEST_F(ManagerFailureTest, AnApiServerThatIsNotThereIsWaitedFor) {
+  hub_.StopServer();
+  hub_.StartManager();
+  log_.Await("managedproxyconfigurations");
+  hub_.StartServer();
+  hub_.Configure();
+  hub_.AwaitCondition("ProxyServerDeployed", "True");
+}
+
+TEST_F(ManagerFailureTest, AnApiServerThatFailsForAWhileIsTriedAgain) {
+  hub_.server().Script({.target = "", .times = kAlways, .status = 500});
+  hub_.StartManager();
+  hub_.server().AwaitRequests("GET", "managedclusters", 2);
+  hub_.server().ClearScript();
+  hub_.Configure();
+  hub_.AddCluster("paris");
+  hub_.AwaitWork("paris");
+
+  // Watches end as well, and changes of that time must not be missed.
+  hub_.server().Script({.method = "GET", .target = "watch=true", .times = kAlways, .status = 500});
+  hub_.server().EndWatches();
+  hub_.AddCluster("tokyo");
+  hub_.server().ClearScript();
+  hub_.AwaitWork("tokyo");
+}
+
+TEST_F(ManagerFailureTest, WhatCannotBeWrittenIsTold) {
+  hub_.server().Script({.method = "PATCH",
+                        .target = "/deployments/",
+                        .times = kAlways,
+                        .status = 500,
+                        .body = R"({"kind": "Status", "message": "etcd is on fire"})"});
+  hub_.StartManager();
+  hub_.Configure();
+  const Object condition = hub_.AwaitCondition("ProxyServerDeployed", "False");
+  EXPECT_EQ(condition["reason"], "Failed");
+  EXPECT_THAT(condition["message"].get<std::string>(), HasSubstr("etcd is on fire"));
+  hub_.server().ClearScript();
+  hub_.AwaitCondition("ProxyServerDeployed", "True");
+}
+
+TEST_F(ManagerFailureTest, AKindThatDoesNotExistYetIsNamed) {
+  hub_.server().Script({.method = "GET",
+                        .target = "/managedclusteraddons",
+                        .times = kAlways,
+                        .status = 404,
+                        .body = "404 page not found"});
+  hub_.StartManager();
+  hub_.Configure();
+  log_.Await("managedclusteraddons.addon.open-cluster-management.io");
+  hub_.server().AwaitRequests("GET", "/managedclusteraddons", 2);
+  EXPECT_EQ(hub_.server().Count("POST", "/secrets"), 0) << "nothing is done with half the picture";
+  hub_.server().ClearScript();
+  hub_.AwaitCondition("ProxyServerDeployed", "True");
+}
+
+TEST_F(ManagerFailureTest, OneOfSeveralWorksAndAnotherFollows) {
+  hub_.options.leader_elect = true;
+  hub_.StartManager();
+  hub_.Configure();
+  hub_.AwaitCondition("ProxyServerDeployed", "True");
+  hub_.Await(kube::kLeases, kLock, HeldBy("first"));
+
+  Options second = hub_.options;
+  second.identity = "second";
+  const auto follower = Manager::Create(second);
+  ASSERT_TRUE(follower.ok()) << follower.status();
+  std::thread running([&] { (*follower)->Run(); });
+  // All of its watches beside those of the first one: it knows everything, and does nothing.
+  hub_.server().AwaitWatches(22);
+  hub_.StopManager();
+  hub_.Await(kube::kLeases, kLock, HeldBy("second"));
+  hub_.AddCluster("paris");
+  hub_.AwaitWork("paris");
+  (*follower)->Stop();
+  running.join();
+}
+
+TEST_F(ManagerFailureTest, OneThatLosesItsLeadEnds) {
+  hub_.options.leader_elect = true;
+  auto manager = Manager::Create(hub_.options);
+  ASSERT_TRUE(manager.ok()) << manager.status();
+  std::thread running([&] { (*manager)->Run(); });
+  hub_.Await(kube::kLeases, kLock, HeldBy("first"));
+  hub_.Patch(kube::kLeases, kLock, {{"spec", {{"holderIdentity", "another"}}}});
+  running.join();
+  EXPECT_THAT(log_.text(), HasSubstr("lost the lead"));
+}
+
+}  // namespace
+}  // namespace hawser::addon_manager
