@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 BINARIES := //hub:proxy-server //spoke:proxy-agent //addon-manager //cli:hawser //examples/...
 
-.PHONY: help demo build test interop asan tsan fuzz lint tidy fmt images bench
+.PHONY: help demo build test interop asan tsan fuzz lint tidy fmt images bench bench-addons
 
 help:  ## this list
 	@sed -nE 's/^([a-z0-9]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 14
@@ -42,6 +42,10 @@ images:  ## OCI archives of what runs in clusters and of the CLI, in out/images
 
 bench:  ## ours against haproxy and stunnel, with the floors that must hold
 	@tools/setup.sh bench && tools/bazel.sh build --config=release $(BINARIES) //bench/... && bench/run.py
+
+bench-addons:  ## addon-manager with 1,000 clusters in a real kube-apiserver
+	@tools/setup.sh e2e && tools/bazel.sh build --config=release //addon-manager && e2e/kubernetes/apiserver.sh run \
+	  bench/addons.py bazel-bin/addon-manager/addon-manager "$$(e2e/kubernetes/build.sh ocm files)/files/crds/hub"
 
 e2e:  ## on real Kubernetes and Open Cluster Management (E2E=--short: no pods, no root)
 	@tools/setup.sh e2e && tools/bazel.sh build --config=release $(BINARIES) //images/... && e2e/kubernetes/run.sh $(E2E)

@@ -74,7 +74,12 @@ absl::Status ReadRotation(RotationSettings& rotation) {
                                      rotation.leaf_lifetime));
   HAWSER_RETURN_IF_ERROR(ReadSeconds("agent-certificate-lifetime", FLAGS_agent_certificate_lifetime,
                                      seconds(600), rotation.agent_leaf_lifetime));
-  return ReadSeconds("trust-delivery", FLAGS_trust_delivery, seconds(0), rotation.delivery);
+  HAWSER_RETURN_IF_ERROR(
+      ReadSeconds("trust-delivery", FLAGS_trust_delivery, seconds(0), rotation.delivery));
+  // A certificate is renewed when a third of its life is left, and has to reach its pods in time.
+  if (rotation.leaf_lifetime < 3 * rotation.delivery)
+    return BadFlag("certificate-lifetime", "must be at least three times --trust-delivery");
+  return absl::OkStatus();
 }
 
 absl::Status ReadHub(HubSettings& hub) {

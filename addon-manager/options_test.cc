@@ -118,5 +118,15 @@ TEST_F(OptionsTest, WhatMakesNoSenseIsNamed) {
   ExpectRefused("health_port", "65536", "--health-port");
 }
 
+TEST_F(OptionsTest, RenewedCertificatesHaveTimeToReachTheirPods) {
+  const gflags::FlagSaver saver;
+  Set("trust_delivery", "5m");
+  Set("certificate_lifetime", "14m");
+  EXPECT_THAT(OptionsFromFlags(), StatusIs(absl::StatusCode::kInvalidArgument,
+                                           HasSubstr("at least three times --trust-delivery")));
+  Set("certificate_lifetime", "15m");
+  EXPECT_THAT(OptionsFromFlags(), IsOk());
+}
+
 }  // namespace
 }  // namespace hawser::addon_manager

@@ -14,12 +14,10 @@ from process import Failed, Process, await_, output_of
 
 NAMESPACE = "open-cluster-management-addon"
 AGENT_NAMESPACE = "open-cluster-management-cluster-proxy"
+AGENT_DEPLOYMENT = "cluster-proxy-proxy-agent"
 NAME = "cluster-proxy"
 CHART = os.path.normpath(f"{os.path.dirname(os.path.abspath(__file__))}/../../charts/cluster-proxy")
 CONFIG = "without-node"
-
-# Short lives, so that every certificate is renewed while the checks run.
-MANAGER_FLAGS = ["--certificate-lifetime=90s"]
 
 
 class Addon:
@@ -32,13 +30,15 @@ class Addon:
         self.managed = managed
         self.nodes = nodes
         self.processes = {}
-        self.delivery = "45s" if nodes else "15s"
         os.makedirs(folder)
 
     # The chart.
 
     def values(self):
-        flags = [*MANAGER_FLAGS, f"--trust-delivery={self.delivery}"]
+        # Short lives, so that every certificate is renewed while the checks run. A kubelet takes
+        # longer than our processes to see that.
+        lifetime, delivery = ("150s", "30s") if self.nodes else ("90s", "15s")
+        flags = [f"--certificate-lifetime={lifetime}", f"--trust-delivery={delivery}"]
         server = {"entrypointLoadBalancer": True} if self.nodes else {
             "entrypointAddress": network.HUB_ADDRESS
         }
@@ -125,10 +125,10 @@ class Addon:
         """Until the agents that the ManifestWorks bring run."""
         for name, cluster in self.managed.items():
             if name in self.nodes:
-                self.await_rollout("cluster-proxy-proxy-agent", cluster, AGENT_NAMESPACE)
+                self.await_rollout(AGENT_DEPLOYMENT, cluster, AGENT_NAMESPACE)
             else:
                 self._await_resolve(cluster)
-                self.start_process(name, cluster, AGENT_NAMESPACE, "cluster-proxy-proxy-agent")
+                self.start_process(name, cluster, AGENT_NAMESPACE, AGENT_DEPLOYMENT)
 
     def _await_resolve(self, cluster):
         def configured():

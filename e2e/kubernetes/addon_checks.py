@@ -2,7 +2,8 @@
 import base64
 import json
 
-from addon import AGENT_NAMESPACE, CONFIG, NAME, NAMESPACE, Drip
+from addon import AGENT_DEPLOYMENT, AGENT_NAMESPACE, CONFIG, NAME, NAMESPACE, Drip
+from network import HUB_ADDRESS
 from process import Failed, await_, check, output_of
 
 _PHASES = ("Prepare", "TrustBoth", "SignWithNew", "Retire")
@@ -105,7 +106,7 @@ def configured(lab):
     lab.hub.kubectl("patch", *config, f"--patch={patch}")
 
     def changed():
-        where = ("deployment/cluster-proxy-proxy-agent", f"--namespace={AGENT_NAMESPACE}")
+        where = (f"deployment/{AGENT_DEPLOYMENT}", f"--namespace={AGENT_NAMESPACE}")
         pod = cluster.get(*where)["spec"]["template"]["spec"]
         return pod["containers"][0]["resources"] == resources
 
@@ -149,7 +150,7 @@ def leaf_rotation(lab):
             f"another certificate in {name}",
         )
     for secret in secrets:
-        await_(lambda: _serial(lab, secret) != before[secret], f"another {secret}", patience=90)
+        await_(lambda: _serial(lab, secret) != before[secret], f"another {secret}", patience=180)
     for drip in drips:
         drip.await_end()
     lab.addon.await_connected(lab.managed)
@@ -249,6 +250,47 @@ def upgraded(lab):
     check("hub.example" in text, f"names: {text}")
 
 
+def entrypoints(lab):
+    """Agents also reach the hub by a host name, and by a port forwarded through its API server"""
+    seen = []
+    _publish(lab.hub, 9091)
+    by_name = {"entrypointAddress": HUB_ADDRESS, "port": 9091}
+    for entrypoint, argument in (by_name, "--proxy-server-port=9091"), ({}, "--hub-port-forward="):
+        lab.addon.helm("upgrade", lab.addon.values() | {"proxyServer": entrypoint})
+        for name, cluster in lab.managed.items():
+            _await_argument(cluster, argument)
+            if name in lab.nodes:
+                lab.addon.await_rollout(AGENT_DEPLOYMENT, cluster, AGENT_NAMESPACE)
+            else:
+                lab.addon.processes[name].restart()
+        lab.addon.await_connected(lab.managed)
+        kind = lab.addon.configuration()["spec"]["proxyServer"]["entrypoint"]["type"]
+        seen += [f"{kind}:", lab.addon.hawser("check").rstrip()]
+    rest = lab.hub.kubectl("get", "services", f"--namespace={NAMESPACE}", "--output=name")
+    check("proxy-agent-entrypoint" not in rest, f"the load balancer is left: {rest}")
+    return "\n".join(seen)
+
+
+def _publish(hub, port):
+    """A way in that is not the chart's: what an operator's own host name leads to."""
+    spec = {
+        "externalIPs": [HUB_ADDRESS],
+        "selector": {"proxy.open-cluster-management.io/component-name": "proxy-server"},
+        "ports": [{"port": port, "targetPort": 8091}],
+    }
+    metadata = {"name": "operators-own", "namespace": NAMESPACE}
+    hub.apply({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec})
+
+
+def _await_argument(cluster, beginning):
+    def there():
+        where = (f"deployment/{AGENT_DEPLOYMENT}", f"--namespace={AGENT_NAMESPACE}")
+        pod = cluster.get(*where)["spec"]["template"]["spec"]
+        return any(each.startswith(beginning) for each in pod["containers"][0]["args"])
+
+    await_(there, f"{beginning} in {cluster.name}")
+
+
 def cluster_deleted(lab):
     """A managed cluster that is deleted loses its agent; the others keep theirs"""
     name = next(reversed(lab.managed))
@@ -309,6 +351,6 @@ def of(full, *dials):
         leaf_rotation,
         ca_rotation,
         upgraded,
-        *([cluster_deleted] if full else []),
+        *([entrypoints, cluster_deleted] if full else []),
         uninstalled,
     ]

@@ -169,6 +169,7 @@ class Node:
             "imageGCHighThresholdPercent": 100,
             "serializeImagePulls": False,
             "maxPods": 50,
+            "syncFrequency": "10s",  # how soon pods see that a Secret has changed
         }
         self._run("kubelet", [
             f"{cluster.programs}/kubelet",
