@@ -2,10 +2,10 @@
 .DEFAULT_GOAL := help
 BINARIES := //hub:proxy-server //spoke:proxy-agent //addon-manager //cli:hawser //examples/...
 
-.PHONY: help demo build test interop asan tsan fuzz lint tidy fmt images bench bench-addons
+.PHONY: help demo build test interop asan tsan fuzz lint tidy fmt images bench bench-addons e2e
 
 help:  ## this list
-	@sed -nE 's/^([a-z0-9]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 14
+	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 19
 
 demo:  ## the main job, shown in seven steps (STAY=1 leaves it running)
 	@tools/setup.sh demo && tools/bazel.sh build --config=release $(BINARIES) //bench/... && e2e/demo/run.sh
