@@ -45,7 +45,6 @@ bool Contains(const Object& existing, const Object& wanted) {
 
 absl::StatusOr<kube::Outcome> AddonReconciler::Reconcile(const std::string& key,
                                                          const std::stop_token& stop) {
-  HAWSER_RETURN_IF_ERROR(sources_.Synced());
   const auto addon = sources_.cluster_addons.Get(kube::ObjectName{key, kAddonName}.Key());
   if (addon == nullptr) leaves_.Forget(key);
   const auto cluster = sources_.clusters.Get(key);

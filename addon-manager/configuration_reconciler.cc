@@ -61,7 +61,6 @@ ConfigurationReconciler::ConfigurationReconciler(kube::Client& client, const Sou
 
 absl::StatusOr<kube::Outcome> ConfigurationReconciler::Reconcile(const std::string& key,
                                                                  const std::stop_token& stop) {
-  HAWSER_RETURN_IF_ERROR(sources_.Synced());
   Pass pass;
   pass.object = sources_.proxy_configurations.Get(key);
   if (pass.object == nullptr || kube::IsBeingDeleted(*pass.object)) {

@@ -31,7 +31,6 @@ constexpr std::chrono::seconds kShortestLife = std::chrono::minutes(30);
 
 absl::StatusOr<kube::Outcome> CsrReconciler::Reconcile(const std::string& key,
                                                        const std::stop_token& stop) {
-  HAWSER_RETURN_IF_ERROR(sources_.Synced());
   const auto request = sources_.signing_requests.Get(key);
   if (request == nullptr) return kube::Outcome::Done();
   NoteSigned(*request);

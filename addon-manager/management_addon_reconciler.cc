@@ -7,7 +7,6 @@ namespace hawser::addon_manager {
 
 absl::StatusOr<kube::Outcome> ManagementAddonReconciler::Reconcile(const std::string& key,
                                                                    const std::stop_token& stop) {
-  HAWSER_RETURN_IF_ERROR(sources_.Synced());
   const auto addon = sources_.management_addons.Get(key);
   const kube::Object* before = addon ? kube::Find(*addon, {"status"}) : nullptr;
   if (before == nullptr || kube::IsBeingDeleted(*addon)) return kube::Outcome::Done();

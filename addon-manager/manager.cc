@@ -15,6 +15,9 @@ namespace {
 using Response = net::Http1Server::Response;
 
 constexpr char kLease[] = "cluster-proxy-addon-manager";
+// How often it is looked whether everything has been read once, and when that is worth a line.
+constexpr base::Duration kSyncLook = std::chrono::milliseconds(100);
+constexpr base::Duration kPatience = std::chrono::seconds(2);
 
 // What fails for a while is looked at often enough to go on soon after.
 kube::Controller::Options Workers(int count) {
@@ -79,7 +82,9 @@ Manager::Manager(const Options& options, const kube::Config& config)
       management_addons_("clustermanagementaddon", management_addon_reconciler_, Workers(1)),
       signing_requests_("certificate request", csr_reconciler_, Workers(2)),
       signals_(
-          loop_, [this] { Stop(); }, [] {}) {
+          loop_, [this] { Stop(); }, [] {}),
+      waits_({.burst = 1, .interval = std::chrono::seconds(10)}),
+      sync_look_(loop_) {
   Connect();
 }
 
@@ -172,8 +177,26 @@ Response Manager::Metrics() const {
                                .requests = csr_reconciler_.counts()})};
 }
 
-void Manager::Work() {
+// Nobody works on half of the facts.
+void Manager::WorkOnceSynced() {
+  const absl::Status synced = sources_.Synced();
+  if (synced.ok()) {
+    Work();
+    return;
+  }
+  if (loop_.Now() - leading_since_ > kPatience)
+    if (const auto admitted = waits_.Admit(loop_.Now()))
+      LOG(WARNING) << std::string(synced.message());
+  sync_look_.Set(kSyncLook, [this] { WorkOnceSynced(); });
+}
+
+void Manager::Lead() {
   LOG(INFO) << "leading";
+  leading_since_ = loop_.Now();
+  WorkOnceSynced();
+}
+
+void Manager::Work() {
   for (kube::Controller* controller :
        {&configurations_, &addons_, &management_addons_, &signing_requests_})
     controller->Start();
@@ -187,7 +210,7 @@ void Manager::Run() {
         kube::LeaderElectionOptions{.lease = {options_.ns, kLease},
                                     .identity = options_.identity,
                                     // On the main thread, which ends it, too.
-                                    .on_elected = [this] { loop_.Post([this] { Work(); }); },
+                                    .on_elected = [this] { loop_.Post([this] { Lead(); }); },
                                     .on_lost =
                                         [this] {
                                           LOG(ERROR) << "lost the lead, ending";
@@ -195,7 +218,7 @@ void Manager::Run() {
                                         }});
     election_->Start();
   } else {
-    Work();
+    loop_.Post([this] { Lead(); });
   }
   loop_.Run();
 }

@@ -23,6 +23,8 @@
 #include "addon-manager/management_addon_reconciler.h"
 #include "addon-manager/options.h"
 #include "addon-manager/sources.h"
+#include "lib/base/log_limit.h"
+#include "lib/base/scheduler.h"
 #include "lib/kube/client.h"
 #include "lib/kube/config.h"
 #include "lib/kube/controller.h"
@@ -57,6 +59,8 @@ class Manager {
   void Connect();
   void EnqueueClusters();
   void EnqueueUsersOf(const kube::Change& config);
+  void Lead();
+  void WorkOnceSynced();
   void Work();
   net::Http1Server::Response Ready(const std::string& query) const;
   net::Http1Server::Response Metrics() const;
@@ -82,6 +86,11 @@ class Manager {
   std::unique_ptr<net::PagePort> health_;
   std::vector<Served> served_;
   net::ProcessSignals signals_;
+
+  // Of the main thread:
+  base::LogLimit waits_;
+  base::Timer sync_look_;
+  base::Time leading_since_{};
 };
 
 }  // namespace hawser::addon_manager
