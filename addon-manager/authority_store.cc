@@ -15,7 +15,7 @@ absl::StatusOr<AuthorityStore::Stored> AuthorityStore::Load(const kube::Object& 
                                                             pki::WallTime now,
                                                             const kube::Call& call) {
   auto secret = client_.Get(kSecrets, secret_, call);
-  if (absl::IsNotFound(secret.status())) {
+  if (absl::IsNotFound(secret.status()) && !must_exist_) {
     HAWSER_ASSIGN_OR_RETURN(const Authorities made, MakeAuthorities(lifetime, now));
     const kube::Object wanted = {{"apiVersion", "v1"},
                                  {"kind", "Secret"},

@@ -17,8 +17,9 @@ class AuthorityStore {
     kube::Object secret;  // as it was read, to be updated
   };
 
-  AuthorityStore(kube::Client& client, kube::ObjectName secret)
-      : client_(client), secret_(std::move(secret)) {}
+  // With `must_exist` a Secret that is missing is an error (kNotFound).
+  AuthorityStore(kube::Client& client, kube::ObjectName secret, bool must_exist)
+      : client_(client), secret_(std::move(secret)), must_exist_(must_exist) {}
 
   // Makes new authorities when there is no such Secret; two that do this at once end up with the
   // same. `owner`: for the new Secret's ownerReferences. kInvalidArgument for a Secret that cannot
@@ -31,6 +32,7 @@ class AuthorityStore {
  private:
   kube::Client& client_;
   const kube::ObjectName secret_;
+  const bool must_exist_;
 };
 
 }  // namespace hawser::addon_manager

@@ -57,7 +57,7 @@ ConfigurationReconciler::ConfigurationReconciler(kube::Client& client, const Sou
       sources_(sources),
       state_(state),
       options_(std::move(options)),
-      store_(client, {options_.ns, options_.signer_secret}) {}
+      store_(client, {options_.ns, options_.signer_secret}, options_.signer_must_exist) {}
 
 absl::StatusOr<kube::Outcome> ConfigurationReconciler::Reconcile(const std::string& key,
                                                                  const std::stop_token& stop) {

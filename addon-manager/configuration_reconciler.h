@@ -23,8 +23,9 @@ namespace hawser::addon_manager {
 class ConfigurationReconciler final : public kube::Reconciler {
  public:
   struct Options {
-    std::string ns;             // of the installation, where all of it is
-    std::string signer_secret;  // in it
+    std::string ns;                  // of the installation, where all of it is
+    std::string signer_secret;       // in it
+    bool signer_must_exist = false;  // it is the operator's own, and never made
     std::string trust_domain;
     RotationSettings rotation;
     HubSettings hub;

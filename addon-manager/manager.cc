@@ -64,6 +64,7 @@ Manager::Manager(const Options& options, const kube::Config& config)
       configuration_reconciler_(client_, sources_, state_,
                                 {.ns = options.ns,
                                  .signer_secret = options.signer_secret,
+                                 .signer_must_exist = options.signer_must_exist,
                                  .trust_domain = options.trust_domain,
                                  .rotation = options.rotation,
                                  .hub = WithSuffixes(options)}),

@@ -236,6 +236,15 @@ TEST_F(ManagerHubTest, AnotherNamespaceIsNotOurs) {
               HasSubstr("must be addon"));
 }
 
+TEST_F(ManagerHubTest, AuthoritiesOfTheOperatorAreNeverMade) {
+  hub_.options.signer_must_exist = true;
+  hub_.StartManager();
+  hub_.Configure();
+  EXPECT_THAT(hub_.AwaitCondition("ProxyServerDeployed", "False")["message"].get<std::string>(),
+              HasSubstr(hub_.options.signer_secret));
+  EXPECT_EQ(hub_.server().Count("POST", "secrets"), 0);
+}
+
 TEST_F(ManagerHubTest, ASecretOfAuthoritiesThatIsDamagedIsLeftAsItIs) {
   Install();
   const kube::ObjectName name{TestHub::kNs, hub_.options.signer_secret};

@@ -37,6 +37,9 @@ inline constexpr char kAgentAuthorityAnnotation[] =
 inline constexpr char kTrustAnnotation[] = "proxy.open-cluster-management.io/server-trust";
 inline constexpr char kAgentSignedAnnotation[] = "proxy.open-cluster-management.io/agent-signed-at";
 
+// Of the agents' pods: of the files that they read only once.
+inline constexpr char kFilesHashAnnotation[] = "proxy.open-cluster-management.io/files-hash";
+
 // What hub pods trust: agents.crt, clients.crt, servers.crt.
 inline constexpr char kTrustConfigMap[] = "cluster-proxy-trust";
 // What users of the hub trust: ca.crt.

@@ -23,6 +23,8 @@ DEFINE_bool(enable_kube_api_proxy, true,
             "[Add-on] bare cluster names lead to the clusters' kube-apiservers");
 DEFINE_string(signer_secret, "cluster-proxy-signer",
               "[Certificates] secret that keeps the authorities and their keys");
+DEFINE_bool(signer_must_exist, false,
+            "[Certificates] --signer-secret is the operator's own: never make it");
 DEFINE_string(trust_domain, "hawser", "[Certificates] trust domain of the identities");
 DEFINE_string(ca_lifetime, "87600h", "[Certificates] life of a new authority");
 DEFINE_string(ca_renew_before, "8760h",
@@ -110,6 +112,7 @@ absl::StatusOr<Options> OptionsFromFlags() {
   HAWSER_ASSIGN_OR_RETURN(options.agent_namespace,
                           Needed("agent-install-namespace", FLAGS_agent_install_namespace));
   HAWSER_ASSIGN_OR_RETURN(options.signer_secret, Needed("signer-secret", FLAGS_signer_secret));
+  options.signer_must_exist = FLAGS_signer_must_exist;
   options.kube_api_proxy = FLAGS_enable_kube_api_proxy;
   options.trust_domain = FLAGS_trust_domain;
   if (!pki::ParseIdentity("spiffe://" + options.trust_domain + "/client/x").ok())

@@ -18,6 +18,7 @@ struct Options {
   std::string agent_namespace;
   bool kube_api_proxy = true;
   std::string signer_secret;
+  bool signer_must_exist = false;
   std::string trust_domain;
   RotationSettings rotation;
   HubSettings hub;

@@ -8,6 +8,7 @@
 #include "addon-manager/secret_data.h"
 #include "lib/base/status.h"
 #include "lib/kube/object.h"
+#include "lib/pki/digest.h"
 #include "lib/pki/identity.h"
 
 namespace hawser::addon_manager {
@@ -46,7 +47,7 @@ class Spoke {
   json LeaseRole() const;
   json LeaseRoleBinding() const;
   json DisruptionBudget() const;
-  json Deployment() const;
+  json Deployment(const json& configuration) const;
   json Pod() const;
   json Container() const;
   std::string Identifiers() const;
@@ -263,14 +264,19 @@ json Spoke::Pod() const {
   return pod;
 }
 
-json Spoke::Deployment() const {
+// Agents read these files when they start: other ones need other pods. Certificates and what signs
+// them are read again, and do not count.
+json Spoke::Deployment(const json& configuration) const {
   json object = Object("apps/v1", "Deployment", kAgentDeployment);
+  const json read_once = {configuration.at("data"), config_.proxy.ca_bundle};
+  const json annotations = {{kFilesHashAnnotation, pki::Sha256Hex(read_once.dump())}};
   object["spec"] = {
       {"replicas", hub_.configuration.agent.replicas},
       {"selector", {{"matchLabels", Labels()}}},
       {"strategy",
        {{"type", "RollingUpdate"}, {"rollingUpdate", {{"maxUnavailable", 0}, {"maxSurge", 1}}}}},
-      {"template", {{"metadata", {{"labels", Labels()}}}, {"spec", Pod()}}}};
+      {"template",
+       {{"metadata", {{"labels", Labels()}, {"annotations", annotations}}}, {"spec", Pod()}}}};
   return object;
 }
 
@@ -281,9 +287,10 @@ absl::StatusOr<std::vector<json>> Spoke::Objects() const {
   space["metadata"]["labels"]["addon.open-cluster-management.io/namespace"] = "true";
   json account = Object("v1", "ServiceAccount", kServiceAccount);
   account["automountServiceAccountToken"] = false;
-  return std::vector<json>{std::move(space),   std::move(account), LeaseRole(),
-                           LeaseRoleBinding(), CaSecret(),         std::move(configuration),
-                           DisruptionBudget(), Deployment()};
+  json deployment = Deployment(configuration);
+  return std::vector<json>{std::move(space),   std::move(account),   LeaseRole(),
+                           LeaseRoleBinding(), CaSecret(),           std::move(configuration),
+                           DisruptionBudget(), std::move(deployment)};
 }
 
 }  // namespace

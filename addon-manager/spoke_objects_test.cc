@@ -197,6 +197,21 @@ TEST_F(SpokeObjectsTest, VariablesReachTheAgentsFile) {
                                          "resolve": {"db": "10.0.0.5"}})"));
 }
 
+TEST_F(SpokeObjectsTest, WhatAgentsReadOnceRollsTheirPods) {
+  const auto annotations = [this] {
+    return Find("Deployment")["spec"]["template"]["metadata"]["annotations"];
+  };
+  const json before = annotations();
+  EXPECT_FALSE(before.empty());
+  hub_.server_bundle = "ANOTHER";
+  EXPECT_EQ(annotations(), before) << "read again while they run";
+  config_.variables = {{"allow", R"([{"cidrs": ["10.0.0.0/8"]}])"}};
+  const json allowed = annotations();
+  EXPECT_NE(allowed, before);
+  config_.proxy.ca_bundle = "PROXY";
+  EXPECT_NE(annotations(), allowed);
+}
+
 TEST_F(SpokeObjectsTest, VariablesThatMakeNoSenseAreNamed) {
   const std::string deep(100'000, '[');
   for (const auto& [name, value] : std::vector<std::pair<std::string, std::string>>{

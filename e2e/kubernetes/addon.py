@@ -158,21 +158,25 @@ class Addon:
     def become_user(self):
         """Files and variables of the tools, from the Secrets that the chart's notes name."""
         self.refresh_user()
-        address = f"127.0.0.1:{8090}"
-        if self.nodes:
-            port = free_port()
-            forward = (f"{self.hub.programs}/kubectl", f"--kubeconfig={self.hub.admin}")
-            forward += ("port-forward", f"--namespace={NAMESPACE}", "service/proxy-entrypoint")
-            process = Process("user-port-forward", [*forward, f"{port}:8090"], self.folder)
-            process.await_line("Forwarding from")
-            self.processes["user"] = process
-            address = f"127.0.0.1:{port}"
+        port = self._forward_to_hub() if self.nodes else 8090
         os.environ |= {
-            "HAWSER_HUB": address,
+            "HAWSER_HUB": f"127.0.0.1:{port}",
             "HAWSER_CA": f"{self.folder}/ca.crt",
             "HAWSER_CERT": f"{self.folder}/tls.crt",
             "HAWSER_KEY": f"{self.folder}/tls.key",
         }
+
+    def _forward_to_hub(self):
+        """A port that leads to one of the hub's pods, for as long as there is that pod."""
+        if "user" in self.processes:
+            self.processes.pop("user").stop()
+        port = free_port()
+        forward = (f"{self.hub.programs}/kubectl", f"--kubeconfig={self.hub.admin}")
+        forward += ("port-forward", f"--namespace={NAMESPACE}", "service/proxy-entrypoint")
+        process = Process(f"user-port-forward-{port}", [*forward, f"{port}:8090"], self.folder)
+        process.await_line("Forwarding from")
+        self.processes["user"] = process
+        return port
 
     def refresh_user(self):
         for secret in ("proxy-client", "proxy-server-ca"):
@@ -203,6 +207,8 @@ class Addon:
             try:
                 seen = json.loads(self.hawser("get", "clusters", "--output=json"))
             except Failed:
+                if self.nodes:
+                    self.become_user()
                 return False
             return {cluster["name"] for cluster in seen["clusters"]} == set(names)
 
