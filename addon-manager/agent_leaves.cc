@@ -20,10 +20,13 @@ std::map<std::string, std::string> AgentLeafAnnotations(const std::optional<Agen
           {kAgentSignedAnnotation, kube::FormatTime(leaf->signed_at)}};
 }
 
-void AgentLeaves::Record(const std::string& cluster, const AgentLeaf& leaf) {
+bool AgentLeaves::Record(const std::string& cluster, const AgentLeaf& leaf) {
   const std::lock_guard lock(mutex_);
   const auto [found, added] = leaves_.emplace(cluster, leaf);
-  if (!added && found->second.signed_at < leaf.signed_at) found->second = leaf;
+  if (added) return true;
+  if (found->second.signed_at >= leaf.signed_at) return false;
+  found->second = leaf;
+  return true;
 }
 
 void AgentLeaves::Forget(const std::string& cluster) {

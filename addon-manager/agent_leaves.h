@@ -27,8 +27,8 @@ std::map<std::string, std::string> AgentLeafAnnotations(const std::optional<Agen
 
 class AgentLeaves {
  public:
-  // Unless a later one is known.
-  void Record(const std::string& cluster, const AgentLeaf& leaf);
+  // Unless a later one is known; whether it was news.
+  bool Record(const std::string& cluster, const AgentLeaf& leaf);
   void Forget(const std::string& cluster);
   // The later one of what was recorded and what the ManifestWork (perhaps null) says.
   std::optional<AgentLeaf> Latest(const std::string& cluster, const kube::Object* work) const;

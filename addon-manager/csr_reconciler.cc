@@ -141,8 +141,9 @@ void CsrReconciler::NoteSigned(const Object& request) {
     if (pair == nullptr) continue;
     const auto issuer = pki::Certificate::FromPem(pair->certificate);
     if (!issuer.ok() || !certificate->IsSignedBy(*issuer)) continue;
-    leaves_.Record(cluster->cluster,
-                   {AuthorityHash(pair->certificate), certificate->not_before() + pki::kClockSkew});
+    const AgentLeaf leaf{AuthorityHash(pair->certificate),
+                         certificate->not_before() + pki::kClockSkew};
+    if (leaves_.Record(cluster->cluster, leaf)) options_.on_signed(cluster->cluster);
   }
 }
 

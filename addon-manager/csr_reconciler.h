@@ -22,7 +22,7 @@ class CsrReconciler final : public kube::Reconciler {
   struct Options {
     std::string trust_domain;
     std::chrono::seconds lifetime;  // of certificates, at most
-    // A certificate of that cluster was signed; runs on the worker's thread.
+    // A certificate of that cluster was signed, by us or before us; runs on the worker's thread.
     std::function<void(const std::string& cluster)> on_signed;
   };
   struct Counts {

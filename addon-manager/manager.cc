@@ -60,7 +60,7 @@ Manager::Manager(const Options& options, const kube::Config& config)
       client_(config),
       election_client_(config),
       sources_(client_, {.ns = options.ns, .configuration = options.configuration}),
-      state_([this] { EnqueueClusters(); }),
+      state_([this] { EnqueueAll(); }),
       configuration_reconciler_(client_, sources_, state_,
                                 {.ns = options.ns,
                                  .signer_secret = options.signer_secret,
@@ -133,9 +133,12 @@ void Manager::Connect() {
       [this](const kube::Change& change) { signing_requests_.queue().Add(change.key); });
 }
 
-void Manager::EnqueueClusters() {
+// Before there was a state nothing could be said of any of them.
+void Manager::EnqueueAll() {
   for (const kube::ObjectPtr& addon : sources_.cluster_addons.List())
     addons_.queue().Add(kube::NameOf(*addon).ns);
+  for (const kube::ObjectPtr& request : sources_.signing_requests.List())
+    signing_requests_.queue().Add(kube::NameOf(*request).name);
 }
 
 void Manager::EnqueueUsersOf(const kube::Change& config) {

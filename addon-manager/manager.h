@@ -57,7 +57,7 @@ class Manager {
 
   absl::Status CreatePages();
   void Connect();
-  void EnqueueClusters();
+  void EnqueueAll();
   void EnqueueUsersOf(const kube::Change& config);
   void Lead();
   void WorkOnceSynced();

@@ -189,6 +189,24 @@ TEST_F(ManagerClusterTest, ItsCertificateIsSignedByTheRules) {
   EXPECT_GT(hub_.AwaitCertificate(brief).not_after(), now + 29min) << "or none is ever renewed";
 }
 
+// Or the authority that the cluster no longer depends on would be kept for as long as its leaves
+// live.
+TEST_F(ManagerClusterTest, WhatWasSignedJustBeforeACrashIsNoted) {
+  Register("paris");
+  hub_.AwaitCertificate(hub_.Request("paris", kProxyAgentSigner));
+  const auto noted = [](const Object& work) {
+    return !kube::StringAt(work, {"metadata", "annotations", kAgentAuthorityAnnotation}).empty();
+  };
+  hub_.AwaitWork("paris", noted);
+  hub_.StopManager();
+  hub_.Patch(kManifestWorks, {"paris", kManifestWork},
+             {{"metadata",
+               {{"annotations",
+                 {{kAgentAuthorityAnnotation, nullptr}, {kAgentSignedAnnotation, nullptr}}}}}});
+  hub_.StartManager();
+  hub_.AwaitWork("paris", noted);
+}
+
 TEST_F(ManagerClusterTest, ItsAccessToTheHubIsApprovedAndSignedByKubernetes) {
   Register("paris");
   const std::string request = hub_.Request("paris", kKubeClientSigner);
