@@ -23,7 +23,7 @@ class HubControlTest : public HubTest {
   }
   control::Client Lists(const net::TlsFiles& files) {
     return control::Client::ForFrontEnd(
-        "localhost:" + std::to_string(PortOf("grpc")),
+        "127.0.0.1:" + std::to_string(PortOf("grpc")),
         control::Client::Tls{Read(files.ca), Read(files.certificate), Read(files.key)});
   }
   control::Client SocketLists() {
@@ -51,7 +51,7 @@ TEST_F(HubControlTest, ClustersAndSessionsOverTls) {
 TEST_F(HubControlTest, OnlyClientsAreAnswered) {
   StartHub();
   EXPECT_THAT(Lists(certificates_.Agent("paris")).GetClusters(),
-              StatusIs(StatusCode::kUnavailable, HasSubstr("hub at localhost:")));
+              StatusIs(StatusCode::kUnavailable, HasSubstr("hub at 127.0.0.1:")));
 }
 
 TEST_F(HubControlTest, AWatchIsRefused) {

@@ -2,11 +2,13 @@
 
 #include <grpc/support/log.h>
 #include <grpcpp/grpcpp.h>
+#include <asio/ip/address.hpp>
 
 #include <chrono>
 #include <utility>
 
 #include "absl/synchronization/mutex.h"
+#include "lib/base/host_port.h"
 #include "lib/base/status.h"
 #include "lib/control/address.h"
 
@@ -19,6 +21,17 @@ constexpr int kMaxResponse = 64 * 1024 * 1024;
 
 void SetDeadline(grpc::ClientContext& context) {
   context.set_deadline(std::chrono::system_clock::now() + kDeadline);
+}
+
+// As gRPC calls the address of a front end. An IP address is not for its resolver, which starts
+// threads and sockets of its own (and at times leaves memory behind); a name needs its scheme, or
+// might be taken for one.
+std::string FrontEndTarget(const std::string& hub) {
+  const auto parsed = base::ParseHostPort(hub);
+  asio::error_code failed;
+  const auto address = asio::ip::make_address(parsed.ok() ? parsed->host : "", failed);
+  if (failed) return "dns:///" + hub;
+  return (address.is_v6() ? "ipv6:" : "ipv4:") + hub;
 }
 
 }  // namespace
@@ -44,8 +57,8 @@ Client Client::ForFrontEnd(const std::string& hub, const std::optional<Tls>& tls
   gpr_set_log_function([](gpr_log_func_args*) {});
   const std::string what = "hub at " + hub;
   if (!tls.has_value()) return Client(what, hub, grpc::InsecureChannelCredentials());
-  // With a scheme, or a name might be taken for one.
-  return Client(what, "dns:///" + hub, grpc::SslCredentials({tls->ca, tls->key, tls->certificate}));
+  return Client(what, FrontEndTarget(hub),
+                grpc::SslCredentials({tls->ca, tls->key, tls->certificate}));
 }
 
 absl::Status Client::Translate(const grpc::Status& status) const {
