@@ -334,7 +334,7 @@ class TlsLists final : public control::Control::Service {
     builder.RegisterService(this);
     server_ = builder.BuildAndStart();
   }
-  std::string address() const { return "localhost:" + std::to_string(port_); }
+  std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
 
   grpc::Status GetClusters(grpc::ServerContext*, const control::GetClustersRequest*,
                            control::GetClustersResponse* response) override {
@@ -366,7 +366,7 @@ TEST_F(GetTest, ListsAreOnTheFrontEndToo) {
 
   const Result stranger = get(certificates.Agent("paris"));
   EXPECT_EQ(stranger.code, 69);
-  EXPECT_THAT(stranger.err, MatchesRegex("hawser: hub at localhost:[^\n]+\n"));
+  EXPECT_THAT(stranger.err, MatchesRegex("hawser: hub at 127.0.0.1:[^\n]+\n"));
 
   net::TlsFiles broken = alice;
   broken.key = alice.certificate;
