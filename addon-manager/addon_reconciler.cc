@@ -14,18 +14,13 @@ namespace {
 using kube::Object;
 using kube::StringAt;
 
-bool IsAccepted(const Object& cluster) {
-  const Object* accepted = kube::Find(cluster, {"spec", "hubAcceptsClient"});
-  return accepted != nullptr && accepted->is_boolean() && accepted->get<bool>();
-}
-
-Condition ManifestCondition(const Object* work) {
+kube::Condition ManifestCondition(const Object* work) {
   constexpr char kType[] = "ManifestApplied";
   if (work == nullptr) return {kType, false, "WaitingForWork", "the ManifestWork was just made"};
-  const Object* applied = FindCondition(*work, "Applied");
+  const Object* applied = kube::FindCondition(*work, "Applied");
   if (applied == nullptr)
     return {kType, false, "WaitingForAgent", "the cluster's work agent has not said anything yet"};
-  const bool good = IsConditionTrue(*work, "Applied");
+  const bool good = kube::IsConditionTrue(*work, "Applied");
   return {kType, good, good ? "AddonManifestApplied" : "AddonManifestAppliedFailed",
           good ? "manifests of the add-on are applied" : StringAt(*applied, {"message"})};
 }
@@ -45,14 +40,12 @@ bool Contains(const Object& existing, const Object& wanted) {
 
 absl::StatusOr<kube::Outcome> AddonReconciler::Reconcile(const std::string& key,
                                                          const std::stop_token& stop) {
-  const auto addon = sources_.cluster_addons.Get(kube::ObjectName{key, kAddonName}.Key());
-  if (addon == nullptr) leaves_.Forget(key);
-  const auto cluster = sources_.clusters.Get(key);
+  if (sources_.cluster_addons.Get(kube::ObjectName{key, kAddonName}.Key()) == nullptr)
+    leaves_.Forget(key);
+  const auto addon = sources_.AddonOf(key);
   const HubStatePtr hub = state_.Get();
   // Where something goes, its ManifestWork goes with its owner. All else comes with an event.
-  if (addon == nullptr || cluster == nullptr || hub == nullptr || kube::IsBeingDeleted(*addon) ||
-      kube::IsBeingDeleted(*cluster) || !IsAccepted(*cluster))
-    return kube::Outcome::Done();
+  if (addon == nullptr || hub == nullptr) return kube::Outcome::Done();
   const kube::Call call{.timeout = std::nullopt, .stop = stop};
   const auto existing = sources_.works.Get(kube::ObjectName{key, kManifestWork}.Key());
 
@@ -81,7 +74,7 @@ absl::StatusOr<kube::Outcome> AddonReconciler::Reconcile(const std::string& key,
   facts.conditions.push_back(ManifestCondition(existing.get()));
   HAWSER_RETURN_IF_ERROR(WriteStatus(*addon, facts, call));
   // Until then the status may refer to configurations of which nothing is known yet.
-  if (!IsConditionTrue(*addon, "Configured")) return kube::Outcome::Done();
+  if (!kube::IsConditionTrue(*addon, "Configured")) return kube::Outcome::Done();
   if (existing != nullptr && Contains(*existing, *work)) return kube::Outcome::Done();
   HAWSER_RETURN_IF_ERROR(
       client_.Apply(kManifestWorks, *work, {.field_manager = kFieldManager}, call).status());

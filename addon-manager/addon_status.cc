@@ -44,8 +44,8 @@ json AddonStatus(const json& addon, const AddonFacts& facts, const FindConfig& f
   if (const json* references = kube::Find(addon, {"status", "configReferences"}))
     if (const json* configs = kube::Find(addon, {"spec", "configs"}))
       status["configReferences"] = WithOwnHashes(*references, *configs, find);
-  for (const Condition& condition : facts.conditions)
-    SetCondition(status["conditions"], condition, 0, now);
+  for (const kube::Condition& condition : facts.conditions)
+    kube::SetCondition(status["conditions"], condition, 0, now);
   return status;
 }
 

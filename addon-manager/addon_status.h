@@ -5,16 +5,16 @@
 #include <string>
 #include <vector>
 
-#include "addon-manager/conditions.h"
 #include "addon-manager/config_hashes.h"
 #include "addon-manager/csr_rules.h"
+#include "lib/kube/conditions.h"
 
 namespace hawser::addon_manager {
 
 struct AddonFacts {
   std::string agent_namespace;  // empty: not known yet, so nothing is registered
   std::vector<Registration> registrations;
-  std::vector<Condition> conditions;
+  std::vector<kube::Condition> conditions;
 };
 
 // The status as it should be.

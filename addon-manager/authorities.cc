@@ -7,6 +7,27 @@
 
 namespace hawser::addon_manager {
 
+namespace {
+
+absl::StatusOr<Authorities> ProvidedAuthorities(const std::map<std::string, std::string>& data) {
+  Authorities authorities;
+  authorities.provided = true;
+  for (const auto& [name, rotation] : Authorities::Members()) {
+    CaRotation::Pair& pair = (authorities.*rotation).active;
+    for (const auto& [ending, text] : {std::pair(".crt", &pair.certificate), {".key", &pair.key}}) {
+      const auto found = data.find(name + std::string(ending));
+      if (found == data.end())
+        return absl::InvalidArgumentError(std::string("there is no ") + name + ending);
+      *text = found->second;
+    }
+    if (const auto signer = Signer(authorities.*rotation); !signer.ok())
+      return base::Annotate(signer.status(), name);
+  }
+  return authorities;
+}
+
+}  // namespace
+
 const std::array<Authorities::Member, 3>& Authorities::Members() {
   static constexpr std::array<Member, 3> kMembers = {{{"agents", &Authorities::agents},
                                                       {"clients", &Authorities::clients},
@@ -54,27 +75,6 @@ std::map<std::string, std::string> ToSecretData(const Authorities& authorities) 
       data.emplace(std::string(name) + "." + key, value);
   return data;
 }
-
-namespace {
-
-absl::StatusOr<Authorities> ProvidedAuthorities(const std::map<std::string, std::string>& data) {
-  Authorities authorities;
-  authorities.provided = true;
-  for (const auto& [name, rotation] : Authorities::Members()) {
-    CaRotation::Pair& pair = (authorities.*rotation).active;
-    for (const auto& [ending, text] : {std::pair(".crt", &pair.certificate), {".key", &pair.key}}) {
-      const auto found = data.find(name + std::string(ending));
-      if (found == data.end())
-        return absl::InvalidArgumentError(std::string("there is no ") + name + ending);
-      *text = found->second;
-    }
-    if (const auto signer = Signer(authorities.*rotation); !signer.ok())
-      return base::Annotate(signer.status(), name);
-  }
-  return authorities;
-}
-
-}  // namespace
 
 absl::StatusOr<Authorities> AuthoritiesFromSecretData(
     const std::map<std::string, std::string>& data) {

@@ -17,30 +17,21 @@
 namespace hawser::addon_manager {
 namespace {
 
-using nlohmann::json;
-
 // Objects of kinds that are not watched are written again this often, should they have changed.
 constexpr std::chrono::minutes kResync{10};
 // While a rotation waits for something.
 constexpr std::chrono::seconds kRotationLook{10};
 
-constexpr char kPortForwardRights[] = "cluster-proxy-addon-agent:portforward";
-
-Condition Failure(const char* type, const char* reason, const absl::Status& status) {
+kube::Condition Failure(const char* type, const char* reason, const absl::Status& status) {
   return {type, false, reason, std::string(status.message())};
 }
 
 // A Deployment's condition as ours.
-Condition Deployed(const kube::ObjectPtr& deployment) {
+kube::Condition Deployed(const kube::ObjectPtr& deployment) {
   const int64_t wanted = deployment ? kube::IntAt(*deployment, {"spec", "replicas"}, 0) : 0;
   const int64_t ready = deployment ? kube::IntAt(*deployment, {"status", "readyReplicas"}, 0) : 0;
   return {"ProxyServerDeployed", true, "Applied",
           absl::StrCat(ready, " of ", wanted, " replicas are ready")};
-}
-
-std::vector<std::string> Sorted(std::vector<std::string> names) {
-  std::sort(names.begin(), names.end());
-  return names;
 }
 
 }  // namespace
@@ -137,7 +128,7 @@ absl::Status ConfigurationReconciler::EnsureLeaves(Pass& pass) {
   const ProxyConfiguration& configuration = pass.configuration;
   const Authorities& authorities = pass.stored.authorities;
   const std::vector<std::string> names =
-      Sorted(ServerNames(configuration, BalancerAddresses(configuration)));
+      ServerNames(configuration, BalancerAddresses(configuration));
   const std::string client =
       "uri:" + pki::IdentityUri(pki::ClientIdentity{options_.trust_domain, "proxy-client"});
   const HubLeaf leaves[] = {{configuration.proxy_server_secret,
@@ -213,9 +204,9 @@ absl::Status ConfigurationReconciler::RemoveLeftovers(const Pass& pass,
     const std::string name = kube::NameOf(*service).name;
     if (!names.contains({"Service", name})) HAWSER_RETURN_IF_ERROR(remove(kServices, name));
   }
-  if (names.contains({"Role", kPortForwardRights})) return absl::OkStatus();
-  HAWSER_RETURN_IF_ERROR(remove(kRoleBindings, kPortForwardRights));
-  return remove(kRoles, kPortForwardRights);
+  if (names.contains({"Role", kPortForwardRole})) return absl::OkStatus();
+  HAWSER_RETURN_IF_ERROR(remove(kRoleBindings, kPortForwardRole));
+  return remove(kRoles, kPortForwardRole);
 }
 
 absl::StatusOr<bool> ConfigurationReconciler::AdvanceRotation(Pass& pass) {
@@ -302,8 +293,8 @@ absl::Status ConfigurationReconciler::WriteStatus(const Pass& pass) {
   const kube::Object* before = kube::Find(*pass.object, {"status"});
   kube::Object status = before != nullptr && before->is_object() ? *before : kube::Object::object();
   status["lastObservedGeneration"] = generation;
-  for (const Condition& condition : pass.conditions)
-    SetCondition(status["conditions"], condition, generation, pass.now);
+  for (const kube::Condition& condition : pass.conditions)
+    kube::SetCondition(status["conditions"], condition, generation, pass.now);
   if (before != nullptr && status == *before) return absl::OkStatus();
   const kube::Object patch = {
       {"metadata", {{"resourceVersion", kube::ResourceVersionOf(*pass.object)}}},

@@ -11,11 +11,11 @@
 #include <vector>
 
 #include "addon-manager/authority_store.h"
-#include "addon-manager/conditions.h"
 #include "addon-manager/hub_leaves.h"
 #include "addon-manager/hub_state.h"
 #include "addon-manager/rotation_facts.h"
 #include "addon-manager/sources.h"
+#include "lib/kube/conditions.h"
 #include "lib/kube/controller.h"
 
 namespace hawser::addon_manager {
@@ -54,7 +54,7 @@ class ConfigurationReconciler final : public kube::Reconciler {
     AuthorityStore::Stored stored;
     std::string own_server_authorities;  // PEM: of certificates that are the operator's own
     bool written = false;                // something in this pass
-    std::vector<Condition> conditions;
+    std::vector<kube::Condition> conditions;
     pki::WallTime next_look;
     kube::Call call;
     pki::WallTime now;

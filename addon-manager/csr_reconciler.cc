@@ -60,14 +60,9 @@ absl::StatusOr<kube::Outcome> CsrReconciler::Reconcile(const std::string& key,
 
 std::optional<std::vector<Registration>> CsrReconciler::RegisteredOf(
     const std::string& cluster) const {
-  const auto addon = sources_.cluster_addons.Get(kube::ObjectName{cluster, kAddonName}.Key());
-  const auto managed = sources_.clusters.Get(cluster);
+  const auto addon = sources_.AddonOf(cluster);
   const HubStatePtr hub = state_.Get();
-  if (addon == nullptr || managed == nullptr || hub == nullptr || kube::IsBeingDeleted(*addon) ||
-      kube::IsBeingDeleted(*managed))
-    return std::nullopt;
-  const Object* accepted = kube::Find(*managed, {"spec", "hubAcceptsClient"});
-  if (accepted == nullptr || *accepted != true) return std::nullopt;
+  if (addon == nullptr || hub == nullptr) return std::nullopt;
   // What is registered, as far as it is what we want now: the status is not ours alone to write.
   const auto wanted = RegistrationsOf(cluster, AuthorityHash(hub->agents.active.certificate));
   std::vector<Registration> registered = ParseRegistrations(*addon);
@@ -78,7 +73,7 @@ std::optional<std::vector<Registration>> CsrReconciler::RegisteredOf(
 }
 
 absl::StatusOr<Object> CsrReconciler::Approve(const Object& request, const kube::Call& call) {
-  if (IsConditionTrue(request, "Approved")) return request;
+  if (kube::IsConditionTrue(request, "Approved")) return request;
   Object approved = request;
   approved["status"]["conditions"].push_back(
       {{"type", "Approved"},

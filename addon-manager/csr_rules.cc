@@ -6,26 +6,20 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_split.h"
 #include "addon-manager/names.h"
+#include "lib/kube/conditions.h"
+#include "lib/kube/object.h"
 #include "lib/pki/identity.h"
 #include "lib/pki/signing_request.h"
 
 namespace hawser::addon_manager {
 namespace {
 
+using kube::StringAt;
 using nlohmann::json;
 using Action = CsrDecision::Action;
 
-const json& At(const json& object, const char* pointer) {
-  static const json kNull;
-  const json::json_pointer path(pointer);
-  return object.contains(path) ? object.at(path) : kNull;
-}
-
-std::string Text(const json& value) { return value.is_string() ? value.get<std::string>() : ""; }
-
 std::string Label(const json& request, const char* name) {
-  const json& labels = At(request, "/metadata/labels");
-  return labels.is_object() ? Text(labels.value(name, json())) : "";
+  return StringAt(request, {"metadata", "labels", name});
 }
 
 // "system:open-cluster-management:<cluster>:<agent>", split at its colons: a prefix would make
@@ -37,24 +31,19 @@ bool IsAgentOf(const std::string& user, const std::string& cluster) {
 }
 
 bool IsFinished(const json& request) {
-  if (!Text(At(request, "/status/certificate")).empty()) return true;
-  const json& conditions = At(request, "/status/conditions");
-  return std::any_of(conditions.begin(), conditions.end(), [](const json& condition) {
-    const std::string type = Text(condition.value("type", json()));
-    return type == "Denied" || type == "Failed";
-  });
+  return !StringAt(request, {"status", "certificate"}).empty() ||
+         kube::FindCondition(request, "Denied") != nullptr ||
+         kube::FindCondition(request, "Failed") != nullptr;
 }
 
 // What a client certificate for an agent may be used for, and nothing else.
-bool HasClientUsages(const json& usages) {
-  static const std::set<std::string> kAllowed = {"digital signature", "key encipherment",
-                                                 "client auth"};
-  bool client = false;
-  for (const json& usage : usages) {
-    if (!kAllowed.contains(Text(usage))) return false;
-    client = client || Text(usage) == "client auth";
-  }
-  return client;
+bool HasClientUsages(const json& request) {
+  static const std::set<json> kAllowed = {"digital signature", "key encipherment", "client auth"};
+  const json* usages = kube::Find(request, {"spec", "usages"});
+  if (usages == nullptr || !usages->is_array()) return false;
+  return std::all_of(usages->begin(), usages->end(),
+                     [](const json& usage) { return kAllowed.contains(usage); }) &&
+         std::find(usages->begin(), usages->end(), "client auth") != usages->end();
 }
 
 template <typename Items>
@@ -89,7 +78,7 @@ std::vector<Registration> RegistrationsOf(const std::string& cluster, const std:
 }
 
 std::optional<std::string> ClusterOfRequest(const json& request) {
-  const std::string signer = Text(At(request, "/spec/signerName"));
+  const std::string signer = StringAt(request, {"spec", "signerName"});
   if (signer != kKubeClientSigner && signer != kProxyAgentSigner) return std::nullopt;
   if (Label(request, kAddonLabel) != kAddonName) return std::nullopt;
   const std::string cluster = Label(request, kClusterLabel);
@@ -104,18 +93,18 @@ CsrDecision DecideRequest(const json& request,
   const auto pending = [&](const std::string& why) {
     return CsrDecision{Action::kPending, *cluster, why};
   };
-  const std::string user = Text(At(request, "/spec/username"));
+  const std::string user = StringAt(request, {"spec", "username"});
   if (!IsAgentOf(user, *cluster))
     return pending("no agent of cluster " + *cluster + " requested it, but " + user);
   if (!registrations) return pending("the cluster has no such add-on");
-  const std::string signer = Text(At(request, "/spec/signerName"));
+  const std::string signer = StringAt(request, {"spec", "signerName"});
   const auto registration =
       std::find_if(registrations->begin(), registrations->end(),
                    [&](const Registration& each) { return each.signer == signer; });
   if (registration == registrations->end()) return pending("nothing is registered for " + signer);
-  if (!HasClientUsages(At(request, "/spec/usages"))) return pending("it asks for other usages");
+  if (!HasClientUsages(request)) return pending("it asks for other usages");
   std::string pem;
-  if (!absl::Base64Unescape(Text(At(request, "/spec/request")), &pem))
+  if (!absl::Base64Unescape(StringAt(request, {"spec", "request"}), &pem))
     return pending("its request is not in Base64");
   const auto parsed = pki::SigningRequest::FromPem(pem);
   if (!parsed.ok()) return pending(std::string(parsed.status().message()));

@@ -73,9 +73,7 @@ absl::StatusOr<LeafOutcome> EnsureLeaf(kube::Client& client, const std::string& 
   HAWSER_RETURN_IF_ERROR(
       client.Apply(kSecrets, wanted, {.field_manager = kFieldManager}, call).status());
   LOG(INFO) << "certificate in secret " << leaf.secret << " issued: " << why;
-  HAWSER_ASSIGN_OR_RETURN(LeafOutcome outcome, Outcome(issued.certificate));
-  outcome.issued = true;
-  return outcome;
+  return Outcome(issued.certificate);
 }
 
 }  // namespace hawser::addon_manager

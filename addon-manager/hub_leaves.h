@@ -23,7 +23,6 @@ struct HubLeaf {
 struct LeafOutcome {
   pki::WallTime expires;
   pki::WallTime renewal;  // time to look again; far away for an operator's own
-  bool issued = false;    // now
   std::string authority;  // PEM: the operator's own ca.crt, empty for ours
 };
 

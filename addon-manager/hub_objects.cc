@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "addon-manager/names.h"
+#include "addon-manager/pod_parts.h"
 #include "addon-manager/secret_data.h"
 #include "lib/tunnel/host_name.h"
 
@@ -12,10 +13,6 @@ namespace {
 
 using nlohmann::json;
 
-// What the hub's pods have room for after SIGTERM: --graceful-shutdown-timeout and a little more.
-constexpr int kGraceSeconds = 45;
-// The images' own user and group.
-constexpr int kGroup = 65532;
 constexpr char kServiceAccount[] = "cluster-proxy-proxy-server";
 
 json Labels() { return {{kComponentLabel, kProxyServer}}; }
@@ -69,7 +66,7 @@ json NetworkPolicy(const ProxyConfiguration& configuration) {
 
 json DisruptionBudget(const ProxyConfiguration& configuration) {
   json object = Object(configuration, "policy/v1", "PodDisruptionBudget", kServiceAccount);
-  object["spec"] = {{"maxUnavailable", 1}, {"selector", {{"matchLabels", Labels()}}}};
+  object["spec"] = OneAtATime(Labels());
   return object;
 }
 
@@ -121,92 +118,61 @@ json Arguments(const ProxyConfiguration& configuration) {
   return arguments;
 }
 
-json Probe(const char* path, uint16_t port) {
-  return {{"httpGet", {{"path", path}, {"port", port}}}, {"periodSeconds", 5}};
-}
-
 json Container(const ProxyConfiguration& configuration) {
-  const auto mount = [](const char* name, const char* path) {
-    return json{{"name", name}, {"mountPath", path}, {"readOnly", true}};
-  };
   return {
       {"name", kProxyServer},
       {"image", configuration.server.image},
       {"command", {"/proxy-server"}},
       {"args", Arguments(configuration)},
-      {"env",
-       {{{"name", "PROXY_SERVER_ID"},
-         {"valueFrom", {{"fieldRef", {{"fieldPath", "metadata.uid"}}}}}}}},
-      {"livenessProbe", Probe("/healthz", configuration.ports.health)},
+      {"env", json::array({PodUidVariable("PROXY_SERVER_ID")})},
+      {"livenessProbe", HttpProbe("/healthz", configuration.ports.health)},
       // Ready as soon as it serves: agents reach it through a Service, which has ready pods only.
-      {"readinessProbe", Probe("/healthz", configuration.ports.health)},
+      {"readinessProbe", HttpProbe("/healthz", configuration.ports.health)},
       {"resources", {{"requests", {{"cpu", "100m"}, {"memory", "64Mi"}}}}},
-      {"securityContext",
-       {{"allowPrivilegeEscalation", false},
-        {"readOnlyRootFilesystem", true},
-        {"capabilities", {{"drop", {"ALL"}}}}}},
+      {"securityContext", RestrictedContainer()},
       {"volumeMounts",
-       {mount("trust", "/etc/trust"), mount("server-pki", "/etc/server-pki"),
-        mount("agent-pki", "/etc/agent-pki"),
+       {ReadOnlyMount("trust", "/etc/trust"), ReadOnlyMount("server-pki", "/etc/server-pki"),
+        ReadOnlyMount("agent-pki", "/etc/agent-pki"),
         json{{"name", "run"}, {"mountPath", "/run/hawser"}}}}};
 }
 
 json Pod(const ProxyConfiguration& configuration, const HubSettings& settings) {
-  const auto secret = [](const char* name, const std::string& from) {
-    return json{{"name", name}, {"secret", {{"secretName", from}, {"defaultMode", 0440}}}};
-  };
-  json pod = {{"serviceAccountName", kServiceAccount},
-              {"automountServiceAccountToken", false},
-              {"terminationGracePeriodSeconds", kGraceSeconds},
-              {"securityContext",
-               {{"runAsNonRoot", true},
-                {"fsGroup", kGroup},  // may read the keys
-                {"seccompProfile", {{"type", "RuntimeDefault"}}}}},
-              {"containers", {Container(configuration)}},
-              {"volumes",
-               {json{{"name", "trust"}, {"configMap", {{"name", kTrustConfigMap}}}},
-                secret("server-pki", configuration.proxy_server_secret),
-                secret("agent-pki", configuration.agent_server_secret),
-                json{{"name", "run"}, {"emptyDir", {{"medium", "Memory"}, {"sizeLimit", "1Mi"}}}}}},
-              {"topologySpreadConstraints",
-               {{{"maxSkew", 1},
-                 {"topologyKey", "kubernetes.io/hostname"},
-                 {"whenUnsatisfiable", "ScheduleAnyway"},
-                 {"labelSelector", {{"matchLabels", Labels()}}}}}},
-              {"nodeSelector", configuration.server.node_selector},
-              {"tolerations", configuration.server.tolerations}};
-  json& container = pod["containers"][0];
+  json container = Container(configuration);
   if (!settings.image_pull_policy.empty())
     container["imagePullPolicy"] = settings.image_pull_policy;
-  for (const std::string& name : settings.image_pull_secrets)
-    pod["imagePullSecrets"].push_back({{"name", name}});
-  return pod;
+  return RestrictedPod(
+      {.service_account = kServiceAccount,
+       .service_account_token = false,
+       .labels = Labels(),
+       .container = std::move(container),
+       .volumes = {ConfigMapVolume("trust", kTrustConfigMap),
+                   SecretVolume("server-pki", configuration.proxy_server_secret),
+                   SecretVolume("agent-pki", configuration.agent_server_secret),
+                   {{"name", "run"}, {"emptyDir", {{"medium", "Memory"}, {"sizeLimit", "1Mi"}}}}},
+       .node_selector = configuration.server.node_selector,
+       .tolerations = configuration.server.tolerations,
+       .image_pull_secrets = settings.image_pull_secrets});
 }
 
 json Deployment(const ProxyConfiguration& configuration, const HubSettings& settings) {
   json object = Object(configuration, "apps/v1", "Deployment", configuration.name);
   object["metadata"]["annotations"] = {
       {kGenerationAnnotation, std::to_string(configuration.generation)}};
-  object["spec"] = {
-      {"replicas", configuration.server.replicas},
-      {"selector", {{"matchLabels", Labels()}}},
-      {"strategy",
-       {{"type", "RollingUpdate"}, {"rollingUpdate", {{"maxUnavailable", 0}, {"maxSurge", 1}}}}},
-      {"template", {{"metadata", {{"labels", Labels()}}}, {"spec", Pod(configuration, settings)}}}};
+  object["spec"] =
+      RollingDeployment(configuration.server.replicas, Labels(), Pod(configuration, settings));
   return object;
 }
 
 // Agents without another way in forward a port through the hub's API server.
 std::vector<json> PortForwardRights(const ProxyConfiguration& configuration) {
-  constexpr char kName[] = "cluster-proxy-addon-agent:portforward";
   constexpr char kRbac[] = "rbac.authorization.k8s.io/v1";
-  json role = Object(configuration, kRbac, "Role", kName);
+  json role = Object(configuration, kRbac, "Role", kPortForwardRole);
   role["rules"] = {
       {{"apiGroups", {""}}, {"resources", {"pods"}}, {"verbs", {"get", "list"}}},
       {{"apiGroups", {""}}, {"resources", {"pods/portforward"}}, {"verbs", {"create", "get"}}}};
-  json binding = Object(configuration, kRbac, "RoleBinding", kName);
+  json binding = Object(configuration, kRbac, "RoleBinding", kPortForwardRole);
   binding["roleRef"] = {
-      {"apiGroup", "rbac.authorization.k8s.io"}, {"kind", "Role"}, {"name", kName}};
+      {"apiGroup", "rbac.authorization.k8s.io"}, {"kind", "Role"}, {"name", kPortForwardRole}};
   binding["subjects"] = {{{"apiGroup", "rbac.authorization.k8s.io"},
                           {"kind", "Group"},
                           {"name", "system:open-cluster-management:addon:cluster-proxy"}}};

@@ -35,7 +35,8 @@ std::vector<nlohmann::json> HubObjects(const ProxyConfiguration& configuration,
                                        const HubSettings& settings, const TrustBundles& trust);
 
 // The names under which agents (agent-server) and users (proxy-server) reach the hub: what has to
-// be in the certificates, "dns:..." or "ip:...". `addresses` are those of the load balancer.
+// be in the certificates, "dns:..." or "ip:...", sorted. `addresses` are those of the
+// load balancer.
 std::vector<std::string> ServerNames(const ProxyConfiguration& configuration,
                                      const std::vector<std::string>& addresses);
 

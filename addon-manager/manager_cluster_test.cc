@@ -4,10 +4,10 @@
 
 #include "addon-manager/addon_status.h"
 #include "addon-manager/agent_leaves.h"
-#include "addon-manager/conditions.h"
 #include "addon-manager/config_hashes.h"
 #include "addon-manager/names.h"
 #include "addon-manager/test_hub.h"
+#include "lib/kube/conditions.h"
 #include "lib/testing/log_capture.h"
 
 namespace hawser::addon_manager {
@@ -49,12 +49,12 @@ TEST_F(ManagerClusterTest, AnAddonIsRegisteredAndOnceConfiguredInstalled) {
   const Object registered = hub_.AwaitAddon("paris", &IsRegistered);
   EXPECT_EQ(ParseRegistrations(registered), RegistrationsOf("paris", AuthorityHash(Authority())));
   EXPECT_EQ(StringAt(registered, {"status", "namespace"}), "proxies");
-  EXPECT_TRUE(IsConditionTrue(registered, "RegistrationApplied"));
-  EXPECT_TRUE(IsConditionTrue(registered, "Configured")) << "Open Cluster Management's stays";
+  EXPECT_TRUE(kube::IsConditionTrue(registered, "RegistrationApplied"));
+  EXPECT_TRUE(kube::IsConditionTrue(registered, "Configured")) << "Open Cluster Management's stays";
 
   hub_.ReportApplied("paris");
   const Object applied = hub_.AwaitAddon(
-      "paris", [](const Object& each) { return IsConditionTrue(each, "ManifestApplied"); });
+      "paris", [](const Object& each) { return kube::IsConditionTrue(each, "ManifestApplied"); });
   EXPECT_EQ(ParseRegistrations(applied), ParseRegistrations(registered));
 }
 
@@ -68,7 +68,7 @@ TEST_F(ManagerClusterTest, NothingIsInstalledBeforeItIsConfigured) {
                                {"kind", "ManagedClusterAddOn"},
                                {"metadata", {{"namespace", "paris"}, {"name", kAddonName}}}});
   const Object addon = hub_.AwaitAddon("paris", [](const Object& each) {
-    return IsRegistered(each) && FindCondition(each, "ManifestApplied") != nullptr;
+    return IsRegistered(each) && kube::FindCondition(each, "ManifestApplied") != nullptr;
   });
   EXPECT_EQ(hub_.server().Count("PATCH", "manifestworks"), 0);
   Object conditions = addon["status"]["conditions"];
@@ -110,7 +110,7 @@ TEST_F(ManagerClusterTest, AClustersConfigurationIsHeededOnceItIsThereAndGood) {
   hub_.PatchStatus(kClusterAddons, addon, {{"configReferences", {reference}}});
   const auto await_failure = [&](const std::string& message) {
     return hub_.AwaitAddon("paris", [&](const Object& each) {
-      const Object* condition = FindCondition(each, "ManifestApplied");
+      const Object* condition = kube::FindCondition(each, "ManifestApplied");
       return condition != nullptr && (*condition)["reason"] == "InvalidConfiguration" &&
              StringAt(*condition, {"message"}).find(message) != std::string::npos;
     });
@@ -170,7 +170,7 @@ TEST_F(ManagerClusterTest, ItsCertificateIsSignedByTheRules) {
   });
   const pki::Certificate certificate = hub_.AwaitCertificate(request);
   const std::string authority = Authority();
-  EXPECT_TRUE(IsConditionTrue(RequestNamed(request), "Approved"));
+  EXPECT_TRUE(kube::IsConditionTrue(RequestNamed(request), "Approved"));
   EXPECT_TRUE(certificate.IsSignedBy(*pki::Certificate::FromPem(authority)));
   EXPECT_THAT(certificate.alternative_names(),
               ElementsAre("uri:spiffe://hawser.test/cluster/paris"));
@@ -211,7 +211,7 @@ TEST_F(ManagerClusterTest, ItsAccessToTheHubIsApprovedAndSignedByKubernetes) {
   Register("paris");
   const std::string request = hub_.Request("paris", kKubeClientSigner);
   hub_.Await(kSigningRequests, {"", request},
-             [](const Object& each) { return IsConditionTrue(each, "Approved"); });
+             [](const Object& each) { return kube::IsConditionTrue(each, "Approved"); });
   // One that comes later has been signed meanwhile.
   hub_.AwaitCertificate(hub_.Request("paris", kProxyAgentSigner));
   EXPECT_EQ(StringAt(RequestNamed(request), {"status", "certificate"}), "");

@@ -2,10 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "addon-manager/conditions.h"
 #include "addon-manager/names.h"
 #include "addon-manager/secret_data.h"
 #include "addon-manager/test_hub.h"
+#include "lib/kube/conditions.h"
 #include "lib/testing/log_capture.h"
 
 namespace hawser::addon_manager {
@@ -83,7 +83,7 @@ TEST_F(ManagerHubTest, AConfigurationGetsItsHub) {
             configuration["metadata"]["generation"]);
   for (const char* type :
        {"ProxyServerSecretSigned", "AgentServerSecretSigned", "ProxyClientSecretSigned"}) {
-    const Object* condition = FindCondition(configuration, type);
+    const Object* condition = kube::FindCondition(configuration, type);
     ASSERT_NE(condition, nullptr) << type;
     EXPECT_EQ((*condition)["reason"], "Signed");
     EXPECT_THAT((*condition)["message"].get<std::string>(), HasSubstr("valid until 20"));
@@ -145,7 +145,7 @@ TEST_F(ManagerHubTest, AddressesOfTheBalancerAreInItsCertificates) {
   const kube::ObjectName balancer{TestHub::kNs, "proxy-agent-entrypoint"};
   hub_.Await(kServices, balancer, [](const Object&) { return true; });
   hub_.AwaitAddon("paris", [](const Object& addon) {
-    const Object* condition = FindCondition(addon, "ManifestApplied");
+    const Object* condition = kube::FindCondition(addon, "ManifestApplied");
     return condition != nullptr && (*condition)["reason"] == "NoEntrypoint";
   });
   for (const char* address : {"203.0.113.7", "203.0.113.8"}) {

@@ -45,6 +45,9 @@ inline constexpr char kTrustConfigMap[] = "cluster-proxy-trust";
 // What users of the hub trust: ca.crt.
 inline constexpr char kServerCaSecret[] = "proxy-server-ca";
 
+// The agents' way in through the hub's API server, where that is the entrypoint.
+inline constexpr char kPortForwardRole[] = "cluster-proxy-addon-agent:portforward";
+
 // The add-ons' common namespace on spokes: where it is the agent's, others live there too.
 inline constexpr char kSharedNamespace[] = "open-cluster-management-agent-addon";
 // On the spoke: what OCM's registration agent puts there, and what the ManifestWork brings.

@@ -4,8 +4,8 @@
 #include <set>
 
 #include "addon-manager/agent_leaves.h"
-#include "addon-manager/conditions.h"
 #include "addon-manager/names.h"
+#include "lib/kube/conditions.h"
 
 namespace hawser::addon_manager {
 namespace {
@@ -17,7 +17,7 @@ constexpr char kScheduled[] = "scheduled";
 std::set<std::string> ReachableClusters(const RotationWorld& world) {
   std::set<std::string> names;
   for (const kube::ObjectPtr& cluster : world.clusters)
-    if (IsConditionTrue(*cluster, "ManagedClusterConditionAvailable"))
+    if (kube::IsConditionTrue(*cluster, "ManagedClusterConditionAvailable"))
       names.insert(kube::NameOf(*cluster).name);
   return names;
 }
@@ -27,8 +27,8 @@ bool HasReachedSpokes(const RotationWorld& world) {
   const std::set<std::string> reachable = ReachableClusters(world);
   return std::all_of(world.works.begin(), world.works.end(), [&](const kube::ObjectPtr& work) {
     if (!reachable.contains(kube::NameOf(*work).ns)) return true;
-    const kube::Object* applied = FindCondition(*work, "Applied");
-    return applied != nullptr && IsConditionTrue(*work, "Applied") &&
+    const kube::Object* applied = kube::FindCondition(*work, "Applied");
+    return applied != nullptr && kube::IsConditionTrue(*work, "Applied") &&
            StringAt(*work, {"metadata", "annotations", kTrustAnnotation}) ==
                BundleHash(world.server_bundle) &&
            kube::IntAt(*applied, {"observedGeneration"}, 0) ==

@@ -81,6 +81,16 @@ absl::Status Sources::Synced() const {
   return absl::OkStatus();
 }
 
+kube::ObjectPtr Sources::AddonOf(const std::string& cluster) const {
+  const kube::ObjectPtr addon = cluster_addons.Get(kube::ObjectName{cluster, kAddonName}.Key());
+  const kube::ObjectPtr managed = clusters.Get(cluster);
+  if (addon == nullptr || managed == nullptr || kube::IsBeingDeleted(*addon) ||
+      kube::IsBeingDeleted(*managed))
+    return nullptr;
+  const kube::Object* accepted = kube::Find(*managed, {"spec", "hubAcceptsClient"});
+  return accepted != nullptr && *accepted == true ? addon : nullptr;
+}
+
 kube::ObjectPtr Sources::Config(const ConfigId& id) const {
   const std::string key = kube::ObjectName{id.ns, id.name}.Key();
   const auto is = [&id](const kube::Resource& resource) {

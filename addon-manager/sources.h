@@ -38,6 +38,10 @@ class Sources {
   // Of configurations that add-ons refer to: ours and AddOnDeploymentConfigs.
   kube::ObjectPtr Config(const ConfigId& id) const;
 
+  // The ManagedClusterAddOn of an accepted cluster; null when there is none, or one of the two
+  // goes.
+  kube::ObjectPtr AddonOf(const std::string& cluster) const;
+
   kube::Informer proxy_configurations;
   kube::Informer management_addons;
   kube::Informer deployment_configs;

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "addon-manager/names.h"
+#include "addon-manager/pod_parts.h"
 #include "addon-manager/secret_data.h"
 #include "lib/base/status.h"
 #include "lib/kube/object.h"
@@ -19,8 +20,6 @@ using nlohmann::json;
 constexpr char kServiceAccount[] = "cluster-proxy";
 constexpr char kHealthLease[] = "cluster-proxy";
 constexpr int kHealthPort = 8093;
-constexpr int kGraceSeconds = 45;
-constexpr int kGroup = 65532;  // the images' own
 // What Open Cluster Management's webhook admits.
 constexpr size_t kMaxWork = 500 * 1024;
 // Levels of a variable: several times what rules have. Writing JSON takes stack for each.
@@ -148,7 +147,7 @@ json Spoke::LeaseRoleBinding() const {
 
 json Spoke::DisruptionBudget() const {
   json object = Object("policy/v1", "PodDisruptionBudget", kAgentDeployment);
-  object["spec"] = {{"maxUnavailable", 1}, {"selector", {{"matchLabels", Labels()}}}};
+  object["spec"] = OneAtATime(Labels());
   return object;
 }
 
@@ -195,8 +194,7 @@ json Spoke::Arguments() const {
 }
 
 json Spoke::Environment() const {
-  json variables = {
-      {{"name", "PROXY_AGENT_ID"}, {"valueFrom", {{"fieldRef", {{"fieldPath", "metadata.uid"}}}}}}};
+  json variables = json::array({PodUidVariable("PROXY_AGENT_ID")});
   const auto add = [&variables](const char* name, const std::string& value) {
     if (!value.empty()) variables.push_back({{"name", name}, {"value", value}});
   };
@@ -206,62 +204,40 @@ json Spoke::Environment() const {
   return variables;
 }
 
-json Probe(const char* path) {
-  return {{"httpGet", {{"path", path}, {"port", kHealthPort}}}, {"periodSeconds", 5}};
-}
-
-json Mount(const char* name, const char* path) {
-  return {{"name", name}, {"mountPath", path}, {"readOnly", true}};
-}
-
 json Spoke::Container() const {
-  json container = {{"name", kProxyAgent},
-                    {"image", config_.Image(hub_.configuration.agent.image)},
-                    {"command", {"/proxy-agent"}},
-                    {"args", Arguments()},
-                    {"env", Environment()},
-                    {"livenessProbe", Probe("/healthz")},
-                    {"readinessProbe", Probe("/readyz")},
-                    {"resources", {{"requests", {{"cpu", "50m"}, {"memory", "32Mi"}}}}},
-                    {"securityContext",
-                     {{"allowPrivilegeEscalation", false},
-                      {"readOnlyRootFilesystem", true},
-                      {"capabilities", {{"drop", {"ALL"}}}}}},
-                    {"volumeMounts",
-                     {Mount("agent-pki", kCertificateFolder), Mount("hub-ca", kCaFolder),
-                      Mount("configuration", kConfigFolder)}}};
-  if (port_forward()) container["volumeMounts"].push_back(Mount("hub-kubeconfig", kHubFolder));
+  json container = {
+      {"name", kProxyAgent},
+      {"image", config_.Image(hub_.configuration.agent.image)},
+      {"command", {"/proxy-agent"}},
+      {"args", Arguments()},
+      {"env", Environment()},
+      {"livenessProbe", HttpProbe("/healthz", kHealthPort)},
+      {"readinessProbe", HttpProbe("/readyz", kHealthPort)},
+      {"resources", {{"requests", {{"cpu", "50m"}, {"memory", "32Mi"}}}}},
+      {"securityContext", RestrictedContainer()},
+      {"volumeMounts",
+       {ReadOnlyMount("agent-pki", kCertificateFolder), ReadOnlyMount("hub-ca", kCaFolder),
+        ReadOnlyMount("configuration", kConfigFolder)}}};
+  if (port_forward())
+    container["volumeMounts"].push_back(ReadOnlyMount("hub-kubeconfig", kHubFolder));
   const json resources = config_.Resources(kAgentDeployment, kProxyAgent);
   if (!resources.is_null()) container["resources"] = resources;
   return container;
 }
 
 json Spoke::Pod() const {
-  const auto secret = [](const char* volume, const char* name) {
-    return json{{"name", volume}, {"secret", {{"secretName", name}, {"defaultMode", 0440}}}};
-  };
-  json pod = {{"serviceAccountName", kServiceAccount},
-              {"automountServiceAccountToken", true},
-              {"terminationGracePeriodSeconds", kGraceSeconds},
-              {"securityContext",
-               {{"runAsNonRoot", true},
-                {"fsGroup", kGroup},  // may read the keys
-                {"seccompProfile", {{"type", "RuntimeDefault"}}}}},
-              {"containers", {Container()}},
-              {"volumes",
-               {secret("agent-pki", kAgentCertificateSecret), secret("hub-ca", kAgentCaSecret),
-                json{{"name", "configuration"}, {"configMap", {{"name", kAgentConfigMap}}}}}},
-              {"topologySpreadConstraints",
-               {{{"maxSkew", 1},
-                 {"topologyKey", "kubernetes.io/hostname"},
-                 {"whenUnsatisfiable", "ScheduleAnyway"},
-                 {"labelSelector", {{"matchLabels", Labels()}}}}}},
-              {"nodeSelector", config_.node_selector},
-              {"tolerations", config_.tolerations}};
-  if (port_forward()) pod["volumes"].push_back(secret("hub-kubeconfig", kHubKubeconfigSecret));
-  for (const std::string& name : hub_.configuration.agent.image_pull_secrets)
-    pod["imagePullSecrets"].push_back({{"name", name}});
-  return pod;
+  json volumes = {SecretVolume("agent-pki", kAgentCertificateSecret),
+                  SecretVolume("hub-ca", kAgentCaSecret),
+                  ConfigMapVolume("configuration", kAgentConfigMap)};
+  if (port_forward()) volumes.push_back(SecretVolume("hub-kubeconfig", kHubKubeconfigSecret));
+  return RestrictedPod({.service_account = kServiceAccount,
+                        .service_account_token = true,
+                        .labels = Labels(),
+                        .container = Container(),
+                        .volumes = std::move(volumes),
+                        .node_selector = config_.node_selector,
+                        .tolerations = config_.tolerations,
+                        .image_pull_secrets = hub_.configuration.agent.image_pull_secrets});
 }
 
 // Agents read these files when they start: other ones need other pods. Certificates and what signs
@@ -269,14 +245,9 @@ json Spoke::Pod() const {
 json Spoke::Deployment(const json& configuration) const {
   json object = Object("apps/v1", "Deployment", kAgentDeployment);
   const json read_once = {configuration.at("data"), config_.proxy.ca_bundle};
-  const json annotations = {{kFilesHashAnnotation, pki::Sha256Hex(read_once.dump())}};
-  object["spec"] = {
-      {"replicas", hub_.configuration.agent.replicas},
-      {"selector", {{"matchLabels", Labels()}}},
-      {"strategy",
-       {{"type", "RollingUpdate"}, {"rollingUpdate", {{"maxUnavailable", 0}, {"maxSurge", 1}}}}},
-      {"template",
-       {{"metadata", {{"labels", Labels()}, {"annotations", annotations}}}, {"spec", Pod()}}}};
+  object["spec"] = RollingDeployment(hub_.configuration.agent.replicas, Labels(), Pod());
+  object["spec"]["template"]["metadata"]["annotations"] = {
+      {kFilesHashAnnotation, pki::Sha256Hex(read_once.dump())}};
   return object;
 }
 

@@ -8,10 +8,10 @@
 
 #include "absl/strings/escaping.h"
 #include "addon-manager/addon_status.h"
-#include "addon-manager/conditions.h"
 #include "addon-manager/names.h"
 #include "addon-manager/secret_data.h"
 #include "addon-manager/test_request.h"
+#include "lib/kube/conditions.h"
 #include "lib/testing/status_matchers.h"
 
 namespace hawser::addon_manager {
@@ -142,12 +142,12 @@ void TestHub::Touch() { Annotate("hawser.test/touched", std::to_string(++next_))
 
 Object TestHub::AwaitCondition(const std::string& type, const std::string& status) {
   const Object object = Await(kProxyConfigurations, Configuration(), [&](const Object& each) {
-    const Object* condition = FindCondition(each, type);
+    const Object* condition = kube::FindCondition(each, type);
     return condition != nullptr && kube::StringAt(*condition, {"status"}) == status &&
            kube::IntAt(*condition, {"observedGeneration"}, 0) ==
                kube::IntAt(each, {"metadata", "generation"}, -1);
   });
-  return *FindCondition(object, type);
+  return *kube::FindCondition(object, type);
 }
 
 std::map<std::string, std::string> TestHub::SecretData(const std::string& name) {

@@ -1,8 +1,7 @@
 // The hub's configuration file: what flags cannot say, and limits.
 //
-//   limits:
+//   limits:                          # limits.h
 //     max-pending-dials: 2000        # the flag of that name; the command line goes first
-//     (limits.h)
 //   host-suffixes: [agents-ns]       # an agent of paris may announce host=paris.agents-ns
 //   grants:
 //     paris: ipv4=10.0.0.7&default-route=true

@@ -5,6 +5,7 @@
 
 #include "lib/base/status.h"
 #include "lib/kube/backoff.h"
+#include "lib/kube/conditions.h"
 #include "lib/kube/tls_identity.h"
 
 namespace hawser::spoke {
@@ -14,13 +15,7 @@ constexpr std::chrono::seconds kRequestTimeout(10);
 constexpr size_t kMaxAnswer = 16 * 1024 * 1024;  // bytes: some hundred pods
 
 bool IsReady(const kube::Object& pod) {
-  if (kube::IsBeingDeleted(pod)) return false;
-  const kube::Object* conditions = kube::Find(pod, {"status", "conditions"});
-  if (conditions == nullptr || !conditions->is_array()) return false;
-  for (const kube::Object& condition : *conditions)
-    if (kube::StringAt(condition, {"type"}) == "Ready")
-      return kube::StringAt(condition, {"status"}) == "True";
-  return false;
+  return !kube::IsBeingDeleted(pod) && kube::IsConditionTrue(pod, "Ready");
 }
 
 }  // namespace

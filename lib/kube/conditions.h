@@ -6,7 +6,7 @@
 
 #include "lib/kube/timestamp.h"
 
-namespace hawser::addon_manager {
+namespace hawser::kube {
 
 struct Condition {
   std::string type;
@@ -18,10 +18,10 @@ struct Condition {
 // Puts the condition into the list `conditions`, made when null. Its time of transition changes
 // with its status only; nothing changes when it says the same already.
 void SetCondition(nlohmann::json& conditions, const Condition& condition, int64_t generation,
-                  kube::WallTime now);
+                  WallTime now);
 // Of an object's status.
 bool IsConditionTrue(const nlohmann::json& object, const std::string& type);
 // Null when there is none.
 const nlohmann::json* FindCondition(const nlohmann::json& object, const std::string& type);
 
-}  // namespace hawser::addon_manager
+}  // namespace hawser::kube

@@ -1,14 +1,14 @@
-#include "addon-manager/conditions.h"
+#include "lib/kube/conditions.h"
 
 #include <gtest/gtest.h>
 
-namespace hawser::addon_manager {
+namespace hawser::kube {
 namespace {
 
 using nlohmann::json;
 
-const kube::WallTime kEarlier = *kube::ParseTimestamp("2026-01-01T00:00:00Z");
-const kube::WallTime kLater = *kube::ParseTimestamp("2026-01-02T00:00:00Z");
+const WallTime kEarlier = *ParseTimestamp("2026-01-01T00:00:00Z");
+const WallTime kLater = *ParseTimestamp("2026-01-02T00:00:00Z");
 
 TEST(ConditionsTest, AreMadeWithTheListThatHoldsThem) {
   json conditions;
@@ -57,4 +57,4 @@ TEST(ConditionsTest, AreFoundInAnyObject) {
 }
 
 }  // namespace
-}  // namespace hawser::addon_manager
+}  // namespace hawser::kube
