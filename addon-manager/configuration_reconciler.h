@@ -39,6 +39,9 @@ class ConfigurationReconciler final : public kube::Reconciler {
   absl::StatusOr<kube::Outcome> Reconcile(const std::string& key,
                                           const std::stop_token& stop) override;
 
+  // Before a Reconcile() that follows somebody else's: nothing is known of what was written.
+  void Forget() { written_.clear(); }
+
   // For metrics, as of the last look. Threads: any.
   struct Figures {
     std::map<std::string, CaRotation::Phase> phases;   // by authority

@@ -35,7 +35,8 @@ absl::StatusOr<kube::Outcome> CsrReconciler::Reconcile(const std::string& key,
   if (request == nullptr) return kube::Outcome::Done();
   NoteSigned(*request);
   const auto cluster = ClusterOfRequest(*request);
-  if (!cluster) return kube::Outcome::Done();
+  // It comes again when there is a state of the hub.
+  if (!cluster || state_.Get() == nullptr) return kube::Outcome::Done();
   const CsrDecision decision = DecideRequest(*request, RegisteredOf(*cluster));
   const kube::Call call{.timeout = std::nullopt, .stop = stop};
   switch (decision.action) {

@@ -98,11 +98,13 @@ absl::StatusOr<std::unique_ptr<Manager>> Manager::Create(const Options& options)
 
 Manager::~Manager() {
   // Whatever only a leader may do ends before somebody else can lead.
-  for (kube::Controller* controller :
-       {&configurations_, &addons_, &management_addons_, &signing_requests_})
-    controller->Stop();
+  for (kube::Controller* controller : Controllers()) controller->Stop();
   if (election_) election_->Stop();
   sources_.Stop();
+}
+
+std::array<kube::Controller*, 4> Manager::Controllers() {
+  return {&configurations_, &addons_, &management_addons_, &signing_requests_};
 }
 
 // Which keys each change concerns.
@@ -165,7 +167,7 @@ Response Manager::Ready(const std::string& query) const {
     absl::StrAppend(&text, informer->synced() ? "[+]" : "[-]", name, " ",
                     status.ok() ? "ok" : std::string(status.message()), "\n");
   }
-  const bool ready = sources_.Synced().ok();
+  const bool ready = sources_.Synced();
   return {.status = ready ? 200 : 503, .body = ready && !verbose ? "ok\n" : text};
 }
 
@@ -182,28 +184,34 @@ Response Manager::Metrics() const {
 }
 
 // Nobody works on half of the facts.
-void Manager::WorkOnceSynced() {
-  const absl::Status synced = sources_.Synced();
-  if (synced.ok()) {
-    Work();
+void Manager::WorkOnceCurrent() {
+  const absl::Status current = sources_.Current();
+  if (current.ok()) {
+    for (kube::Controller* controller : Controllers()) controller->Start();
     return;
   }
   if (loop_.Now() - leading_since_ > kPatience)
     if (const auto admitted = waits_.Admit(loop_.Now()))
-      LOG(WARNING) << std::string(synced.message());
-  sync_look_.Set(kSyncLook, [this] { WorkOnceSynced(); });
+      LOG(WARNING) << std::string(current.message());
+  sync_look_.Set(kSyncLook, [this] { WorkOnceCurrent(); });
 }
 
 void Manager::Lead() {
   LOG(INFO) << "leading";
   leading_since_ = loop_.Now();
-  WorkOnceSynced();
+  WorkOnceCurrent();
 }
 
-void Manager::Work() {
-  for (kube::Controller* controller :
-       {&configurations_, &addons_, &management_addons_, &signing_requests_})
-    controller->Start();
+// Somebody else may lead, and change what was known: when this one leads again, nobody works before
+// the configuration was looked at.
+void Manager::Follow() {
+  sync_look_.Cancel();
+  for (kube::Controller* controller : Controllers()) controller->Stop();
+  LOG(WARNING) << "not leading any more";
+  configuration_reconciler_.Forget();
+  state_.Set(nullptr);
+  configurations_.queue().Add(options_.configuration);
+  management_addons_.queue().Add(kAddonName);
 }
 
 void Manager::Run() {
@@ -213,13 +221,8 @@ void Manager::Run() {
         election_client_,
         kube::LeaderElectionOptions{.lease = {options_.ns, kLease},
                                     .identity = options_.identity,
-                                    // On the main thread, which ends it, too.
                                     .on_elected = [this] { loop_.Post([this] { Lead(); }); },
-                                    .on_lost =
-                                        [this] {
-                                          LOG(ERROR) << "lost the lead, ending";
-                                          Stop();
-                                        }});
+                                    .on_lost = [this] { loop_.Post([this] { Follow(); }); }});
     election_->Start();
   } else {
     loop_.Post([this] { Lead(); });

@@ -4,12 +4,14 @@
 //   (*manager)->HandleSignals();
 //   (*manager)->Run();   // until Stop()
 //
-// Any number of them may run: all watch, the leader works. One that loses its lead ends, to begin
-// anew. Reconcilers have threads of their own; the main thread serves the pages.
+// Any number of them may run: all watch, the leader works. One that loses its lead, be it because
+// the API server is away, stops working until it leads again. Reconcilers have threads of their
+// own; the main thread serves the pages.
 //
 // Threads: Stop() from any; all else on the thread that calls Run(), before it does.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <string>
 #include <vector>
@@ -57,11 +59,12 @@ class Manager {
 
   absl::Status CreatePages();
   void Connect();
+  std::array<kube::Controller*, 4> Controllers();
   void EnqueueAll();
   void EnqueueUsersOf(const kube::Change& config);
   void Lead();
-  void WorkOnceSynced();
-  void Work();
+  void Follow();
+  void WorkOnceCurrent();
   net::Http1Server::Response Ready(const std::string& query) const;
   net::Http1Server::Response Metrics() const;
 

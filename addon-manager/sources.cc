@@ -1,5 +1,7 @@
 #include "addon-manager/sources.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "addon-manager/names.h"
 #include "addon-manager/resources.h"
@@ -73,11 +75,16 @@ void Sources::Stop() {
   for (kube::Informer* informer : Each()) informer->Stop();
 }
 
-absl::Status Sources::Synced() const {
+bool Sources::Synced() const {
+  const auto all = All();
+  return std::all_of(all.begin(), all.end(),
+                     [](const auto& source) { return source.second->synced(); });
+}
+
+absl::Status Sources::Current() const {
   for (const auto& [name, informer] : All())
-    if (!informer->synced())
-      return absl::UnavailableError(
-          absl::StrCat("waiting for ", name, ": ", informer->status().message()));
+    if (const absl::Status status = informer->status(); !status.ok())
+      return absl::UnavailableError(absl::StrCat("waiting for ", name, ": ", status.message()));
   return absl::OkStatus();
 }
 

@@ -28,8 +28,10 @@ class Sources {
   // After all handlers are set.
   void Start();
   void Stop();
-  // kUnavailable, with the reason, while one of them has not been read yet.
-  absl::Status Synced() const;
+  // Whether everything has been read once.
+  bool Synced() const;
+  // OK when everything is known as it is now: read once, and watched.
+  absl::Status Current() const;
 
   // With the kinds' names, for pages.
   using Named = std::pair<const char*, const kube::Informer*>;

@@ -37,12 +37,11 @@ void Controller::Start() {
 
 void Controller::Stop() {
   for (std::jthread& worker : workers_) worker.request_stop();
-  queue_.ShutDown();
   workers_.clear();
 }
 
 void Controller::Work(const std::stop_token& stop) {
-  while (const std::optional<std::string> key = queue_.Get()) {
+  while (const std::optional<std::string> key = queue_.Get(stop)) {
     Handle(*key, stop);
     queue_.Done(*key);
   }
@@ -50,7 +49,10 @@ void Controller::Work(const std::stop_token& stop) {
 
 void Controller::Handle(const std::string& key, const std::stop_token& stop) {
   const absl::StatusOr<Outcome> outcome = Guarded(reconciler_, key, stop);
-  if (stop.stop_requested()) return;
+  if (stop.stop_requested()) {
+    queue_.Add(key);
+    return;
+  }
   if (outcome.ok()) {
     ++done_;
     queue_.Forget(key);

@@ -42,7 +42,7 @@ class Reconciler {
                                             const std::stop_token& stop) = 0;
 };
 
-// Threads: any.
+// Threads: any; Start() and Stop() on the same one.
 class Controller {
  public:
   struct Options {
@@ -65,7 +65,8 @@ class Controller {
 
   WorkQueue& queue() { return queue_; }
   void Start();
-  // For ever; waits for what is being reconciled.
+  // Waits for what is being reconciled. Its keys are in the queue again, and those that are added
+  // meanwhile stay there, for the next Start().
   void Stop();
   Counts counts() const { return {done_, failed_, conflicts_}; }
 

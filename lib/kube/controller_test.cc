@@ -107,5 +107,22 @@ TEST_F(ControllerTest, AHeldUpKeyDelaysNoOther) {
   EXPECT_EQ(controller_.counts().failed, 0u);
 }
 
+TEST_F(ControllerTest, WhatWasNotDoneAtAStopIsDoneAtTheNextStart) {
+  reconciler_.Script("a", [](const std::stop_token& stop) -> absl::StatusOr<Outcome> {
+    Pause(std::chrono::hours(1), stop);
+    return Outcome::Done();
+  });
+  controller_.queue().Add("a");
+  controller_.Start();
+  reconciler_.AwaitCalls("a", 1);
+  controller_.Stop();
+  controller_.queue().Add("b");
+  EXPECT_EQ(controller_.counts().done, 0u);
+  controller_.Start();
+  reconciler_.AwaitCalls("a", 2);
+  reconciler_.AwaitCalls("b", 1);
+  AwaitCounts(2, 0);
+}
+
 }  // namespace
 }  // namespace hawser::kube

@@ -11,7 +11,7 @@ WorkQueue::WorkQueue(Options options)
 
 void WorkQueue::Add(const std::string& key) {
   const std::lock_guard lock(mutex_);
-  if (!shut_down_) Enqueue(key, entries_[key]);
+  Enqueue(key, entries_[key]);
 }
 
 void WorkQueue::Enqueue(const std::string& key, Entry& entry) {
@@ -28,7 +28,6 @@ void WorkQueue::AddAfter(const std::string& key, base::Duration delay) {
 }
 
 void WorkQueue::Delay(const std::string& key, base::Duration delay) {
-  if (shut_down_) return;
   Entry& entry = entries_[key];
   if (delay <= base::Duration::zero()) return Enqueue(key, entry);
   const base::Time due = options_.now() + delay;
@@ -74,7 +73,7 @@ void WorkQueue::MoveDue() {
 
 std::optional<std::string> WorkQueue::TakeReady() {
   MoveDue();
-  if (shut_down_ || ready_.empty()) return std::nullopt;
+  if (ready_.empty()) return std::nullopt;
   std::string key = std::move(ready_.front());
   ready_.pop_front();
   Entry& entry = entries_[key];
@@ -88,16 +87,22 @@ std::optional<std::string> WorkQueue::TryGet() {
   return TakeReady();
 }
 
-std::optional<std::string> WorkQueue::Get() {
+std::optional<std::string> WorkQueue::Get(const std::stop_token& stop) {
+  // Stopping takes the lock: who is about to wait does not miss it.
+  const std::stop_callback wake(stop, [this] {
+    const std::lock_guard lock(mutex_);
+    changed_.notify_all();
+  });
   std::unique_lock lock(mutex_);
-  for (;;) {
-    if (auto key = TakeReady(); key.has_value() || shut_down_) return key;
+  while (!stop.stop_requested()) {
+    if (auto key = TakeReady()) return key;
     if (delayed_.empty()) {
       changed_.wait(lock);
     } else {
       changed_.wait_for(lock, delayed_.begin()->first - options_.now());
     }
   }
+  return std::nullopt;
 }
 
 void WorkQueue::Done(const std::string& key) {
@@ -111,12 +116,6 @@ void WorkQueue::Done(const std::string& key) {
   } else if (entry.idle()) {
     entries_.erase(found);
   }
-}
-
-void WorkQueue::ShutDown() {
-  const std::lock_guard lock(mutex_);
-  shut_down_ = true;
-  changed_.notify_all();
 }
 
 size_t WorkQueue::size() const {

@@ -1,7 +1,7 @@
 // Keys that wait to be worked on. A key is in the queue once, however often it is added, and never
 // with two workers at a time: added while it is worked on, it comes again afterwards.
 //
-//   while (const auto key = queue.Get()) {
+//   while (const auto key = queue.Get(stop)) {
 //     Reconcile(*key) ? queue.Forget(*key) : queue.AddRateLimited(*key);
 //     queue.Done(*key);
 //   }
@@ -15,6 +15,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <stop_token>
 #include <string>
 
 #include "lib/base/scheduler.h"
@@ -50,15 +51,12 @@ class WorkQueue {
   // The key has not failed; it stays in the queue if it is there.
   void Forget(const std::string& key);
 
-  // Waits for a key; none once the queue is shut down, whatever is left in it.
-  std::optional<std::string> Get();
+  // Waits for a key; none once a stop is requested, whatever is left in the queue.
+  std::optional<std::string> Get(const std::stop_token& stop);
   // A key that is due now, if any.
   std::optional<std::string> TryGet();
   // Each key that was taken is given back by this.
   void Done(const std::string& key);
-
-  // Wakes all who wait; nothing is added any more.
-  void ShutDown();
 
   // Keys that are due, without those that are worked on or delayed.
   size_t size() const;
@@ -87,7 +85,6 @@ class WorkQueue {
   std::deque<std::string> ready_;
   std::multimap<base::Time, std::string> delayed_;
   TokenBucket bucket_;
-  bool shut_down_ = false;
 };
 
 }  // namespace hawser::kube

@@ -98,22 +98,22 @@ TEST_F(WorkQueueTest, LimitsTheRateOfAllFailures) {
 TEST(WorkQueue, WakesAWaitingWorker) {
   WorkQueue queue;
   std::thread adder([&] { queue.Add("a"); });
-  EXPECT_EQ(queue.Get(), "a");
+  EXPECT_EQ(queue.Get({}), "a");
   adder.join();
   queue.Done("a");
   queue.AddAfter("b", milliseconds(1));
-  EXPECT_EQ(queue.Get(), "b");
+  EXPECT_EQ(queue.Get({}), "b");
 }
 
-TEST(WorkQueue, ShutsDown) {
+TEST(WorkQueue, KeepsWhatItHasForTheWorkersAfterThoseThatStop) {
   WorkQueue queue;
-  std::thread worker([&] { EXPECT_EQ(queue.Get(), std::nullopt); });
-  queue.ShutDown();
+  std::stop_source stop;
+  std::thread worker([&] { EXPECT_EQ(queue.Get(stop.get_token()), std::nullopt); });
+  stop.request_stop();
   worker.join();
   queue.Add("a");
-  queue.AddAfter("b", milliseconds(1));
-  EXPECT_EQ(queue.Get(), std::nullopt);
-  EXPECT_EQ(queue.size(), 0u);
+  EXPECT_EQ(queue.Get(stop.get_token()), std::nullopt);
+  EXPECT_EQ(queue.Get({}), "a");
 }
 
 }  // namespace
