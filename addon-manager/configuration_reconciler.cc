@@ -304,6 +304,12 @@ absl::Status ConfigurationReconciler::WriteStatus(const Pass& pass) {
       .status();
 }
 
+void ConfigurationReconciler::Forget() {
+  written_.clear();
+  const std::lock_guard lock(mutex_);
+  figures_ = {};
+}
+
 ConfigurationReconciler::Figures ConfigurationReconciler::figures() const {
   const std::lock_guard lock(mutex_);
   return figures_;

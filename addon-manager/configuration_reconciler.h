@@ -39,8 +39,9 @@ class ConfigurationReconciler final : public kube::Reconciler {
   absl::StatusOr<kube::Outcome> Reconcile(const std::string& key,
                                           const std::stop_token& stop) override;
 
-  // Before a Reconcile() that follows somebody else's: nothing is known of what was written.
-  void Forget() { written_.clear(); }
+  // Before a Reconcile() that follows somebody else's: nothing is known of what was written, nor
+  // are there figures.
+  void Forget();
 
   // For metrics, as of the last look. Threads: any.
   struct Figures {

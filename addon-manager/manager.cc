@@ -207,11 +207,11 @@ void Manager::Lead() {
 void Manager::Follow() {
   sync_look_.Cancel();
   for (kube::Controller* controller : Controllers()) controller->Stop();
-  LOG(WARNING) << "not leading any more";
   configuration_reconciler_.Forget();
   state_.Set(nullptr);
   configurations_.queue().Add(options_.configuration);
   management_addons_.queue().Add(kAddonName);
+  LOG(WARNING) << "not leading any more";
 }
 
 void Manager::Run() {

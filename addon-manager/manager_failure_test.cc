@@ -120,6 +120,8 @@ TEST_F(ManagerFailureTest, OneThatLosesItsLeadWorksAgainWhenItLeadsAgain) {
   hub_.ConfigurePatch({{"proxyServer", {{"replicas", 7}}}});
   hub_.Delete(kSecrets, {TestHub::kNs, "proxy-server"});
   EXPECT_EQ(hub_.server().Count("PATCH", "/namespaces/tokyo/manifestworks"), 0);
+  EXPECT_THAT(hub_.Page("/metrics"), Not(HasSubstr("authority_phase{")))
+      << "figures of who does not lead";
 
   give_the_lease_to("first");
   hub_.AwaitWork("tokyo");

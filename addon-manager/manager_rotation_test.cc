@@ -84,6 +84,7 @@ TEST_F(ManagerRotationTest, GoesFromPhaseToPhaseAsEveryoneFollows) {
       [](const Authorities& now) { return IsIn(now.servers, Phase::kTrustBoth); });
   EXPECT_EQ(both.servers.active, old.servers.active);
   EXPECT_EQ(hub_.AwaitCondition("AuthorityRotationProgressing", "True")["reason"], "Rotating");
+  hub_.AwaitOnPage("/metrics", R"(authority_phase{authority="servers",phase="TrustBoth"} 1)");
 
   Renew("paris", signing.agents.active.certificate);
   Deliver("paris", both.servers.Bundle());

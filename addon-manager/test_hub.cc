@@ -1,6 +1,7 @@
 #include "addon-manager/test_hub.h"
 
 #include <gtest/gtest.h>
+#include <httplib.h>
 #include <stdlib.h>
 
 #include <filesystem>
@@ -84,6 +85,17 @@ void TestHub::StopManager() {
   manager_->Stop();
   running_.join();
   manager_.reset();
+}
+
+std::string TestHub::Page(const std::string& path) {
+  httplib::Client client("http://" + manager_->served().front().address);
+  const auto answer = client.Get(path);
+  EXPECT_TRUE(answer) << httplib::to_string(answer.error());
+  return answer ? answer->body : "";
+}
+
+void TestHub::AwaitOnPage(const std::string& path, const std::string& text) {
+  while (Page(path).find(text) == std::string::npos) std::this_thread::yield();
 }
 
 Object TestHub::Get(const kube::Resource& resource, const ObjectName& name) {

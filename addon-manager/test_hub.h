@@ -44,6 +44,10 @@ class TestHub {
 
   Manager& StartManager();
   void StopManager();
+  // What a page of the manager says: "/metrics".
+  std::string Page(const std::string& path);
+  // Waits until it says that, too.
+  void AwaitOnPage(const std::string& path, const std::string& text);
 
   // As a client with all rights. Each must be possible.
   kube::Object Get(const kube::Resource& resource, const kube::ObjectName& name);
