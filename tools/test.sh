@@ -55,34 +55,27 @@ stage_grpcgo() {
     bazel_tests release --test_env=HAWSER_GRPCGO_PEER="$peer" //lib/h2:grpc_go_test
 }
 stage_interop() { e2e/konnectivity/run.sh; }
-# What Helm makes of the chart. Helm is built, once, from its module.
+# What Helm makes of the chart. It is built, once, from its module, and Kubernetes with it, which
+# shares most of what is compiled.
 stage_chart() {
   local programs
-  programs=$(e2e/kubernetes/build.sh kube helm) &&
+  programs=$(e2e/kubernetes/build.sh kube control-plane) &&
     PATH=$programs:$PATH python3 -B charts/chart_test.py
 }
-# The Kubernetes client, leases of servers and the chart against a real kube-apiserver; only when
-# asked for, since building that takes ten minutes the first time. Bazel sees the PATH of all other
-# stages, or it would build anew.
-stage_kube() {
+# The Kubernetes client, leases of servers and the chart against a real kube-apiserver. Bazel sees
+# the PATH of all other stages, or it would build anew.
+stage_apiserver() {
   local crds
-  e2e/kubernetes/apiserver.sh run env PATH="$PATH" tools/bazel.sh test --config=release \
-    --build_event_json_file="$logs/kube.json" --test_env=HAWSER_KUBE_APISERVER \
-    //lib/kube:kube_conformance_test &&
-    tools/bazel.sh build --config=release \
-      //hub:proxy-server //spoke:proxy-agent //addon-manager //cli:hawser &&
+  e2e/kubernetes/build.sh kube control-plane &&
+    e2e/kubernetes/apiserver.sh run env PATH="$PATH" tools/bazel.sh test --config=release \
+      --build_event_json_file="$logs/apiserver.json" --test_env=HAWSER_KUBE_APISERVER \
+      //lib/kube:kube_conformance_test &&
     e2e/kubernetes/apiserver.sh run e2e/kubernetes/leases_test.py &&
-    e2e/kubernetes/build.sh kube helm &&
-    crds=$(e2e/kubernetes/build.sh ocm files)/files/crds/hub &&
+    crds=$(e2e/kubernetes/build.sh ocm)/files/crds/hub &&
     HAWSER_OCM_CRDS=$crds e2e/kubernetes/apiserver.sh run python3 -B charts/cluster_test.py
 }
-# The add-on in a hub with one managed cluster, without pods; only when asked for, too: building
-# Open Cluster Management as well takes twenty minutes the first time.
-stage_kubernetes() {
-  tools/bazel.sh build --config=release \
-    //hub:proxy-server //spoke:proxy-agent //addon-manager //cli:hawser &&
-    e2e/kubernetes/run.sh --short
-}
+# The add-on in a hub with one managed cluster, without pods.
+stage_kubernetes() { e2e/kubernetes/run.sh --short; }
 stage_lint() { tools/lint.sh; }
 # Each walk, with its name in front of what it shows; then the Kubernetes manifests.
 stage_examples() {
@@ -99,7 +92,8 @@ stage_bad_input() { e2e/bad_input/run.sh; }
 
 rm -rf "$logs"
 mkdir -p "$logs"
-(($#)) || set -- build lint unit chart grpcgo interop examples demo bad_input asan tsan
+(($#)) || set -- build lint unit chart apiserver kubernetes grpcgo interop examples demo bad_input \
+  asan tsan
 for name in "$@"; do stage "$name"; done
 echo "$passed passed, $failed failed"
 ((failed == 0))

@@ -10,14 +10,18 @@ import os
 import network
 from cluster import free_port
 from deployment import DeploymentProcess
-from process import Failed, Process, await_, output_of
+from process import PATIENCE, Failed, Process, await_, output_of
 
 NAMESPACE = "open-cluster-management-addon"
 AGENT_NAMESPACE = "open-cluster-management-cluster-proxy"
 AGENT_DEPLOYMENT = "cluster-proxy-proxy-agent"
 NAME = "cluster-proxy"
+MANAGER = "cluster-proxy-addon-manager"
+_MANAGER_PODS = "--selector=component=cluster-proxy-manager"
 CHART = os.path.normpath(f"{os.path.dirname(os.path.abspath(__file__))}/../../charts/cluster-proxy")
 CONFIG = "without-node"
+SIGNER = "cluster-proxy-signer"
+DOWNLOAD = 20  # seconds, beside each thing that must not break one
 
 
 class Addon:
@@ -30,14 +34,15 @@ class Addon:
         self.managed = managed
         self.nodes = nodes
         self.processes = {}
+        # Of certificates, and what their trust takes to get to everybody. Short, so that each is
+        # renewed while the checks run. A kubelet takes longer than our processes to see that.
+        self._lives = ("150s", "30s") if nodes else ("90s", "15s")
         os.makedirs(folder)
 
     # The chart.
 
     def values(self):
-        # Short lives, so that every certificate is renewed while the checks run. A kubelet takes
-        # longer than our processes to see that.
-        lifetime, delivery = ("150s", "30s") if self.nodes else ("90s", "15s")
+        lifetime, delivery = self._lives
         flags = [f"--certificate-lifetime={lifetime}", f"--trust-delivery={delivery}"]
         server = {"entrypointLoadBalancer": True} if self.nodes else {
             "entrypointAddress": network.HUB_ADDRESS
@@ -62,10 +67,10 @@ class Addon:
         self.helm("install", self.values(), "--create-namespace")
         if self.nodes:
             self._balance_load()
-            for deployment in ("cluster-proxy-addon-manager", NAME):
+            for deployment in (MANAGER, NAME):
                 self.await_rollout(deployment)
         else:
-            self.start_process("manager", self.hub, NAMESPACE, "cluster-proxy-addon-manager")
+            self.start_process("manager", self.hub, NAMESPACE, MANAGER)
             self.start_process("server", self.hub, NAMESPACE, NAME, account=False)
 
     def await_rollout(self, deployment, cluster=None, namespace=NAMESPACE):
@@ -202,7 +207,11 @@ class Addon:
         process.await_line("forwarding")
         return process
 
-    def await_connected(self, names):
+    def drips(self, seconds):
+        """A download from each cluster."""
+        return [Drip(self, name, seconds) for name in self.managed]
+
+    def await_connected(self, names, patience=120):
         def connected():
             try:
                 seen = json.loads(self.hawser("get", "clusters", "--output=json"))
@@ -212,9 +221,63 @@ class Addon:
                 return False
             return {cluster["name"] for cluster in seen["clusters"]} == set(names)
 
-        await_(connected, f"exactly the agents of {', '.join(names)}", patience=120)
+        await_(connected, f"exactly the agents of {', '.join(names)}", patience)
 
-    # What the operator sees.
+    # What the operator sees and does.
+
+    def secret(self, name):
+        """What is in it, in Base64; nothing when there is none."""
+        try:
+            return self.hub.get(f"secret/{name}", f"--namespace={NAMESPACE}").get("data", {})
+        except Failed:
+            return {}
+
+    def certificate(self, secret):
+        """The certificate of a Secret on the hub, in PEM; none when there is none."""
+        encoded = self.secret(secret).get("tls.crt")
+        return encoded and base64.b64decode(encoded).decode()
+
+    def await_other_certificate(self, secret, before, patience=PATIENCE):
+        def is_other():
+            return self.certificate(secret) not in (before, None)
+
+        await_(is_other, f"another {secret}", patience)
+
+    def lengthen_lives(self):
+        """From now on certificates outlast whatever is away for a while."""
+        self._lives = ("1h", "30s")
+        self.helm("upgrade", self.values())
+        if self.nodes:
+            self.await_rollout(MANAGER)
+        else:
+            self.processes["manager"].restart()
+        for secret in ("agent-server", "proxy-server", "proxy-client"):
+            before = self.certificate(secret)
+            self.hub.kubectl("delete", f"secret/{secret}", f"--namespace={NAMESPACE}")
+            self.await_other_certificate(secret, before)
+        self.await_connected(self.managed)
+
+    def manager_lines(self):
+        if not self.nodes:
+            return self.processes["manager"].lines()
+        logs = ("logs", _MANAGER_PODS, "--tail=-1", f"--namespace={NAMESPACE}")
+        return self.hub.kubectl(*logs).splitlines()
+
+    def await_manager_line(self, text):
+        return await_(
+            lambda: next((line for line in self.manager_lines() if text in line), None),
+            f"a line of addon-manager with: {text}",
+        )
+
+    def manager_starts(self):
+        """Another value after any restart."""
+        if not self.nodes:
+            return self.processes["manager"].id()
+        pods = self.hub.get("pods", _MANAGER_PODS, f"--namespace={NAMESPACE}")["items"]
+        return {
+            pod["metadata"]["name"]: pod["status"]["containerStatuses"][0]["restartCount"]
+            for pod in pods
+        }
 
     def configuration(self):
         return self.hub.get(f"managedproxyconfiguration/{NAME}")
@@ -233,7 +296,7 @@ class Addon:
     def kill_manager(self):
         """The leader goes without a word."""
         if self.nodes:
-            lease = self.hub.get("lease/cluster-proxy-addon-manager", f"--namespace={NAMESPACE}")
+            lease = self.hub.get(f"lease/{MANAGER}", f"--namespace={NAMESPACE}")
             uid = lease["spec"]["holderIdentity"]
             pods = self.hub.get("pods", f"--namespace={NAMESPACE}")["items"]
             for pod in pods:

@@ -1,13 +1,12 @@
-"""Checks of the add-on, in the order of its life; each builds on those before it."""
+"""Checks of the add-on's life, in its order; each builds on those before it."""
 import base64
 import json
 
-from addon import AGENT_DEPLOYMENT, AGENT_NAMESPACE, CONFIG, NAME, NAMESPACE, Drip
+import failure_checks
+import rotation_checks
+from addon import AGENT_DEPLOYMENT, AGENT_NAMESPACE, CONFIG, DOWNLOAD, NAME, NAMESPACE
 from network import HUB_ADDRESS
-from process import Failed, await_, check, output_of
-
-_PHASES = ("Prepare", "TrustBoth", "SignWithNew", "Retire")
-_DOWNLOAD = 20  # seconds, beside each thing that must not break one
+from process import await_, check, output_of
 
 
 def installed(lab):
@@ -71,26 +70,11 @@ def foreign_request(lab):
     groups = ("--as-group=system:authenticated", "--as-group=system:masters")
     lab.hub.kubectl("create", "-f=-", user, *groups, stdin=json.dumps(object_))
     name = object_["metadata"]["name"]
-    line = _await_manager_line(lab, f"certificate request \"{name}\" is left pending")
+    line = lab.addon.await_manager_line(f"certificate request \"{name}\" is left pending")
     status = lab.hub.get(f"csr/{name}").get("status", {})
     check(not status.get("conditions") and not status.get("certificate"), f"its status: {status}")
     lab.hub.kubectl("delete", f"csr/{name}")
     return line.partition("] ")[2]
-
-
-def _manager_lines(lab):
-    if not lab.nodes:
-        return lab.addon.processes["manager"].lines()
-    selector = "--selector=component=cluster-proxy-manager"
-    logs = ("logs", selector, "--tail=-1", f"--namespace={NAMESPACE}")
-    return lab.hub.kubectl(*logs).splitlines()
-
-
-def _await_manager_line(lab, text):
-    return await_(
-        lambda: next((line for line in _manager_lines(lab) if text in line), None),
-        f"a line of addon-manager with: {text}",
-    )
 
 
 def configured(lab):
@@ -125,115 +109,9 @@ def configured(lab):
     await_(rolled_out, f"Progressing=Completed in {name}", patience=90)
 
 
-def _serial(lab, secret):
-    """Of the certificate in a Secret on the hub."""
-    data = lab.hub.get(f"secret/{secret}", f"--namespace={NAMESPACE}")["data"]
-    return data["tls.crt"]
-
-
-def _drips(lab, seconds):
-    return [Drip(lab.addon, name, seconds) for name in lab.managed]
-
-
-def leaf_rotation(lab):
-    """The hub's and the agents' certificates are renewed under running downloads, none breaks"""
-    drips = _drips(lab, _DOWNLOAD)
-    secrets = ("agent-server", "proxy-server", "proxy-client")
-    before = {secret: _serial(lab, secret) for secret in secrets}
-    for name, cluster in lab.managed.items():
-        secret = "secret/cluster-proxy-open-cluster-management.io-proxy-agent-signer-client-cert"
-        where = f"--namespace={AGENT_NAMESPACE}"
-        old = cluster.get(secret, where)["data"]["tls.crt"]
-        cluster.kubectl("delete", secret, where)  # which makes OCM's agent ask for another
-        await_(
-            lambda: _data(cluster, secret, where).get("tls.crt", old) != old,
-            f"another certificate in {name}",
-        )
-    for secret in secrets:
-        await_(lambda: _serial(lab, secret) != before[secret], f"another {secret}", patience=180)
-    for drip in drips:
-        drip.await_end()
-    lab.addon.await_connected(lab.managed)
-    return f"{len(drips)} downloads of {_DOWNLOAD} s, 0 broken"
-
-
-def _data(cluster, secret, where):
-    try:
-        return cluster.get(secret, where).get("data", {})
-    except Failed:
-        return {}
-
-
-def deleted_secret(lab):
-    """A deleted certificate of the hub comes back"""
-    before = _serial(lab, "agent-server")
-    lab.hub.kubectl("delete", "secret/agent-server", f"--namespace={NAMESPACE}")
-    where = f"--namespace={NAMESPACE}"
-    await_(
-        lambda: _data(lab.hub, "secret/agent-server", where).get("tls.crt", before) != before,
-        "another agent-server",
-    )
-
-
-def broken_configuration(lab):
-    """A bad ManagedProxyConfiguration is named in a condition, and mended without a restart"""
-    resource = f"managedproxyconfiguration/{NAME}"
-    good = lab.addon.configuration()["spec"]["proxyServer"]["namespace"]
-
-    def set_namespace(value):
-        patch = json.dumps({"spec": {"proxyServer": {"namespace": value}}})
-        lab.hub.kubectl("patch", resource, "--type=merge", f"--patch={patch}")
-
-    def deployed():
-        return lab.addon.condition("ProxyServerDeployed")
-
-    set_namespace("elsewhere")
-    await_(lambda: deployed()["reason"] == "InvalidConfiguration", "the condition")
-    said = deployed()["message"]
-    set_namespace(good)
-    await_(lambda: deployed()["status"] == "True", "its end")
-    return said
-
-
-def ca_rotation(lab):
-    """All authorities are replaced, addon-manager killed in each phase; no download breaks"""
-    addon = lab.addon
-    signer = ("secret/cluster-proxy-signer", f"--namespace={NAMESPACE}")
-    before = lab.hub.get(*signer)["data"]
-    addon.annotate(rotate_ca="checks")
-    drips, seen, ended = _drips(lab, _DOWNLOAD), [], 0
-
-    def look():
-        nonlocal drips, ended
-        running = [drip for drip in drips if not drip.done()]
-        ended += len(drips) - len(running)
-        # There is always one in every cluster.
-        for name in set(lab.managed) - {drip.cluster for drip in running}:
-            running.append(Drip(addon, name, _DOWNLOAD))
-        drips = running
-        condition = addon.condition("AuthorityRotationProgressing")
-        for phase in _PHASES:
-            if phase in condition["message"] and phase not in seen:
-                seen.append(phase)
-                addon.kill_manager()
-        return seen and condition["reason"] == "Stable"
-
-    await_(look, "the end of the rotation", patience=600)
-    for drip in drips:
-        drip.await_end()
-    after = lab.hub.get(*signer)["data"]
-    for name in ("agents", "clients", "servers"):
-        key = f"{name}.active.crt"
-        check(before[key] != after[key], f"{name} have the same authority")
-    check(not [key for key in after if ".other." in key], f"an old one is left: {list(after)}")
-    addon.await_connected(lab.managed)
-    addon.hawser("check")
-    return f"killed in {', '.join(seen)}; {ended + len(drips)} downloads of {_DOWNLOAD} s, 0 broken"
-
-
 def upgraded(lab):
     """`helm upgrade` with other values keeps live connections"""
-    drips = _drips(lab, _DOWNLOAD)
+    drips = lab.addon.drips(DOWNLOAD)
     values = lab.addon.values()
     values["proxyServer"]["additionalSANs"] = ["hub.example"]
     values["replicas"] += 1
@@ -245,7 +123,7 @@ def upgraded(lab):
     )
     for drip in drips:
         drip.await_end()
-    names = base64.b64decode(_serial(lab, "proxy-server")).decode()
+    names = lab.addon.certificate("proxy-server")
     text = output_of(["openssl", "x509", "-noout", "-ext", "subjectAltName"], stdin=names)
     check("hub.example" in text, f"names: {text}")
 
@@ -346,11 +224,14 @@ def of(full, *dials):
         *dials,
         foreign_request,
         configured,
-        deleted_secret,
-        broken_configuration,
-        leaf_rotation,
-        ca_rotation,
+        failure_checks.deleted_secret,
+        failure_checks.broken_configuration,
+        rotation_checks.leaf_rotation,
+        rotation_checks.ca_rotation,
+        rotation_checks.ca_rollback,
         upgraded,
+        failure_checks.apiserver_away,
         *([entrypoints, cluster_deleted] if full else []),
+        failure_checks.expired_authority,
         uninstalled,
     ]

@@ -2,8 +2,9 @@
 # Builds what the tests run of real Kubernetes and Open Cluster Management, from the Go modules that
 # tools/ pins, and prints the folder that holds the programs. The folder is named after the pins;
 # what is in it is not built again, and nothing else is needed to run it.
-# usage: e2e/kubernetes/build.sh kube|ocm|coredns|pods [PROGRAM...|files]     no PROGRAM: all of
-#        them; files: none of them, only what is there besides programs
+# usage: e2e/kubernetes/build.sh kube|ocm|coredns|pods [PROGRAM...|control-plane|files]
+#        no PROGRAM: all of them; control-plane: those that a cluster without nodes needs, and its
+#        clients; files: none of them, only what is there besides programs
 set -euo pipefail
 tools=$(cd "$(dirname "$0")" && pwd)/tools
 cache=${HAWSER_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/hawser}
@@ -93,7 +94,11 @@ flock "$lock"
 export CGO_ENABLED=0 GOFLAGS="-mod=readonly -modcacherw"
 export GOMODCACHE=$folder/.build/modules GOCACHE=$folder/.build/objects
 (($#)) || set -- "${!packages[@]}"
-if [[ $* == files ]]; then set --; fi
+if [[ $* == control-plane ]]; then
+  set -- etcd kube-apiserver kube-controller-manager kubectl helm
+elif [[ $* == files ]]; then
+  set --
+fi
 for program in "$@"; do
   if [[ -z ${packages[$program]:-} ]]; then
     echo "build.sh: $module has no $program, only ${!packages[*]}" >&2

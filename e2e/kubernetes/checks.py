@@ -8,6 +8,7 @@ import re
 
 import addon_checks
 import dns
+import failure_checks
 import network
 import ocm_charts
 from cluster import free_port
@@ -244,6 +245,21 @@ def kubectl_by_name(lab):
     check(len(set(uids.values())) == len(uids), f"the same cluster twice: {uids}")
 
 
+def reference_client(lab):
+    """A Go program over Konnectivity's own client reaches each kube-apiserver by cluster name"""
+    lab.addon.refresh_user()
+    files = ((kind.lower(), os.environ[f"HAWSER_{kind}"]) for kind in ("HUB", "CA", "CERT", "KEY"))
+    flags = [f"--{name}={value}" for name, value in files]
+    seen = []
+    for name, cluster in lab.managed.items():
+        program = [f"{lab.folder}/konnectivity-client", *flags, f"--kubeconfig={cluster.admin}"]
+        said = json.loads(output_of([*program, name]))
+        version = json.loads(cluster.kubectl("get", "--raw=/version"))
+        check(said == version, f"{name} said: {said}")
+        seen.append(f"{name}: {said['gitVersion']}")
+    return "\n".join(seen)
+
+
 def _check_watch(cluster, kubectl):
     """That a watch through the tunnel hears of what happens after it began."""
     arguments = ["get", "configmaps", "--watch-only", "--output=name", "--v=6"]
@@ -261,9 +277,11 @@ def of(full):
         control_planes,
         *([nodes, pods] if full else []),
         isolation,
+        failure_checks.missing_kinds,
         management,
+        failure_checks.kinds_appeared,
         registration,
         placement,
         manifest_works,
-        *addon_checks.of(full, dial_by_name, kubectl_by_name),
+        *addon_checks.of(full, dial_by_name, kubectl_by_name, reference_client),
     ]

@@ -56,7 +56,7 @@ class Cluster:
 
     def await_ready(self):
         """Until the API serves, and where there are controllers, until they work."""
-        apiserver = self.processes[1]
+        apiserver = self._apiserver_process()
         url = f"{self.url}/readyz"
         probe = ["curl", "-sf", "--max-time", "5", "--cacert", self.ca.certificate]
         probe += ["--cert", f"{self._pki}/admin.crt", "--key", f"{self._pki}/admin.key", url]
@@ -64,6 +64,18 @@ class Cluster:
         apiserver.await_(lambda: self.output(["sh", "-c", probe]) == "ok", "readyz")
         if len(self.processes) > 2:
             self.kubectl("wait", "--for=create", "serviceaccount/default", "--timeout=60s")
+
+    def stop_apiserver(self):
+        """Until start_apiserver() the cluster has no API."""
+        self._apiserver_process().stop()
+
+    def start_apiserver(self):
+        self.processes.remove(self._apiserver_process())
+        self._run("kube-apiserver", self._apiserver())
+        self.await_ready()
+
+    def _apiserver_process(self):
+        return next(each for each in self.processes if each.name == "kube-apiserver")
 
     def stop(self):
         for process in reversed(self.processes):

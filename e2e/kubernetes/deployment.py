@@ -85,6 +85,11 @@ class DeploymentProcess:
         self.stop()
         self.start()
 
+    def id(self):
+        """Of the process: another one after a restart. Fails when it has ended."""
+        self._process.check()
+        return self._process.child.pid
+
     def lines(self):
         return self._process.lines()
 

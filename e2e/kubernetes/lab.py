@@ -29,6 +29,7 @@ class Lab:
     """
 
     def __init__(self, folder, programs, managed, with_pods):
+        self.folder = folder
         self.programs = programs
         with_node = {"hub", managed[0]} if with_pods else set()
         if with_pods:

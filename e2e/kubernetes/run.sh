@@ -17,12 +17,19 @@ elif ((EUID != 0)); then
   privilege=(sudo)
 fi
 
-kube=$("$here/build.sh" kube)
+if [[ $form == short ]]; then # which has no use for the rest
+  kube=$("$here/build.sh" kube control-plane)
+  coredns=
+else
+  kube=$("$here/build.sh" kube)
+  coredns=$("$here/build.sh" coredns)
+fi
 ocm=$("$here/build.sh" ocm)
-coredns=$("$here/build.sh" coredns)
 pods=$("$here/build.sh" pods)
-
 work=$(mktemp -d "${TMPDIR:-/tmp}/hawser-e2e-XXXXXX")
+"$here/tools/go.sh" build -C "$here/../../examples/konnectivity-client" \
+  -o "$work/konnectivity-client" .
+
 # Processes, mounts and networks end with their namespaces, and those when this script does: nobody
 # else holds the other end of its stdin.
 ours=${here%/e2e/*}/bazel-bin
