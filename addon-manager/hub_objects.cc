@@ -112,6 +112,8 @@ json Arguments(const ProxyConfiguration& configuration) {
       "--cluster-ca-cert=/etc/trust/agents.crt",
       "--config=/etc/trust/hub.yaml",
       "--control-uds-name=/run/hawser/control.sock",
+      // A new one works beside a hub that ends: there is time for most connections to end first.
+      "--graceful-shutdown-timeout=5m",
   };
   for (const std::string& argument : configuration.server.additional_args)
     arguments.push_back(argument);

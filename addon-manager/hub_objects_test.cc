@@ -103,6 +103,17 @@ TEST_F(HubObjectsTest, ConfigurationReachesTheServer) {
   EXPECT_EQ(arguments.back(), "--v=4") << "the operator's word is the last";
 }
 
+TEST_F(HubObjectsTest, PodsHaveAsMuchTimeToEndAsTheirHub) {
+  const auto grace = [this] {
+    return Find("Deployment")["spec"]["template"]["spec"]["terminationGracePeriodSeconds"];
+  };
+  EXPECT_EQ(grace(), 315);
+  configuration_.server.additional_args = {"--graceful-shutdown-timeout=1h"};
+  EXPECT_EQ(grace(), 3615);
+  configuration_.server.additional_args.push_back("--graceful-shutdown-timeout=0s");
+  EXPECT_EQ(grace(), 15);
+}
+
 TEST_F(HubObjectsTest, BundlesAreApart) {
   EXPECT_EQ(Find("ConfigMap")["data"], (json{{"agents.crt", "A"},
                                              {"clients.crt", "C"},

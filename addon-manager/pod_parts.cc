@@ -1,16 +1,32 @@
 #include "addon-manager/pod_parts.h"
 
+#include <chrono>
+#include <string_view>
 #include <utility>
+
+#include "lib/base/duration.h"
 
 namespace hawser::addon_manager {
 namespace {
 
 using nlohmann::json;
 
-// What pods have for ending after SIGTERM: --graceful-shutdown-timeout and a little more.
-constexpr int kGraceSeconds = 45;
 // The images' own user and group.
 constexpr int kGroup = 65532;
+
+// What a pod has for ending after SIGTERM: the last --graceful-shutdown-timeout of its arguments,
+// else that flag's default, and a little more.
+int64_t GraceSeconds(const json& arguments) {
+  constexpr std::string_view kFlag = "--graceful-shutdown-timeout=";
+  base::Duration grace = std::chrono::seconds(30);
+  for (const json& each : arguments) {
+    const auto& argument = each.get_ref<const std::string&>();
+    if (!argument.starts_with(kFlag)) continue;
+    // One that is wrong is the program's to refuse.
+    grace = base::ParseDuration(argument.substr(kFlag.size())).value_or(grace);
+  }
+  return std::chrono::ceil<std::chrono::seconds>(grace).count() + 15;
+}
 
 }  // namespace
 
@@ -43,7 +59,7 @@ json RestrictedContainer() {
 json RestrictedPod(const PodParts& parts) {
   json pod = {{"serviceAccountName", parts.service_account},
               {"automountServiceAccountToken", parts.service_account_token},
-              {"terminationGracePeriodSeconds", kGraceSeconds},
+              {"terminationGracePeriodSeconds", GraceSeconds(parts.container.at("args"))},
               {"securityContext",
                {{"runAsNonRoot", true},
                 {"fsGroup", kGroup},  // may read the keys

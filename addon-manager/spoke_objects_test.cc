@@ -153,6 +153,15 @@ TEST_F(SpokeObjectsTest, TheOperatorsArgumentsAreTheLast) {
               ElementsAre("--v=4", "--proxy-server-port=1"));
 }
 
+TEST_F(SpokeObjectsTest, PodsHaveAsMuchTimeToEndAsTheirAgent) {
+  const auto grace = [this] {
+    return Find("Deployment")["spec"]["template"]["spec"]["terminationGracePeriodSeconds"];
+  };
+  EXPECT_EQ(grace(), 45);
+  hub_.configuration.agent.additional_args = {"--graceful-shutdown-timeout=90s"};
+  EXPECT_EQ(grace(), 105);
+}
+
 TEST_F(SpokeObjectsTest, ProxiesAreForTheAgentWithTheirAuthority) {
   EXPECT_EQ(SecretDataOf(Find("Secret")),
             (std::map<std::string, std::string>{{"ca.crt", "BUNDLE"}}));
