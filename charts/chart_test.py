@@ -307,7 +307,7 @@ class Objects(unittest.TestCase):
         documented = (ROOT / "docs/compatibility.md").read_text()
         (group,) = one(render(apis=MONITORING), "PrometheusRule")["spec"]["groups"]
         alerts = [rule["expr"] for rule in group["rules"]]
-        self.assertEqual(len(alerts), 6)
+        self.assertEqual(len(alerts), 9)
         for metric in re.findall(r"\b(?:hawser|konnectivity)_\w+", " ".join(alerts)):
             name = metric.removeprefix("konnectivity_network_proxy_server_")
             self.assertIn(f"`{name}", documented)
