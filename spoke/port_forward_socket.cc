@@ -19,6 +19,8 @@ constexpr size_t kMaxFrame = 32 * 1024;  // payload that we send, bytes
 constexpr size_t kMaxComplaint = 1024;   // bytes that are kept of one
 // Answers to pings wait behind what is unsent; no more than that, since others decide how many.
 constexpr size_t kMaxUnsent = 2 * kMaxFrame;
+// Frames may hold nothing for the caller, as pings do: then others on the loop get their turn.
+constexpr int kReadsPerCall = 8;
 
 }  // namespace
 
@@ -38,7 +40,8 @@ net::Socket::Result PortForwardSocket::ReadInner(std::span<uint8_t> space) {
 }
 
 net::Socket::Result PortForwardSocket::Read(std::span<uint8_t> space) {
-  while (!ended_ && error_.ok()) {
+  for (int reads = 0; !ended_ && error_.ok(); ++reads) {
+    if (reads == kReadsPerCall) return {Result::kWouldBlock};
     const Result result = ReadInner(space);
     if (result.kind != Result::kOk) {
       // What it said before it went explains more than that it went.

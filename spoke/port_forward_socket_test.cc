@@ -163,6 +163,23 @@ TEST_F(PortForwardSocketTest, PingsThatNobodyTakesAnswersForAreNotKept) {
   EXPECT_LT(pongs, 200'000);
 }
 
+TEST_F(PortForwardSocketTest, OthersHaveTheirTurnWhileThereAreOnlyPings) {
+  const auto [inner, outer] = testing::TcpPair();
+  server_.emplace(net::MakePlainSocket(loop_, outer));
+  PortForwardSocket socket(net::MakePlainSocket(loop_, inner), "", kPort);
+  std::string pings = kPorts;
+  for (int i = 0; i < 1000; ++i) pings += ServerFrame(kPing, "p");
+  server_->Send(pings + ServerFrame(kBinary, kData + "after"));
+  RunUntil(loop_, [&] { return server_->sent(); });
+  uint8_t space[64];
+  net::Socket::Result result = socket.Read(space);
+  int turns = 0;
+  for (; result.kind == net::Socket::Result::kWouldBlock; result = socket.Read(space)) ++turns;
+  EXPECT_EQ(result.kind, net::Socket::Result::kOk);
+  EXPECT_GT(turns, 1) << "all of them at once";
+  socket.Close();
+}
+
 TEST_F(PortForwardSocketTest, TheEndOfEitherSideIsPassedOn) {
   Open();
   server_->Send(kPorts + ServerFrame(kBinary, kData + "bye") + ServerFrame(kClose, "\x03\xe8"));

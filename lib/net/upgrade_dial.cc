@@ -111,6 +111,7 @@ class UpgradeAttempt final : public ConnectAttempt {
     deadline_.Cancel();
     lookup_.reset();
     connect_.reset();
+    alive_.reset();
     answer_ = {};
     Done done = std::exchange(done_, nullptr);
     done(std::move(result));  // may destroy this
