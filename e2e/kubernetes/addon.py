@@ -34,29 +34,29 @@ class Addon:
         self.managed = managed
         self.nodes = nodes
         self.processes = {}
-        # Of certificates, and what their trust takes to get to everybody. Short, so that each is
-        # renewed while the checks run. A kubelet takes longer than our processes to see that.
-        self._lives = ("150s", "30s") if nodes else ("90s", "15s")
+        server = {"entrypointLoadBalancer": True} if nodes else {
+            "entrypointAddress": network.HUB_ADDRESS
+        }
+        # Of the chart; checks change them and upgrade().
+        self.values = {"replicas": 2 if nodes else 1, "proxyServer": server, "addonManager": {}}
+        # Short lives, so that every certificate is renewed while the checks run. A kubelet takes
+        # longer than our processes to see that.
+        self._set_lives("150s" if nodes else "45s", "30s" if nodes else "15s")
         os.makedirs(folder)
 
     # The chart.
 
-    def values(self):
-        lifetime, delivery = self._lives
-        flags = [f"--certificate-lifetime={lifetime}", f"--trust-delivery={delivery}"]
-        server = {"entrypointLoadBalancer": True} if self.nodes else {
-            "entrypointAddress": network.HUB_ADDRESS
-        }
-        return {
-            "replicas": 2 if self.nodes else 1,
-            "proxyServer": server,
-            "addonManager": {"additionalArgs": flags},
-        }
+    def _set_lives(self, certificates, delivery):
+        flags = [f"--certificate-lifetime={certificates}", f"--trust-delivery={delivery}"]
+        self.values["addonManager"]["additionalArgs"] = flags
 
-    def helm(self, verb, values, *more):
+    def upgrade(self):
+        self._helm("upgrade")
+
+    def _helm(self, verb, *more):
         path = f"{self.folder}/values.json"
         with open(path, "w") as file:
-            json.dump(values, file)
+            json.dump(self.values, file)
         where = (f"--namespace={NAMESPACE}", f"--values={path}")
         return self.hub.helm(verb, NAME, CHART, *where, *more)
 
@@ -64,7 +64,7 @@ class Addon:
         for node in self.nodes.values():
             for image in ("hawser", "hawser-cli"):
                 node.import_image(f"{self.binaries}/images/{image}.tar")
-        self.helm("install", self.values(), "--create-namespace")
+        self._helm("install", "--create-namespace")
         if self.nodes:
             self._balance_load()
             for deployment in (MANAGER, NAME):
@@ -245,8 +245,8 @@ class Addon:
 
     def lengthen_lives(self):
         """From now on certificates outlast whatever is away for a while."""
-        self._lives = ("1h", "30s")
-        self.helm("upgrade", self.values())
+        self._set_lives("1h", "30s")
+        self.upgrade()
         if self.nodes:
             self.await_rollout(MANAGER)
         else:

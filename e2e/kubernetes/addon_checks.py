@@ -111,16 +111,18 @@ def configured(lab):
 
 def upgraded(lab):
     """`helm upgrade` with other values keeps live connections"""
-    drips = lab.addon.drips(DOWNLOAD)
-    values = lab.addon.values()
-    values["proxyServer"]["additionalSANs"] = ["hub.example"]
-    values["replicas"] += 1
-    lab.addon.helm("upgrade", values)
+    # Where there are pods, all of the hub's are replaced, because there is another one.
+    drips = lab.addon.drips(3 * DOWNLOAD if lab.nodes else DOWNLOAD)
+    lab.addon.values["proxyServer"]["additionalSANs"] = ["hub.example"]
+    lab.addon.values["replicas"] += 1
+    lab.addon.upgrade()
     generation = lab.addon.configuration()["metadata"]["generation"]
     await_(
         lambda: lab.addon.configuration()["status"]["lastObservedGeneration"] == generation,
         f"generation {generation}",
     )
+    if lab.nodes:
+        lab.addon.await_rollout(NAME)
     for drip in drips:
         drip.await_end()
     names = lab.addon.certificate("proxy-server")
@@ -134,7 +136,8 @@ def entrypoints(lab):
     _publish(lab.hub, 9091)
     by_name = {"entrypointAddress": HUB_ADDRESS, "port": 9091}
     for entrypoint, argument in (by_name, "--proxy-server-port=9091"), ({}, "--hub-port-forward="):
-        lab.addon.helm("upgrade", lab.addon.values() | {"proxyServer": entrypoint})
+        lab.addon.values["proxyServer"] = entrypoint
+        lab.addon.upgrade()
         for name, cluster in lab.managed.items():
             _await_argument(cluster, argument)
             if name in lab.nodes:
