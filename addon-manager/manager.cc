@@ -210,7 +210,6 @@ void Manager::Follow() {
   configuration_reconciler_.Forget();
   state_.Set(nullptr);
   configurations_.queue().Add(options_.configuration);
-  management_addons_.queue().Add(kAddonName);
   LOG(WARNING) << "not leading any more";
 }
 

@@ -23,6 +23,22 @@ auto HeldBy(const std::string& identity) {
 
 class ManagerFailureTest : public ::testing::Test {
  protected:
+  void GiveTheLeaseTo(const std::string& identity) {
+    hub_.Patch(kube::kLeases, kLock, {{"spec", {{"holderIdentity", identity}}}});
+  }
+  double Metric(const std::string& name) {
+    const std::string page = hub_.Page("/metrics");
+    const size_t at = page.find("hawser_addon_manager_" + name + " ");
+    return at == std::string::npos ? -1 : std::stod(page.substr(page.find(' ', at)));
+  }
+  // Looks of a controller.
+  double Done(const std::string& controller) {
+    return Metric("reconciles_total{controller=\"" + controller + "\",result=\"done\"}");
+  }
+  void AwaitDone(const std::string& controller, double count) {
+    while (Done(controller) < count) std::this_thread::yield();
+  }
+
   hawser::testing::LogCapture log_;
   TestHub hub_;
 };
@@ -111,10 +127,7 @@ TEST_F(ManagerFailureTest, OneThatLosesItsLeadWorksAgainWhenItLeadsAgain) {
   hub_.Configure();
   hub_.AddCluster("paris");
   hub_.AwaitWork("paris");
-  const auto give_the_lease_to = [this](const std::string& identity) {
-    hub_.Patch(kube::kLeases, kLock, {{"spec", {{"holderIdentity", identity}}}});
-  };
-  give_the_lease_to("another");
+  GiveTheLeaseTo("another");
   log_.Await("not leading any more");
   hub_.AddCluster("tokyo");
   hub_.ConfigurePatch({{"proxyServer", {{"replicas", 7}}}});
@@ -123,12 +136,39 @@ TEST_F(ManagerFailureTest, OneThatLosesItsLeadWorksAgainWhenItLeadsAgain) {
   EXPECT_THAT(hub_.Page("/metrics"), Not(HasSubstr("authority_phase{")))
       << "figures of who does not lead";
 
-  give_the_lease_to("first");
+  GiveTheLeaseTo("first");
   hub_.AwaitWork("tokyo");
   hub_.Await(kDeployments, {TestHub::kNs, "cluster-proxy"}, [](const Object& deployment) {
     return kube::IntAt(deployment, {"spec", "replicas"}, 0) == 7;
   });
   hub_.AwaitSecret("proxy-server", [](const auto& data) { return data.contains("tls.crt"); });
+}
+
+TEST_F(ManagerFailureTest, OneThatLeadsAgainBeginsWithTheConfiguration) {
+  hub_.options.leader_elect = true;
+  hub_.StartManager();
+  hub_.Configure();
+  hub_.AddCluster("paris");
+  hub_.AwaitWork("paris");
+  GiveTheLeaseTo("another");
+  log_.Await("not leading any more");
+  hub_.AddCluster("tokyo");
+  hub_.Request("paris", kProxyAgentSigner);
+  hub_.server().Script({.method = "GET",
+                        .target = "/secrets/" + hub_.options.signer_secret,
+                        .times = kAlways,
+                        .status = 500});
+  const double addons = Done("addon"), requests = Done("signing_request");
+
+  GiveTheLeaseTo("first");
+  // Both clusters and the request were looked at, and nothing was done: somebody else may have
+  // other authorities by now.
+  AwaitDone("addon", addons + 2);
+  AwaitDone("signing_request", requests + 1);
+  EXPECT_EQ(hub_.server().Count("PATCH", "/namespaces/tokyo/manifestworks"), 0);
+  EXPECT_EQ(Metric(R"(signing_requests_total{result="pending"})"), 0);
+  hub_.server().ClearScript();
+  hub_.AwaitWork("tokyo");
 }
 
 }  // namespace
