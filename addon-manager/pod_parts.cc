@@ -15,15 +15,16 @@ using nlohmann::json;
 constexpr int kGroup = 65532;
 
 // What a pod has for ending after SIGTERM: the last --graceful-shutdown-timeout of its arguments,
-// else that flag's default, and a little more.
+// and a little more.
 int64_t GraceSeconds(const json& arguments) {
   constexpr std::string_view kFlag = "--graceful-shutdown-timeout=";
-  base::Duration grace = std::chrono::seconds(30);
+  base::Duration grace{};
   for (const json& each : arguments) {
     const auto& argument = each.get_ref<const std::string&>();
     if (!argument.starts_with(kFlag)) continue;
     // One that is wrong is the program's to refuse.
-    grace = base::ParseDuration(argument.substr(kFlag.size())).value_or(grace);
+    const auto set = base::ParseDuration(argument.substr(kFlag.size()));
+    if (set.ok() && *set >= base::Duration::zero()) grace = *set;
   }
   return std::chrono::ceil<std::chrono::seconds>(grace).count() + 15;
 }

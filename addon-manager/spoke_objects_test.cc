@@ -160,6 +160,8 @@ TEST_F(SpokeObjectsTest, PodsHaveAsMuchTimeToEndAsTheirAgent) {
   EXPECT_EQ(grace(), 45);
   hub_.configuration.agent.additional_args = {"--graceful-shutdown-timeout=90s"};
   EXPECT_EQ(grace(), 105);
+  hub_.configuration.agent.additional_args.push_back("--graceful-shutdown-timeout=-9h");
+  EXPECT_EQ(grace(), 105) << "the agent refuses it";
 }
 
 TEST_F(SpokeObjectsTest, ProxiesAreForTheAgentWithTheirAuthority) {
