@@ -66,7 +66,7 @@ stage_chart() {
 # the PATH of all other stages, or it would build anew.
 stage_apiserver() {
   local crds
-  e2e/kubernetes/build.sh kube control-plane &&
+  stage_build && e2e/kubernetes/build.sh kube control-plane &&
     e2e/kubernetes/apiserver.sh run env PATH="$PATH" tools/bazel.sh test --config=release \
       --build_event_json_file="$logs/apiserver.json" --test_env=HAWSER_KUBE_APISERVER \
       //lib/kube:kube_conformance_test &&
@@ -75,7 +75,7 @@ stage_apiserver() {
     HAWSER_OCM_CRDS=$crds e2e/kubernetes/apiserver.sh run python3 -B charts/cluster_test.py
 }
 # The add-on in a hub with one managed cluster, without pods.
-stage_kubernetes() { e2e/kubernetes/run.sh --short; }
+stage_kubernetes() { stage_build && e2e/kubernetes/run.sh --short; }
 stage_lint() { tools/lint.sh; }
 # Each walk, with its name in front of what it shows; then the Kubernetes manifests.
 stage_examples() {

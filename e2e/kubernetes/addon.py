@@ -225,16 +225,9 @@ class Addon:
 
     # What the operator sees and does.
 
-    def secret(self, name):
-        """What is in it, in Base64; nothing when there is none."""
-        try:
-            return self.hub.get(f"secret/{name}", f"--namespace={NAMESPACE}").get("data", {})
-        except Failed:
-            return {}
-
     def certificate(self, secret):
         """The certificate of a Secret on the hub, in PEM; none when there is none."""
-        encoded = self.secret(secret).get("tls.crt")
+        encoded = self.hub.secret(secret, NAMESPACE).get("tls.crt")
         return encoded and base64.b64decode(encoded).decode()
 
     def await_other_certificate(self, secret, before, patience=PATIENCE):

@@ -6,7 +6,7 @@ import os
 import socket
 
 import pki
-from process import PATIENCE, Process, output_of
+from process import PATIENCE, Failed, Process, output_of
 
 _DOMAIN = "cluster.local"
 _HELM_PATIENCE = 300  # seconds: its own hooks and tests give up earlier
@@ -98,6 +98,13 @@ class Cluster:
     def get(self, *arguments):
         """An object, or a list of them, as a dictionary."""
         return json.loads(self.kubectl("get", "-o=json", *arguments))
+
+    def secret(self, name, namespace):
+        """What is in it, in Base64; nothing when there is none."""
+        try:
+            return self.get(f"secret/{name}", f"--namespace={namespace}").get("data", {})
+        except Failed:
+            return {}
 
     def apply(self, *objects):
         """Creates the objects, given as dictionaries, or changes them."""

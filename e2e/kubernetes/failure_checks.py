@@ -4,22 +4,20 @@ import json
 import time
 
 from addon import CHART, DOWNLOAD, NAME, NAMESPACE, SIGNER
-from cluster import free_port
 from process import Process, await_, check, output_of
 
 _AWAY = 60  # seconds
+_READY = ["curl", "--silent", "http://127.0.0.1:8000/readyz"]
 
 
 def missing_kinds(lab):
     """An addon-manager that starts before any CRD is there names what is missing"""
-    port = free_port()
     program = f"{lab.addon.binaries}/addon-manager/addon-manager"
     flags = [f"--kubeconfig={lab.hub.admin}", "--namespace=default", "--leader-elect=false"]
-    flags += ["--health-host=127.0.0.1", f"--health-port={port}"]
-    lab.early_manager = Process("early-manager", [program, *flags], lab.addon.folder)
-    lab.early_manager_ready = ["curl", "--silent", f"http://127.0.0.1:{port}/readyz"]
-    line = lab.early_manager.await_line("managedclusters.cluster.open-cluster-management.io: ")
-    said = output_of(lab.early_manager_ready)
+    early = Process("early-manager", [program, *flags], lab.addon.folder)
+    lab.addon.processes["early"] = early
+    line = early.await_line("managedclusters.cluster.open-cluster-management.io: ")
+    said = output_of(_READY)
     check("[-]" in said and "404" in said, f"/readyz says: {said}")
     return line.partition("] ")[2]
 
@@ -27,8 +25,9 @@ def missing_kinds(lab):
 def kinds_appeared(lab):
     """It goes on by itself when they are there"""
     lab.hub.kubectl("apply", "--server-side", f"--filename={CHART}/crds")
-    lab.early_manager.await_(lambda: output_of(lab.early_manager_ready) == "ok\n", "ready")
-    lab.early_manager.stop()
+    early = lab.addon.processes.pop("early")
+    early.await_(lambda: output_of(_READY) == "ok\n", "ready")
+    early.stop()
 
 
 def deleted_secret(lab):
@@ -69,13 +68,14 @@ def apiserver_away(lab):
     lab.hub.start_apiserver()
     for drip in drips:
         drip.await_end()
-    line = lab.addon.await_manager_line("not leading any more")
+    line = lab.addon.await_manager_line("could not renew it")
+    cause = lab.addon.await_manager_line("leader election: get leases")
     deleted_secret(lab)
     lab.addon.await_connected(lab.managed)
     lab.addon.await_available(lab.managed)
     after = lab.addon.manager_starts()
     check(before == after, f"addon-manager was restarted: {before}, now {after}")
-    return line.partition("] ")[2]
+    return "\n".join(said.partition("] ")[2] for said in (cause, line))
 
 
 def expired_authority(lab):

@@ -4,8 +4,10 @@ import json
 from addon import AGENT_NAMESPACE, DOWNLOAD, NAMESPACE, SIGNER, Drip
 from process import Failed, await_, check
 
-_PHASES = ("Prepare", "TrustBoth", "SignWithNew", "Retire")
+# Prepare is over at once, but for where it is held.
+_PHASES = ("TrustBoth", "SignWithNew", "Retire")
 _HELD = "held-by-a-check"
+_AGENT_CERTIFICATE = "cluster-proxy-open-cluster-management.io-proxy-agent-signer-client-cert"
 
 
 def leaf_rotation(lab):
@@ -14,14 +16,15 @@ def leaf_rotation(lab):
     secrets = ("agent-server", "proxy-server", "proxy-client")
     before = {secret: lab.addon.certificate(secret) for secret in secrets}
     for name, cluster in lab.managed.items():
-        secret = "secret/cluster-proxy-open-cluster-management.io-proxy-agent-signer-client-cert"
+        old = cluster.secret(_AGENT_CERTIFICATE, AGENT_NAMESPACE)["tls.crt"]
+        # Which makes OCM's agent ask for another.
         where = f"--namespace={AGENT_NAMESPACE}"
-        old = cluster.get(secret, where)["data"]["tls.crt"]
-        cluster.kubectl("delete", secret, where)  # which makes OCM's agent ask for another
-        await_(
-            lambda: _data(cluster, secret, where).get("tls.crt", old) != old,
-            f"another certificate in {name}",
-        )
+        cluster.kubectl("delete", f"secret/{_AGENT_CERTIFICATE}", where)
+
+        def is_other():
+            return cluster.secret(_AGENT_CERTIFICATE, AGENT_NAMESPACE).get("tls.crt", old) != old
+
+        await_(is_other, f"another certificate in {name}")
     for secret in secrets:
         lab.addon.await_other_certificate(secret, before[secret], patience=180)
     for drip in drips:
@@ -30,17 +33,10 @@ def leaf_rotation(lab):
     return f"{len(drips)} downloads of {DOWNLOAD} s, 0 broken"
 
 
-def _data(cluster, secret, where):
-    try:
-        return cluster.get(secret, where).get("data", {})
-    except Failed:
-        return {}
-
-
 def ca_rotation(lab):
     """All authorities are replaced, addon-manager killed in each phase; no download breaks"""
     addon = lab.addon
-    before = addon.secret(SIGNER)
+    before = lab.hub.secret(SIGNER, NAMESPACE)
     addon.annotate(rotate_ca="checks")
     drips, seen, ended = addon.drips(DOWNLOAD), [], 0
 
@@ -62,7 +58,8 @@ def ca_rotation(lab):
     await_(look, "the end of the rotation", patience=600)
     for drip in drips:
         drip.await_end()
-    after = addon.secret(SIGNER)
+    check(set(seen) == set(_PHASES), f"killed only in {seen}")
+    after = lab.hub.secret(SIGNER, NAMESPACE)
     for name in ("agents", "clients", "servers"):
         key = f"{name}.active.crt"
         check(before[key] != after[key], f"{name} have the same authority")
@@ -75,7 +72,7 @@ def ca_rotation(lab):
 def ca_rollback(lab):
     """A rotation held up in Prepare says so, goes on after a kill there, and is rolled back"""
     addon = lab.addon
-    before = addon.secret(SIGNER)
+    before = lab.hub.secret(SIGNER, NAMESPACE)
     drips = addon.drips(DOWNLOAD)
     _hold_prepare(lab)
     addon.annotate(rotate_ca="back")
@@ -100,7 +97,7 @@ def ca_rollback(lab):
     await_(lambda: rotation()["reason"] == "Stable", "the end of the roll-back", patience=600)
     for drip in drips:
         drip.await_end()
-    after = addon.secret(SIGNER)
+    after = lab.hub.secret(SIGNER, NAMESPACE)
     for name in ("agents", "clients", "servers"):
         key = f"{name}.active.crt"
         check(before[key] == after[key], f"{name} have another authority")

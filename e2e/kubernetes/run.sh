@@ -26,7 +26,9 @@ else
 fi
 ocm=$("$here/build.sh" ocm)
 pods=$("$here/build.sh" pods)
+
 work=$(mktemp -d "${TMPDIR:-/tmp}/hawser-e2e-XXXXXX")
+trap 'rm -rf "$work"' EXIT
 "$here/tools/go.sh" build -C "$here/../../examples/konnectivity-client" \
   -o "$work/konnectivity-client" .
 
