@@ -1,6 +1,5 @@
 # Every target is one line to a script or to Bazel; `make help` lists them.
 .DEFAULT_GOAL := help
-BINARIES := //hub:proxy-server //spoke:proxy-agent //addon-manager //cli:hawser //examples/...
 
 .PHONY: help demo build test interop asan tsan fuzz lint tidy fmt images bench bench-addons e2e
 
@@ -8,44 +7,44 @@ help:  ## this list
 	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 19
 
 demo:  ## the main job, shown in seven steps (STAY=1 leaves it running)
-	@tools/setup.sh demo && tools/bazel.sh build --config=release $(BINARIES) //bench/... && e2e/demo/run.sh
+	@tools/setup.sh demo && tools/build.sh demo && e2e/demo/run.sh
 
 build:  ## optimised binaries: bazel-bin/{hub,spoke,addon-manager,cli}
-	@tools/setup.sh && tools/bazel.sh build --config=release $(BINARIES)
+	@tools/setup.sh build && tools/build.sh build
 
 test:  ## everything that must pass: build, tests, sanitizers, interoperability, lint, demo
 	@tools/setup.sh test && tools/test.sh
 
 interop:  ## client x server x agent: ours, Konnectivity's own, peers on grpc-go
-	@tools/setup.sh test && tools/bazel.sh build --config=release $(BINARIES) && e2e/konnectivity/run.sh
+	@tools/setup.sh interop && tools/build.sh interop && e2e/konnectivity/run.sh
 
 asan:  ## all tests with AddressSanitizer and UndefinedBehaviorSanitizer
-	@tools/setup.sh test && tools/bazel.sh test --config=asan //...
+	@tools/setup.sh asan && tools/bazel.sh test --config=asan //...
 
 tsan:  ## the tests of the event loops and the tunnel with ThreadSanitizer
-	@tools/setup.sh test && tools/bazel.sh test --config=tsan //lib/net/... //lib/tunnel/...
+	@tools/setup.sh tsan && tools/bazel.sh test --config=tsan //lib/net/... //lib/tunnel/...
 
 fuzz:  ## every fuzz target for FUZZ_SECONDS (60) with libFuzzer
-	@tools/setup.sh test fuzz && tools/fuzz.sh
+	@tools/setup.sh fuzz && tools/fuzz.sh
 
 lint:  ## format, shell scripts, file lengths, forbidden words
-	@tools/setup.sh test && tools/lint.sh
+	@tools/setup.sh lint && tools/lint.sh
 
 tidy:  ## clang-tidy over all C++ files, or FILES="a.cc b.cc"
-	@tools/setup.sh test tidy && tools/tidy.sh $(FILES)
+	@tools/setup.sh tidy && tools/tidy.sh $(FILES)
 
 fmt:  ## formats C++ and Go sources in place
-	@tools/setup.sh test && tools/fmt.sh
+	@tools/setup.sh fmt && tools/fmt.sh
 
 images:  ## OCI archives of what runs in clusters and of the CLI, in out/images
-	@tools/setup.sh && tools/bazel.sh build --config=release //images/... && tools/images.sh
+	@tools/setup.sh images && tools/build.sh images && tools/images.sh
 
 bench:  ## ours against haproxy and stunnel, with the floors that must hold
-	@tools/setup.sh bench && tools/bazel.sh build --config=release $(BINARIES) //bench/... && bench/run.py
+	@tools/setup.sh bench && tools/build.sh bench && bench/run.py
 
 bench-addons:  ## addon-manager with 1,000 clusters in a real kube-apiserver
-	@tools/setup.sh e2e && tools/bazel.sh build --config=release //addon-manager && e2e/kubernetes/apiserver.sh run \
+	@tools/setup.sh bench-addons && tools/build.sh bench-addons && e2e/kubernetes/apiserver.sh run \
 	  bench/addons.py bazel-bin/addon-manager/addon-manager "$$(e2e/kubernetes/build.sh ocm files)/files/crds/hub"
 
 e2e:  ## on real Kubernetes and Open Cluster Management (E2E=--short: no pods, no root)
-	@tools/setup.sh e2e && tools/bazel.sh build --config=release $(BINARIES) //images/... && e2e/kubernetes/run.sh $(E2E)
+	@tools/setup.sh e2e && tools/build.sh e2e && e2e/kubernetes/run.sh $(E2E)

@@ -318,7 +318,19 @@ class Objects(unittest.TestCase):
         self.assertIn(f"this version ignores: {ignored}", said)
         self.assertIn("agents connect by Hostname", said)
         self.assertIn("helm test proxy ", said)
-        self.assertNotIn("WARNING", notes())
+
+    def test_notes_warn_of_defaults_that_rarely_do(self):
+        said = notes()
+        self.assertIn("WARNING: no registry is named", said)
+        self.assertRegex(said, r"must have hawser:[0-9.]+ already")
+        self.assertIn("WARNING: agents connect through the hub's kube-apiserver", said)
+        # What README tells to do.
+        told = re.search(r"    helm install .*\\\n.*--set registry=(\S+) --set (\S+)=true\n",
+                         (ROOT / "README.md").read_text())
+        registry, entrypoint = told.groups()
+        self.assertEqual(entrypoint, "proxyServer.entrypointLoadBalancer")
+        said = notes({"registry": registry} | with_server(entrypointLoadBalancer=True))
+        self.assertNotIn("WARNING", said)
 
 
 class Rights(unittest.TestCase):

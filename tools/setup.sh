@@ -1,23 +1,16 @@
 #!/bin/bash
-# Installs the Debian packages that are missing; says nothing when there are none.
-# usage: tools/setup.sh [group...]     groups: build (always), demo, test, bench, fuzz, tidy, e2e
+# Looks whether this machine can do what a make target does, and installs the Debian packages that
+# are missing for it; says nothing when all is there.
+# usage: tools/setup.sh MAKE-TARGET
 set -euo pipefail
-
-demo="curl iproute2 openssl python3 util-linux"
-declare -A packages=(
-  [build]="bazel-bootstrap bazel-rules-java bazel-rules-proto bazel-skylib ca-certificates g++ git
-    libabsl-dev libasio-dev libc-ares-dev libcli11-dev libcpp-httplib-dev libgflags-dev
-    libgoogle-glog-dev libgrpc++-dev libhttp-parser-dev libnghttp2-dev libprotobuf-dev libssl-dev
-    libyaml-cpp-dev make nlohmann-json3-dev prometheus-cpp-dev protobuf-compiler
-    protobuf-compiler-grpc"
-  [demo]="$demo"
-  [test]="$demo clang-format-14 libbenchmark-dev libgmock-dev libgtest-dev python3-yaml
-    shellcheck"
-  [bench]="haproxy python3 stunnel4"
-  [fuzz]="clang-14 libclang-rt-14-dev"
-  [tidy]="clang-tidy-14"
-  [e2e]="$demo conntrack containerd containernetworking-plugins iptables nftables runc"
-)
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=tools/targets.sh
+source "$here/targets.sh"
+target=${1:?usage: tools/setup.sh MAKE-TARGET}
+[[ -n ${groups[$target]:-} ]] || {
+  echo "setup: tools/targets.sh has no make target \"$target\"" >&2
+  exit 64
+}
 
 is_installed() {
   [[ $(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
@@ -42,12 +35,13 @@ as_root() {
 }
 
 missing=()
-for group in build "$@"; do
+for group in ${groups[$target]}; do
+  [[ $group == go ]] && has_go && continue
   for package in ${packages[$group]}; do
-    is_installed "$package" || missing+=("$package")
+    is_installed "$package" || [[ " ${missing[*]} " == *" $package "* ]] || missing+=("$package")
   done
-  if [[ $group == test || $group == e2e ]] && ! has_go; then missing+=(golang-go); fi
 done
+"$here/preflight.sh" "$target" "${missing[@]}"
 ((${#missing[@]})) || exit 0
 
 echo "setup: installing ${missing[*]}"

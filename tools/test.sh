@@ -20,7 +20,7 @@ stage() {
     outcome=FAILED
     tail -n 60 "$logs/$name.log"
   fi
-  printf '%-9s %-6s %4d s   %s\n' "$name" "$outcome" $((SECONDS - started)) "$logs/$name.log"
+  printf '%-10s %-6s %4d s   %s\n' "$name" "$outcome" $((SECONDS - started)) "$logs/$name.log"
   count_tests "$logs/$name.json"
 }
 
@@ -41,10 +41,7 @@ bazel_tests() {
     --build_event_json_file="$logs/${FUNCNAME[1]#stage_}.json" "$@"
 }
 
-stage_build() {
-  tools/bazel.sh build --config=release \
-    //hub:proxy-server //spoke:proxy-agent //addon-manager //cli:hawser //examples/... //bench/...
-}
+stage_build() { tools/build.sh build bench; }
 stage_unit() { bazel_tests release //...; }
 stage_asan() { bazel_tests asan //...; }
 stage_tsan() { bazel_tests tsan //lib/net/... //lib/tunnel/...; }
@@ -77,6 +74,8 @@ stage_apiserver() {
 # The add-on in a hub with one managed cluster, without pods.
 stage_kubernetes() { stage_build && e2e/kubernetes/run.sh --short; }
 stage_lint() { tools/lint.sh; }
+# What a fresh machine needs: that make targets install what they use, and tell what it lacks.
+stage_setup() { tools/preflight_test.sh && tools/targets_test.py; }
 # Each walk, with its name in front of what it shows; then the Kubernetes manifests.
 stage_examples() {
   local walk failures=0
@@ -87,13 +86,14 @@ stage_examples() {
   examples/kubernetes/manifests_test.py || failures=$((failures + 1))
   ((failures == 0))
 }
+stage_quickstart() { e2e/quickstart/run.sh; }
 stage_demo() { e2e/demo/run.sh; }
 stage_bad_input() { e2e/bad_input/run.sh; }
 
 rm -rf "$logs"
 mkdir -p "$logs"
-(($#)) || set -- build lint unit chart apiserver kubernetes grpcgo interop examples demo bad_input \
-  asan tsan
+(($#)) || set -- build setup lint unit chart apiserver kubernetes grpcgo interop examples \
+  quickstart demo bad_input asan tsan
 for name in "$@"; do stage "$name"; done
 echo "$passed passed, $failed failed"
 ((failed == 0))
