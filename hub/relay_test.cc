@@ -80,6 +80,7 @@ class Accepting : public tunnel::DialedSession {
   using DialedSession::DialedSession;
   void OnOpen(net::MessageStream& stream, const net::Metadata& headers) override {
     DialedSession::OnOpen(stream, headers);
+    if (headers.entries().empty()) return;  // this is the stream's client
     net::Metadata answer;
     AnswerFeatures(answer);
     stream.SendHeaders(answer);
@@ -95,6 +96,7 @@ class Dialling : public tunnel::DialingSession {
   using DialingSession::DialingSession;
   void OnOpen(net::MessageStream& stream, const net::Metadata& headers) override {
     DialingSession::OnOpen(stream, headers);
+    if (headers.entries().empty()) return;  // this is the stream's client
     net::Metadata answer;
     AnswerFeatures(answer);
     stream.SendHeaders(answer);

@@ -50,13 +50,24 @@ void Stream::Wake() {
   if (!deaf()) transport_.WakeStream(*this);
 }
 
+// What handlers withhold and release depends on what peers send: a mistake there may cost the peer
+// its connection, but not everybody else theirs.
 void Stream::Withhold(size_t bytes) {
-  withheld_now_ += bytes;
+  if (bytes > handed_over_) {
+    LOG(DFATAL) << "withheld more than was handed over";
+    Abort(absl::InternalError("flow control lost count of withheld bytes"));
+    return;
+  }
+  handed_over_ -= bytes;
   withheld_ += bytes;
 }
 
 void Stream::Release(size_t bytes) {
-  CHECK_LE(bytes, withheld_) << "released more than was withheld";
+  if (bytes > withheld_) {
+    LOG(DFATAL) << "released more than was withheld";
+    Abort(absl::InternalError("flow control lost count of released bytes"));
+    return;
+  }
   withheld_ -= bytes;
   if (!deaf()) transport_.ReturnWindow(*this, bytes);
 }
@@ -128,17 +139,16 @@ void Stream::OnResponse(const HeaderBlock& block) {
 }
 
 size_t Stream::OnData(std::span<const uint8_t> bytes) {
-  withheld_now_ = 0;
   if (deaf()) return bytes.size();
   if (!transport_.server() && !responded_) {
     transport_.Fail(absl::InternalError("peer sent data before its response headers"),
                     NGHTTP2_PROTOCOL_ERROR);
     return bytes.size();
   }
+  handed_over_ = bytes.size();
   if (const absl::Status status = deframer_.Feed(bytes, *this); !status.ok())
     transport_.Fail(status, NGHTTP2_PROTOCOL_ERROR);
-  CHECK_LE(withheld_now_, bytes.size()) << "withheld more than was handed over";
-  return bytes.size() - withheld_now_;
+  return std::exchange(handed_over_, 0);
 }
 
 absl::Status Stream::OnMessageStart(size_t size) {

@@ -106,7 +106,7 @@ class Stream final : public net::MessageStream, private Deframer::Sink {
 
   Filled filled_;
   size_t withheld_ = 0;
-  size_t withheld_now_ = 0;  // of the bytes being handed over
+  size_t handed_over_ = 0;  // bytes being handed over now that are not withheld
   // Produced bytes that the peer's window did not take yet: less than kMinBatch.
   std::vector<uint8_t> stash_;
   std::unique_ptr<base::Timer> deadline_;

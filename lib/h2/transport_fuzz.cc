@@ -10,12 +10,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "lib/h2/raw_http2.h"
+#include "lib/h2/scripted_socket.h"
 #include "lib/h2/test_call.h"
 #include "lib/h2/transport.h"
-#include "lib/net/socket.h"
 
 namespace hawser::h2 {
 namespace {
@@ -30,56 +31,25 @@ enum Choice : uint8_t {
   kFinishAll = 64,  // handlers finish at once
 };
 
-// A socket whose peer says what the input says, and then hangs up.
-class ScriptedSocket : public net::Socket {
+// Says what the input says, in pieces, and then hangs up.
+class Script final : public ScriptedPeer {
  public:
-  ScriptedSocket(net::EventLoop& loop, std::string script, size_t piece, bool blocked)
-      : loop_(loop), script_(std::move(script)), piece_(piece), blocked_(blocked) {}
+  Script(std::string script, size_t piece, bool blocked)
+      : script_(std::move(script)), piece_(piece), blocked_(blocked) {}
 
-  Result Read(std::span<uint8_t> space) override {
-    const size_t size = std::min({piece_, space.size(), script_.size() - read_});
-    if (size == 0) return {Result::kEnd};
-    std::memcpy(space.data(), script_.data() + read_, size);
-    read_ += size;
-    return {Result::kOk, size};
+  std::optional<size_t> Say(std::span<uint8_t> space) override {
+    const size_t size = std::min({piece_, space.size(), script_.size() - said_});
+    std::memcpy(space.data(), script_.data() + said_, size);
+    said_ += size;
+    return size;
   }
-  Result Write(std::span<const iovec> bytes) override {
-    if (blocked_) return {Result::kWouldBlock};
-    size_t size = 0;
-    for (const iovec& piece : bytes) size += piece.iov_len;
-    return {Result::kOk, size};
-  }
-  bool written() const override { return true; }
-  void WaitReadable(base::Closure callback) override {
-    loop_.Post(
-        [this, alive = std::weak_ptr<void>(alive_), callback = std::move(callback)]() mutable {
-          if (!alive.expired() && open_) callback();
-        });
-  }
-  void WaitWritable(base::Closure) override {}
-  void ShutdownWrite() override {}
-  void Close() override { open_ = false; }
-  void Abort() override { open_ = false; }
-  bool open() const override { return open_; }
-  bool HungUp() const override { return false; }
-  absl::Status error() const override { return absl::OkStatus(); }
-  int fd() const override { return -1; }
-  net::EventLoop& loop() override { return loop_; }
-  const net::PeerInfo& peer() const override { return peer_; }
-
- protected:
-  void Detach() override {}
-  void Attach(net::EventLoop&) override {}
+  bool Hear(std::span<const iovec>) override { return !blocked_; }
 
  private:
-  net::EventLoop& loop_;
   const std::string script_;
   const size_t piece_;
   const bool blocked_;
-  const net::PeerInfo peer_;
-  size_t read_ = 0;
-  bool open_ = true;
-  std::shared_ptr<void> alive_ = std::make_shared<char>();
+  size_t said_ = 0;
 };
 
 std::shared_ptr<TestCall> MakeCall(uint8_t choices) {
@@ -107,8 +77,8 @@ void Run(uint8_t choices, size_t piece, std::string script) {
     return calls.back()->Handler();
   };
   const auto on_closed = [&](const absl::Status& why) { closed = why; };
-  auto socket =
-      std::make_unique<ScriptedSocket>(*loop, std::move(script), piece, (choices & kBlocked) != 0);
+  Script peer(std::move(script), piece, (choices & kBlocked) != 0);
+  auto socket = std::make_unique<ScriptedSocket>(*loop, peer);
   auto transport = (choices & kClient) != 0
                        ? Transport::Client(std::move(socket), {}, on_closed)
                        : Transport::Server(std::move(socket), {}, accept, on_closed);

@@ -1,5 +1,7 @@
 #include "lib/testing/stream_pair.h"
 
+#include <glog/logging.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -18,9 +20,21 @@ void StreamPair::Connect(std::unique_ptr<net::StreamHandler> client,
 }
 
 void StreamPair::End::SendHeaders(const net::Metadata& headers) {
+  CHECK(!client && !std::exchange(answered, true)) << "only a server sends headers, and once";
   pair.scheduler_.Post([this, headers] {
     if (!pair.closed_) pair.client_.handler->OnHeaders(headers);
   });
+}
+
+void StreamPair::End::Withhold(size_t bytes) {
+  CHECK_LE(bytes, handed_over) << "withheld more than is being handed over";
+  handed_over -= bytes;
+  withheld += bytes;
+}
+
+void StreamPair::End::Release(size_t bytes) {
+  CHECK_LE(bytes, withheld) << "released more than was withheld";
+  withheld -= bytes;
 }
 
 void StreamPair::End::Finish(const absl::Status& status) {
@@ -71,8 +85,10 @@ void StreamPair::Hand(End& to, const std::string& message) {
   absl::Status status = to.handler->OnMessageStart(message.size());
   for (size_t at = 0; status.ok() && at < message.size();) {
     const size_t take = std::min(piece_, message.size() - at);
+    to.handed_over = take;
     status =
         to.handler->OnMessageBytes({reinterpret_cast<const uint8_t*>(message.data()) + at, take});
+    to.handed_over = 0;
     at += take;
   }
   scheduler_.sinks().Run();

@@ -1,6 +1,7 @@
 // Two ends of a message stream in memory: what one handler produces, the other receives. The
 // transport under test conditions: small batches, messages cut into pieces, a pause in which
-// nothing flows, a loss of the stream.
+// nothing flows, a loss of the stream. A handler that breaks the contract of net::MessageStream
+// fails a CHECK.
 //
 //   ManualScheduler scheduler;
 //   StreamPair pair(scheduler);
@@ -64,8 +65,8 @@ class StreamPair {
     base::Scheduler& scheduler() override { return pair.scheduler_; }
     void SendHeaders(const net::Metadata& headers) override;
     void Wake() override { awake = true; }
-    void Withhold(size_t bytes) override { withheld += bytes; }
-    void Release(size_t bytes) override { withheld -= bytes; }
+    void Withhold(size_t bytes) override;
+    void Release(size_t bytes) override;
     void Finish(const absl::Status& status) override;
     void Reset() override { pair.LoseLater(absl::CancelledError("stream reset")); }
     void Abort(const absl::Status& reason) override { pair.LoseLater(reason); }
@@ -76,8 +77,10 @@ class StreamPair {
     std::unique_ptr<net::StreamHandler> handler;
     bool awake = false;
     bool paused = false;
+    bool answered = false;
     bool finished = false;
     size_t withheld = 0;
+    size_t handed_over = 0;  // bytes being handed over now that are not withheld
   };
 
   bool Move(End& from, End& to);

@@ -17,7 +17,8 @@ namespace hawser::tunnel {
 class PacketDecoder {
  public:
   // Largest packet that is parsed whole, bytes: control packets, and DATA whose encoding does not
-  // begin with type, connection id, data in this order.
+  // begin with type, connection id, data in this order. A stream's window must be more than twice
+  // that, or such a packet could wait for ever for the window that its own beginning takes.
   static constexpr size_t kMaxWhole = 256 * 1024;
 
   class Sink {
@@ -25,7 +26,8 @@ class PacketDecoder {
     // Any packet but DATA.
     virtual absl::Status OnPacket(const wire::Packet& packet) = 0;
     // The next bytes of connection `id`. `bytes` live as long as what was passed to Feed(), except
-    // when `stable` is false: then only during the call.
+    // when `stable` is false: then only during the call, and there may be more of them than Feed()
+    // was given, since the packet was collected over several calls.
     virtual absl::Status OnData(int64_t id, std::span<const uint8_t> bytes, bool stable) = 0;
 
    protected:
@@ -38,6 +40,8 @@ class PacketDecoder {
   absl::Status Start(size_t size);
   // Its next bytes; never more than announced.
   absl::Status Feed(std::span<const uint8_t> bytes);
+  // Bytes that are kept of a message that is not complete yet.
+  size_t kept() const { return state_ == State::kIdle ? 0 : buffer_.size(); }
 
  private:
   enum class State { kIdle, kHead, kWhole, kPayload };

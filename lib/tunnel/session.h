@@ -165,6 +165,7 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   absl::Status OnFin(int64_t id);
   absl::Status OnClose(const wire::Packet& packet);
   void HandOver(Connection& connection, std::span<const uint8_t> bytes, bool stable);
+  void HoldIncomplete();
   void Hold(Connection& connection, size_t bytes);
   void Unhold(Connection& connection, size_t bytes);
 
@@ -187,6 +188,11 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   ConnectionList<&Connection::watch_hook_> watched_;
   std::deque<std::string> control_;  // serialised packets that go ahead of data
   size_t control_bytes_ = 0;
+
+  // For plain peers, bytes: what of the message bytes being handed over now can still be withheld,
+  // and what is withheld on account of a packet that the decoder collects.
+  size_t fresh_ = 0;
+  size_t withheld_incomplete_ = 0;
 
   int64_t highest_id_ = 0;
   int64_t late_budget_;  // bytes that packets for ended ids may still cost

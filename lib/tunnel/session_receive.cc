@@ -16,7 +16,12 @@ constexpr int64_t kLatePacketCost = 64;
 absl::Status Session::OnMessageStart(size_t size) { return decoder_.Start(size); }
 
 absl::Status Session::OnMessageBytes(std::span<const uint8_t> bytes) {
-  return decoder_.Feed(bytes);
+  if (features_.window) return decoder_.Feed(bytes);
+  fresh_ = bytes.size();
+  const absl::Status status = decoder_.Feed(bytes);
+  HoldIncomplete();
+  fresh_ = 0;
+  return status;
 }
 
 Connection* Session::Find(int64_t id) {
@@ -89,10 +94,28 @@ void Session::Delivered(Connection& connection, size_t bytes) {
   stream_->Wake();
 }
 
-// Holds the stream's own window back on account of `connection`.
+// A packet that is collected whole is withheld as its bytes come in, since none of them can be once
+// it is complete.
+void Session::HoldIncomplete() {
+  const size_t kept = decoder_.kept();
+  if (kept > withheld_incomplete_) {
+    const size_t more = std::min(kept - withheld_incomplete_, fresh_);
+    stream_->Withhold(more);
+    withheld_incomplete_ += more;
+  } else if (kept < withheld_incomplete_) {
+    stream_->Release(std::exchange(withheld_incomplete_, kept) - kept);
+  }
+}
+
+// Holds the stream's own window back on account of `connection`: by what was withheld of a packet
+// that was collected, then by bytes that have just come.
 void Session::Hold(Connection& connection, size_t bytes) {
-  connection.withheld_ += bytes;
-  stream_->Withhold(bytes);
+  const size_t collected = std::min(bytes, withheld_incomplete_);
+  const size_t now = std::min(bytes - collected, fresh_);
+  withheld_incomplete_ -= collected;
+  fresh_ -= now;
+  connection.withheld_ += collected + now;
+  stream_->Withhold(now);
 }
 
 void Session::Unhold(Connection& connection, size_t bytes) {

@@ -127,6 +127,19 @@ struct Dialled {
   DialingSession::DialId id = 0;
 };
 
+// DATA as another protobuf library may well write it: its fields in another order, which makes it a
+// packet that is collected whole.
+std::string ReversedData(int64_t id, const std::string& bytes) {
+  wire::Packet data;
+  data.mutable_data()->set_data(bytes);
+  wire::Packet rest;
+  rest.mutable_data()->set_connect_id(id);
+  wire::Packet type;
+  type.set_type(wire::DATA);
+  // Parts of a message that follow each other are merged.
+  return data.SerializeAsString() + rest.SerializeAsString() + type.SerializeAsString();
+}
+
 class SessionTest : public ::testing::TestWithParam<bool> {
  protected:
   bool plain() const { return GetParam(); }
@@ -567,6 +580,17 @@ TEST_P(PlainTest, SlowReaderHoldsTheStreamBackOnlyWhileItMakesProgress) {
   EXPECT_EQ(other->endpoint->received, "free again");
 }
 
+TEST_P(PlainTest, HoldsTheStreamBackForPacketsThatAreCollected) {
+  Start();
+  auto slow = Open("slow:1");
+  slow->endpoint->stalled = true;
+  pair_.set_piece(1000);
+  for (int i = 0; i < 20; ++i) pair_.InjectToServer(ReversedData(1, std::string(100'000, 's')));
+  EXPECT_GT(pair_.withheld_by_server(), 800'000u);
+  slow->endpoint->Unstall();
+  EXPECT_EQ(pair_.withheld_by_server(), 0u);
+}
+
 // Konnectivity's servers pass on the ids that their clients chose.
 TEST_P(PlainTest, DialIdsBeginAnywhereAndOneInUseFailsOnlyItsOwnDial) {
   Start();
@@ -639,6 +663,36 @@ TEST(FrontEndStreamTest, CarriesOneConnectionAndWithholdsItsBytes) {
   pair.Run();
   EXPECT_EQ(pair.withheld_by_server(), 100'000u);
   f->endpoints[0]->Unstall();
+  EXPECT_EQ(pair.withheld_by_server(), 0u);
+}
+
+TEST(FrontEndStreamTest, HoldsWhatComesInAnotherOrderAndInPieces) {
+  testing::ManualScheduler scheduler;
+  testing::StreamPair pair(scheduler);
+  SessionOptions options;
+  options.one_connection = true;
+  auto front = std::make_unique<FakeAgent>(options);
+  FakeAgent* const f = front.get();
+  f->stall_new = true;
+  auto dialler = std::make_unique<DialingSession>(options);
+  DialingSession* const d = dialler.get();
+  pair.Connect(std::move(dialler), std::move(front), {});
+  d->StartDial({"web:80", "", seconds(1)}, std::make_shared<FakeEndpoint>(), [](auto*) {});
+  pair.Run();
+  for (const size_t piece : {1u, 7u, 1000u, 100'000u}) {
+    pair.set_piece(piece);
+    const size_t before = pair.withheld_by_server();
+    pair.InjectToServer(ReversedData(1, std::string(9000, 'x')));
+    EXPECT_EQ(pair.withheld_by_server(), before + 9000u) << "in pieces of " << piece;
+  }
+  EXPECT_EQ(f->endpoints[0]->received.size(), 36'000u);
+  f->endpoints[0]->Unstall();
+  EXPECT_EQ(pair.withheld_by_server(), 0u);
+  // What turns out to be another packet is not kept back.
+  wire::Packet drain;
+  drain.set_type(wire::DRAIN);
+  pair.InjectToServer(ReversedData(1, std::string(9000, 'x')) + drain.SerializeAsString());
+  EXPECT_EQ(f->drains, 1);
   EXPECT_EQ(pair.withheld_by_server(), 0u);
 }
 
