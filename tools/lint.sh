@@ -47,6 +47,12 @@ too_long() {
   done
 }
 
+# Files where OpenSSL or cpp-httplib makes a context, and nobody restricts its key exchange.
+lenient_tls() {
+  sources '*.cc' '*.h' ':!*_test.cc' ':!lib/kube/fake_*' |
+    xargs -r grep -lE 'SSL_CTX_new|\bSSL(Client|Server)\b' | xargs -r grep -L 'RestrictKeyExchange'
+}
+
 code=('*.cc' '*.h' '*.go' '*.py' '*.sh' '*.bzl' '*.bazel' '*.proto')
 tests=('*_test.cc' 'lib/testing/*')
 
@@ -63,6 +69,9 @@ expect_silence "unfinished work" grep_in '\b(TO''DO|FIX''ME|XX''X)\b' "${code[@]
 expect_silence "tests that sleep" \
   grep_in '\b(sleep_for|sleep_until|usleep|nanosleep|sleep|absl::SleepFor)\(' "${tests[@]}"
 expect_silence "tests that skip" grep_in 'GTEST_SK''IP|DISA''BLED_' "${tests[@]}"
+expect_silence "SSL_CTX_new outside lib/net/tls_context.cc" grep_in '\bSSL_CTX_new' \
+  '*.cc' '*.h' ':!*_test.cc' ':!lib/net/tls_context.cc'
+expect_silence "TLS contexts that keep OpenSSL's key exchange" lenient_tls
 expect_silence "headers without #pragma once" \
   bash -c 'git ls-files "*.h" | xargs -r grep -L "^#pragma once"'
 expect_silence "gRPC or absl::Mutex below lib/control" \

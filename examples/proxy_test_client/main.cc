@@ -1,6 +1,4 @@
 // Gets a page through a proxy-server, with the flags of Konnectivity's program of the same name.
-#include <openssl/ssl.h>
-
 #include <iostream>
 #include <mutex>
 #include <thread>
@@ -13,6 +11,7 @@
 #include "examples/proxy_test_client/tunnels.h"
 #include "lib/base/daemon.h"
 #include "lib/base/status.h"
+#include "lib/net/tls_context.h"
 
 namespace hawser::examples {
 namespace {
@@ -21,12 +20,10 @@ constexpr char kName[] = "proxy-test-client";
 
 // As browsers do: the system's authorities, or those that $SSL_CERT_FILE names.
 absl::StatusOr<Channel> StartHttps(Channel tunnel, const std::string& host) {
-  const std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context(SSL_CTX_new(TLS_client_method()),
-                                                                  &SSL_CTX_free);
-  SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
-  SSL_CTX_set_default_verify_paths(context.get());
-  SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
-  return StartTls(std::move(tunnel), context.get(), host);
+  HAWSER_ASSIGN_OR_RETURN(
+      const auto context,
+      net::TlsContext::Client({.system_roots = true, .alpn = {}, .require_alpn = false}));
+  return StartTls(std::move(tunnel), context->get(), host);
 }
 
 class Run {

@@ -17,6 +17,7 @@
 #include "lib/base/host_port.h"
 #include "lib/base/status.h"
 #include "lib/kube/tls_identity.h"
+#include "lib/pki/key_exchange.h"
 
 namespace hawser::kube {
 namespace {
@@ -147,6 +148,7 @@ absl::Status Connection::SetUpTls(const Config& config) {
   http->enable_server_certificate_verification(false);
   SSL_CTX_set_app_data(context, this);
   SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+  pki::RestrictKeyExchange(context);
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER, TlsCallbacks::OnVerified);
   SSL_CTX_set_info_callback(context, TlsCallbacks::OnEvent);
 

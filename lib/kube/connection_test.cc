@@ -31,12 +31,13 @@ pki::Authority MakeAuthority(const std::string& name) {
 
 class ConnectionTest : public ::testing::Test {
  protected:
-  void Serve(pki::LeafSpec spec, bool client_certificates = false) {
+  void Serve(pki::LeafSpec spec, bool client_certificates = false,
+             const std::string& groups = "X25519") {
     spec.server = true;
     const Leaf leaf = Issue(servers_, spec);
-    server_.emplace(
-        FakeApiServer::Tls{leaf.certificate_pem, leaf.key_pem,
-                           client_certificates ? clients_.certificate().ToPem() : std::string()});
+    server_.emplace(FakeApiServer::Tls{
+        leaf.certificate_pem, leaf.key_pem,
+        client_certificates ? clients_.certificate().ToPem() : std::string(), groups});
     config_ = server_->config();
     config_.authorities = std::make_shared<TextSource>(servers_.certificate().ToPem());
   }
@@ -83,6 +84,17 @@ TEST_F(ConnectionTest, TakesNoOtherAuthority) {
   config_.authorities =
       std::make_shared<TextSource>(clients_.certificate().ToPem() + servers_.certificate().ToPem());
   EXPECT_THAT(Connect(), IsOk());
+}
+
+TEST_F(ConnectionTest, RestrictsTheKeyExchange) {
+  for (const char* group : {"X25519", "P-256", "P-384"}) {
+    Serve({.common_name = "x", .ip_addresses = {"127.0.0.1"}}, false, group);
+    EXPECT_THAT(Connect(), IsOk()) << group;
+  }
+  for (const char* group : {"P-521", "X448", "ffdhe2048", "ffdhe8192"}) {
+    Serve({.common_name = "x", .ip_addresses = {"127.0.0.1"}}, false, group);
+    EXPECT_THAT(Connect(), StatusIs(Code::kUnavailable, HasSubstr("TLS handshake"))) << group;
+  }
 }
 
 TEST_F(ConnectionTest, TakesNoExpiredCertificate) {

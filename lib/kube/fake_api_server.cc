@@ -32,7 +32,9 @@ std::unique_ptr<httplib::Server> MakeServer(const std::optional<FakeApiServer::T
     store = X509_STORE_new();
     X509_STORE_add_cert(store, authority->get());
   }
-  return std::make_unique<httplib::SSLServer>(certificate->get(), key->get(), store);
+  auto server = std::make_unique<httplib::SSLServer>(certificate->get(), key->get(), store);
+  CHECK_EQ(SSL_CTX_set1_groups_list(server->ssl_context(), tls->groups.c_str()), 1);
+  return server;
 }
 
 void Send(httplib::Response& response, int status, const Object& body) {

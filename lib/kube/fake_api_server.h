@@ -42,6 +42,7 @@ class FakeApiServer {
     std::string certificate_pem;
     std::string key_pem;
     std::string client_authority_pem;  // clients need a certificate of it, unless empty
+    std::string groups = "X25519";     // of the key exchange
   };
   // One answer instead of the store's.
   struct Answer {

@@ -10,6 +10,7 @@
 #include "lib/base/key_file.h"
 #include "lib/base/status.h"
 #include "lib/net/tls_error.h"
+#include "lib/pki/key_exchange.h"
 
 namespace hawser::net {
 namespace {
@@ -113,6 +114,7 @@ absl::Status TlsContext::Configure(const TlsOptions& options) {
   context_ = SSL_CTX_new(server_ ? TLS_server_method() : TLS_client_method());
   if (context_ == nullptr) return absl::ResourceExhaustedError("tls: " + TakeTlsReason());
   SSL_CTX_set_min_proto_version(context_, options.min_version);
+  pki::RestrictKeyExchange(context_);
   // Whether something is missing at the end is for the protocol above to say: HTTP/2 and TLS inside
   // the tunnel both know.
   SSL_CTX_set_options(context_, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |

@@ -188,6 +188,26 @@ TEST_F(TlsHandshakeTest, RefusesOldVersions) {
               StatusIs(absl::StatusCode::kUnavailable, HasSubstr("protocol version")));
 }
 
+TEST_F(TlsHandshakeTest, RestrictsTheKeyExchange) {
+  for (const char* group : {"X25519", "P-256", "P-384"}) {
+    const auto client = Client({.files = certificates_.Agent("paris")});
+    SSL_CTX_set1_groups_list(client->get(), group);
+    EXPECT_THAT(MakeTlsPair(loop_, client, server_).server, IsOk()) << group;
+  }
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    for (const char* group : {"P-521", "X448", "ffdhe2048", "ffdhe8192"}) {
+      const auto client = Client({.files = certificates_.Agent("paris")});
+      const auto server = Server({.files = certificates_.HubAgentPort()});
+      for (const auto& other : {client, server}) {
+        SSL_CTX_set1_groups_list(other->get(), group);
+        SSL_CTX_set_max_proto_version(other->get(), version);
+      }
+      EXPECT_FALSE(MakeTlsPair(loop_, client, server_).server.ok()) << group;
+      EXPECT_FALSE(MakeTlsPair(loop_, client_, server).client.ok()) << group;
+    }
+  }
+}
+
 TEST_F(TlsHandshakeTest, GarbageFailsWithItsReason) {
   EXPECT_THAT(AcceptAfter("GET / HTTP/1.1\r\n\r\n", 10s, false),
               StatusIs(absl::StatusCode::kUnavailable, HasSubstr(": http request")));
