@@ -3,6 +3,7 @@
 #include <openssl/err.h>
 
 #include "lib/base/status.h"
+#include "lib/pki/anchors.h"
 #include "lib/pki/certificate.h"
 #include "lib/pki/private_key.h"
 
@@ -10,18 +11,15 @@ namespace hawser::kube {
 namespace {
 
 absl::Status SetAuthorities(SSL_CTX* context, const Config& config) {
-  X509_STORE* const store = X509_STORE_new();
-  SSL_CTX_set_cert_store(context, store);  // takes it over
   if (config.authorities == nullptr) {
+    SSL_CTX_set_cert_store(context, X509_STORE_new());  // takes it over
     SSL_CTX_set_default_verify_paths(context);
     return absl::OkStatus();
   }
   HAWSER_ASSIGN_OR_RETURN(const std::string pem, config.authorities->Read());
   auto all = pki::Certificate::AllFromPem(pem);
   if (!all.ok()) return base::Annotate(all.status(), "certificate-authority");
-  for (const pki::Certificate& certificate : *all) X509_STORE_add_cert(store, certificate.get());
-  // A cluster's own authority may be an intermediate one.
-  X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context), X509_V_FLAG_PARTIAL_CHAIN);
+  pki::SetAnchors(context, *all);
   return absl::OkStatus();
 }
 

@@ -10,6 +10,8 @@
 #include "lib/base/key_file.h"
 #include "lib/base/status.h"
 #include "lib/net/tls_error.h"
+#include "lib/pki/anchors.h"
+#include "lib/pki/certificate.h"
 #include "lib/pki/key_exchange.h"
 
 namespace hawser::net {
@@ -128,7 +130,7 @@ absl::Status TlsContext::Configure(const TlsOptions& options) {
   SSL_CTX_set_verify(
       context_,
       verify ? SSL_VERIFY_PEER | (server_ ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0) : SSL_VERIFY_NONE,
-      nullptr);
+      &pki::AcceptAnyUsage);
   HAWSER_RETURN_IF_ERROR(SetCipherSuites(options.cipher_suites));
   if (verify) HAWSER_RETURN_IF_ERROR(LoadCa(options.files.ca));
   HAWSER_RETURN_IF_ERROR(LoadCertificate(options.files));
@@ -147,8 +149,8 @@ absl::Status TlsContext::LoadCa(const std::string& path) {
     return absl::InternalError("load the system's cas: " + TakeTlsReason());
   }
   HAWSER_RETURN_IF_ERROR(CheckFile("ca", path));
-  if (SSL_CTX_load_verify_locations(context_, path.c_str(), nullptr) != 1)
-    return LoadError("ca", path);
+  HAWSER_ASSIGN_OR_RETURN(const auto authorities, pki::Certificate::LoadAll(path));
+  pki::SetAnchors(context_, authorities);
   return absl::OkStatus();
 }
 
