@@ -13,6 +13,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_split.h"
 #include "lib/base/flag_values.h"
+#include "lib/base/flags.h"
 #include "lib/base/quote.h"
 #include "lib/base/status.h"
 #include "lib/kube/lease.h"
@@ -29,21 +30,21 @@ DEFINE_string(kubeconfig, "", "[Kubernetes API] kubeconfig file; empty: that of 
 DEFINE_double(kubeconfig_qps, 0, "[Kubernetes API] requests per second; 0: the client's default");
 DEFINE_int32(kubeconfig_burst, 0, "[Kubernetes API] requests at once; 0: the client's default");
 DEFINE_string(kube_api_content_type, "application/vnd.kubernetes.protobuf",
-              "[Kubernetes API] content type of requests");
+              "[Without effect] JSON is spoken");
 DEFINE_bool(enable_lease_controller, false,
             "[Kubernetes API] publish a lease of this server, by which agents count servers, and "
             "remove those that have expired");
 DEFINE_string(lease_namespace, "kube-system", "[Kubernetes API] namespace of the servers' leases");
 DEFINE_string(lease_label, "k8s-app=konnectivity-server", "[Kubernetes API] label of the leases");
 
-DEFINE_bool(enable_profiling, false,
-            "[Compatibility] no effect: the admin port always has /debug/sessions and "
-            "/debug/connections, and there is no Go runtime to profile");
-DEFINE_bool(enable_contention_profiling, false,
-            "[Compatibility] no effect; needs --enable-profiling");
+DEFINE_bool(
+    enable_profiling, false,
+    "[Without effect] the admin port always has /debug/sessions and /debug/connections, and "
+    "there is no Go runtime to profile");
+DEFINE_bool(enable_contention_profiling, false, "[Without effect] needs --enable-profiling");
 DEFINE_int32(xfr_channel_size, 10,
-             "[Compatibility] no effect: windows bound what is on its way (--first-window)");
-DEFINE_bool(warn_on_channel_limit, true, "[Compatibility] no effect");
+             "[Without effect] windows bound what is on its way (--first-window)");
+DEFINE_bool(warn_on_channel_limit, true, "[Without effect] see hawser_window_stalls_total");
 
 namespace hawser::hub {
 namespace {
@@ -71,8 +72,6 @@ bool EndsName(const std::string& text) {
   return !text.empty() && text.size() < 200 && std::all_of(text.begin(), text.end(), fits) &&
          absl::ascii_isalnum(static_cast<unsigned char>(text.back()));
 }
-
-bool IsGiven(const char* flag) { return !gflags::GetCommandLineFlagInfoOrDie(flag).is_default; }
 
 }  // namespace
 
@@ -120,14 +119,13 @@ absl::Status CheckCompatibilityFlags(const Options& options) {
   if (FLAGS_enable_contention_profiling && !FLAGS_enable_profiling)
     return BadFlag("enable-contention-profiling", "--enable-profiling must also be set");
   HAWSER_RETURN_IF_ERROR(base::AtLeast("xfr-channel-size", FLAGS_xfr_channel_size, 1).status());
-  std::vector<std::string> unused = {"kube_api_content_type", "enable_profiling",
-                                     "enable_contention_profiling", "xfr_channel_size",
-                                     "warn_on_channel_limit"};
-  if (!options.leases) unused.insert(unused.end(), {"lease_namespace", "lease_label"});
+  // Those without effect in any case are told of by the daemon.
+  std::vector<std::string> unused;
+  if (!options.leases) unused = {"lease_namespace", "lease_label"};
   if (!options.leases && !options.agent_tokens.reviewed())
     unused.insert(unused.end(), {"kubeconfig", "kubeconfig_qps", "kubeconfig_burst"});
   for (std::string& flag : unused) {
-    if (!IsGiven(flag.c_str())) continue;
+    if (!base::IsGiven(flag)) continue;
     std::replace(flag.begin(), flag.end(), '_', '-');
     LOG(INFO) << "flag --" << flag << " has no effect";
   }

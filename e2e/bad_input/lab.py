@@ -68,18 +68,19 @@ def command(program, flags):
 
 def message(line):
     """A log line without its prefix of time and place."""
-    return re.sub(r"^[IWEF]\d{8} \S+ +\d+ \S+\] ", "", line.rstrip("\n"))
+    return re.sub(r"^[IWEF]\d{4} \S+ +\d+ \S+\] ", "", line.rstrip("\n"))
 
 
 class Daemon:
     """A running hub or agent, with its log."""
 
-    def __init__(self, name, arguments, log=None):
+    def __init__(self, name, arguments, log=None, **how):
+        """`log`: the file that the daemon writes by itself or, as by default, its stderr is."""
         self.name = name
         self.log = log or f"{name}.log"
         self.marked = 0
         with open(self.log, "ab") as stderr:
-            self.process = subprocess.Popen(arguments, stderr=stderr)
+            self.process = subprocess.Popen(arguments, stderr=stderr, **how)
         self.await_line("ready")
 
     def lines(self):

@@ -6,37 +6,41 @@
 //   }
 //
 // Exit codes: 0 after --help, --version or an orderly stop, 64 for a bad command line or
-// configuration file (one line on stderr), 1 when the daemon cannot begin (one line in the log).
+// configuration file (one line on stderr), 1 when the daemon cannot begin (one error in the log).
 #pragma once
 
 #include <glog/logging.h>
 
 #include <optional>
+#include <source_location>
 #include <string>
 
 #include "absl/status/status.h"
 
 namespace hawser::base {
 
-// Parses the flags, hardens the process and sets up the log. An exit code when the process is to
-// end here. `name` must outlive the process.
+// Parses the flags, hardens the process, sets up the log and raises the limit of descriptors. An
+// exit code when the process is to end here. `name` must outlive the process.
 std::optional<int> BeginDaemon(const char* name, const std::string& summary, int argc,
                                const char* const* argv);
 // Says why on stderr; the exit code.
 int BadUsage(const char* name, const absl::Status& status);
 
 // Serves until it was stopped; the exit code. `Daemon` has Create(options), served(),
-// HandleSignals() and Run().
+// HandleSignals() and Run(). Lines about the start are logged as those of `where`.
 template <typename Daemon, typename Options>
-int Serve(const Options& options) {
+int Serve(const Options& options, std::source_location where = std::source_location::current()) {
+  const auto line = [&where](google::LogSeverity severity) {
+    return google::LogMessage(where.file_name(), static_cast<int>(where.line()), severity);
+  };
   const auto daemon = Daemon::Create(options);
   if (!daemon.ok()) {
-    LOG(ERROR) << std::string(daemon.status().message());
+    line(google::ERROR).stream() << std::string(daemon.status().message());
     return 1;
   }
   for (const auto& [what, address] : (*daemon)->served())
-    LOG(INFO) << "serving " << what << " on " << address;
-  LOG(INFO) << "ready";
+    line(google::INFO).stream() << "serving " << what << " on " << address;
+  line(google::INFO).stream() << "ready";
   (*daemon)->HandleSignals();
   (*daemon)->Run();
   return 0;
@@ -45,11 +49,12 @@ int Serve(const Options& options) {
 // `read_options` returns a StatusOr of what Serve() takes.
 template <typename Daemon, typename ReadOptions>
 int RunDaemon(const char* name, const std::string& summary, int argc, const char* const* argv,
-              ReadOptions read_options) {
+              ReadOptions read_options,
+              std::source_location where = std::source_location::current()) {
   if (const auto code = BeginDaemon(name, summary, argc, argv); code.has_value()) return *code;
   const auto options = read_options();
   if (!options.ok()) return BadUsage(name, options.status());
-  return Serve<Daemon>(*options);
+  return Serve<Daemon>(*options, where);
 }
 
 }  // namespace hawser::base

@@ -5,6 +5,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <memory>
 #include <vector>
@@ -45,6 +46,11 @@ int DumpsForbidden() {
   return core.rlim_cur == 0 && core.rlim_max == 0 && prctl(PR_GET_DUMPABLE) == 0 ? 0 : 1;
 }
 
+void AllowDescriptors(rlim_t count) {
+  const rlimit limit{count, count};
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 // Each in a process of its own: what happens here stays for the life of the process.
 TEST(DaemonDeathTest, ForbidsDumps) {
   ASSERT_NE(DumpsForbidden(), 0) << "forbidden already";
@@ -70,6 +76,41 @@ TEST(DaemonDeathTest, RefusesBadUsage) {
               "^program: .*colour[^\n]*\n$");
   EXPECT_EXIT(std::exit(Start({}, absl::InvalidArgumentError("flag --mode: not a mode"))),
               ExitedWithCode(64), "program: flag --mode: not a mode\n$");
+}
+
+TEST(DaemonDeathTest, StartIsLoggedAsThatOfMain) {
+  EXPECT_EXIT(std::exit(Start({})), ExitedWithCode(0), "daemon_test.cc:[0-9]+\\] ready");
+}
+
+TEST(DaemonDeathTest, TellsOfFlagsWithoutEffect) {
+  EXPECT_EXIT(std::exit(Start({"--one-output"})), ExitedWithCode(0),
+              "flag --one-output has no effect(.|\n)*ready");
+}
+
+TEST(DaemonDeathTest, LogsToAFile) {
+  EXPECT_EXIT(std::exit(Start({"--logtostderr=false", "--log-file=/nowhere/a.log"})),
+              ExitedWithCode(64), "^program: open log file /nowhere/a.log: [^\n]*\n$");
+}
+
+TEST(DaemonDeathTest, SaysThatDescriptorsAreTooFew) {
+  EXPECT_EXIT(
+      {
+        AllowDescriptors(20);
+        std::exit(Start({}));
+      },
+      ExitedWithCode(1), "^E[^\n]* file descriptors are limited to 20 [^\n]*\n$");
+}
+
+TEST(DaemonDeathTest, IgnoresTheSignalsOfUsers) {
+  EXPECT_EXIT(
+      {
+        const char* const arguments[] = {"program"};
+        (void)BeginDaemon("program", "Does a thing.", 1, arguments);
+        std::raise(SIGUSR1);
+        std::raise(SIGUSR2);
+        std::exit(0);
+      },
+      ExitedWithCode(0), "");
 }
 
 TEST(DaemonDeathTest, SaysWhyItCannotBegin) {

@@ -1,7 +1,9 @@
 #include "lib/base/flag_values.h"
 
 #include <arpa/inet.h>
+#include <grp.h>
 
+#include <charconv>
 #include <cstdlib>
 #include <fstream>
 
@@ -44,6 +46,24 @@ absl::StatusOr<HostPort> BindAddress(const std::string& host_flag, const std::st
 absl::StatusOr<HostPort> BindAddress(const std::string& flag, const std::string& host, int port) {
   if (port < 0 || port > UINT16_MAX) return BadFlag(flag, "not a port: " + std::to_string(port));
   return HostPort{host, static_cast<uint16_t>(port)};
+}
+
+absl::StatusOr<mode_t> FileMode(const std::string& flag, const std::string& value) {
+  mode_t mode = 0;
+  const char* const end = value.data() + value.size();
+  const auto parsed = std::from_chars(value.data(), end, mode, 8);
+  if (parsed.ec != std::errc() || parsed.ptr != end || mode > 0777)
+    return BadFlag(flag, "must be octal, at most 0777: " + Quote(value));
+  return mode;
+}
+
+absl::StatusOr<gid_t> GroupId(const std::string& flag, const std::string& value) {
+  gid_t number = 0;
+  const char* const end = value.data() + value.size();
+  const auto parsed = std::from_chars(value.data(), end, number);
+  if (parsed.ec == std::errc() && parsed.ptr == end) return number;
+  if (const group* entry = getgrnam(value.c_str()); entry != nullptr) return entry->gr_gid;
+  return BadFlag(flag, "no such group: " + Quote(value));
 }
 
 absl::StatusOr<std::string> ProcessId(const std::string& value, const char* variable) {

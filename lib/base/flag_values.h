@@ -2,6 +2,8 @@
 // and name the flag.
 #pragma once
 
+#include <sys/types.h>
+
 #include <string>
 
 #include "absl/status/status.h"
@@ -30,6 +32,11 @@ absl::StatusOr<Integer> AtLeast(const std::string& flag, Integer value, Integer 
   if (value < least) return BadFlag(flag, "must be at least " + std::to_string(least));
   return value;
 }
+
+// Permissions of a file: "0660".
+absl::StatusOr<mode_t> FileMode(const std::string& flag, const std::string& value);
+// A group of this machine, by its name or number.
+absl::StatusOr<gid_t> GroupId(const std::string& flag, const std::string& value);
 
 // The name of a process among its kind: `value` or, when that is empty, the environment's
 // `variable`, else a random UUID.

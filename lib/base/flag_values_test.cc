@@ -45,6 +45,20 @@ TEST(FlagValues, BindAddressesAreIpAddresses) {
   EXPECT_THAT(BindAddress("host", "", "port", -1), StatusIs(kInvalid, HasSubstr("--port: not a ")));
 }
 
+TEST(FlagValues, FileModesAreOctal) {
+  EXPECT_THAT(FileMode("mode", "0660"), IsOkAndHolds(0660u));
+  EXPECT_THAT(FileMode("mode", "777"), IsOkAndHolds(0777u));
+  for (const char* mode : {"", "0888", "rw-", "01000", "-1", "0660 ", "99999999999"})
+    EXPECT_THAT(FileMode("mode", mode), StatusIs(kInvalid, HasSubstr("--mode: must be octal")));
+}
+
+TEST(FlagValues, GroupsByNameOrNumber) {
+  EXPECT_THAT(GroupId("group", "root"), IsOkAndHolds(0u));
+  EXPECT_THAT(GroupId("group", "65532"), IsOkAndHolds(65532u));
+  for (const char* group : {"", "no such group", "-1", "99999999999"})
+    EXPECT_THAT(GroupId("group", group), StatusIs(kInvalid, HasSubstr("--group: no such group")));
+}
+
 TEST(FlagValues, AtLeast) {
   EXPECT_THAT(AtLeast("count", 2, 2), IsOkAndHolds(2));
   EXPECT_THAT(AtLeast("count", 1, 2), StatusIs(kInvalid, HasSubstr("--count: must be at least 2")));

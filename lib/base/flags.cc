@@ -18,10 +18,18 @@ using gflags::CommandLineFlagInfo;
 
 constexpr size_t kHelpColumns = 80;
 
-// glog's flags that mean something here; the others are about log files.
+// Of flags that are accepted for the sake of other programs' command lines.
+constexpr char kWithoutEffect[] = "Without effect";
+
+// glog's flags that klog has, too, and what they mean here. Without a topic they are about logs.
 const std::map<std::string, std::string>& LogFlags() {
   static const std::map<std::string, std::string> flags{
-      {"logtostderr", "Accepted for compatibility: the log always goes to stderr."},
+      {"alsologtostderr", "With --log-file, write to stderr, too."},
+      {"log_backtrace_at",
+       "Add a stack trace to what is logged at a source file's line, hub.cc:42."},
+      {"log_dir", "[Without effect] --log-file names a file."},
+      {"logtostderr", "Write to stderr, the default; =false: to --log-file, if there is one."},
+      {"stderrthreshold", "With --log-file, least severity that is written to stderr as well."},
       {"minloglevel", "Leave out lines below this level: 1 warnings, 2 errors, 3 fatal errors."},
       {"v", "Show verbose lines up to this level."},
       {"vmodule", "Verbose levels by source file, as in session=2,listener=1."},
@@ -42,6 +50,13 @@ bool FromLibrary(const CommandLineFlagInfo& flag) {
 
 bool Supported(const CommandLineFlagInfo& flag) {
   return !FromLibrary(flag) || LogFlags().contains(flag.name);
+}
+
+// What --help says, with its topic.
+std::string Description(const CommandLineFlagInfo& flag) {
+  if (!FromLibrary(flag)) return flag.description;
+  const std::string text = LogFlags().find(flag.name)->second;
+  return text.starts_with('[') ? text : "[Logging] " + text;
 }
 
 std::optional<CommandLineFlagInfo> Find(const std::string& name) {
@@ -69,7 +84,8 @@ std::string TypeName(const CommandLineFlagInfo& flag) {
 
 absl::Status SetFlag(const CommandLineFlagInfo& flag, const std::string& spelled,
                      const std::string& value) {
-  const auto accepted = flag.type == "bool" ? GoBoolean(value) : std::make_optional(value);
+  auto accepted = flag.type == "bool" ? GoBoolean(value) : std::make_optional(value);
+  if (flag.name == "stderrthreshold") accepted = SeverityNumber(value);
   if (!accepted || gflags::SetCommandLineOption(flag.name.c_str(), accepted->c_str()).empty())
     return absl::InvalidArgumentError("flag " + spelled + ": bad value " + Quote(value) +
                                       " (want " + TypeName(flag) + ")");
@@ -85,8 +101,7 @@ std::pair<std::string, std::string> SplitTopic(const std::string& description) {
 
 // "TLS" for a description "[TLS] ...", else "Front end" for hub/front_end_flags.cc.
 std::string Heading(const CommandLineFlagInfo& flag) {
-  if (FromLibrary(flag)) return "Logging";
-  if (auto [text, topic] = SplitTopic(flag.description); !topic.empty()) return topic;
+  if (auto [text, topic] = SplitTopic(Description(flag)); !topic.empty()) return topic;
   std::string heading = std::filesystem::path(flag.filename).stem().string();
   for (const std::string suffix : {"_flags", "_options"})
     if (heading.ends_with(suffix)) heading.resize(heading.size() - suffix.size());
@@ -111,24 +126,33 @@ std::string Wrap(const std::string& text, size_t indent) {
   return lines + std::string(indent, ' ') + line + "\n";
 }
 
-std::string Describe(const CommandLineFlagInfo& flag) {
-  std::string name = flag.name;
+std::string WithDashes(std::string name) {
   std::replace(name.begin(), name.end(), '_', '-');
-  std::string text = "  --" + name;
-  if (flag.type != "bool") text += " " + TypeName(flag);
-  if (!flag.default_value.empty()) text += " (default " + flag.default_value + ")";
-  const std::string about =
-      FromLibrary(flag) ? LogFlags().find(flag.name)->second : SplitTopic(flag.description).first;
-  return text + "\n" + Wrap(about, 6);
+  return name;
 }
 
-std::string Help(const Program& program) {
+std::string Describe(const CommandLineFlagInfo& flag) {
+  std::string text = "  --" + WithDashes(flag.name);
+  if (flag.type != "bool") text += " " + TypeName(flag);
+  // Those of the library are not klog's, and some come from the environment.
+  if (!flag.default_value.empty() && !FromLibrary(flag))
+    text += " (default " + flag.default_value + ")";
+  return text + "\n" + Wrap(SplitTopic(Description(flag)).first, 6);
+}
+
+std::vector<CommandLineFlagInfo> AllSupported() {
   std::vector<CommandLineFlagInfo> flags;
   gflags::GetAllFlags(&flags);
   std::erase_if(flags, [](const CommandLineFlagInfo& flag) { return !Supported(flag); });
+  return flags;
+}
+
+std::string Help(const Program& program) {
+  std::vector<CommandLineFlagInfo> flags = AllSupported();
   std::sort(flags.begin(), flags.end(), [](const auto& a, const auto& b) {
-    return std::make_tuple(FromLibrary(a), Heading(a), a.name) <
-           std::make_tuple(FromLibrary(b), Heading(b), b.name);
+    const std::string first = Heading(a), second = Heading(b);
+    return std::make_tuple(first == kWithoutEffect, first, a.name) <
+           std::make_tuple(second == kWithoutEffect, second, b.name);
   });
 
   std::string text = Wrap(program.summary, 0) + "\nUsage: " + program.name + " [flags]\n";
@@ -146,6 +170,24 @@ std::string Help(const Program& program) {
 }
 
 }  // namespace
+
+std::string SeverityNumber(const std::string& value) {
+  const std::vector<std::string> names = {"INFO", "WARNING", "ERROR", "FATAL"};
+  const auto name = std::find(names.begin(), names.end(), value);
+  return name == names.end() ? value : std::to_string(name - names.begin());
+}
+
+bool IsGiven(const std::string& flag) {
+  return !gflags::GetCommandLineFlagInfoOrDie(flag.c_str()).is_default;
+}
+
+std::vector<std::string> GivenWithoutEffect() {
+  std::vector<std::string> names;
+  for (const CommandLineFlagInfo& flag : AllSupported())
+    if (!flag.is_default && Heading(flag) == kWithoutEffect) names.push_back(WithDashes(flag.name));
+  std::sort(names.begin(), names.end());
+  return names;
+}
 
 bool RegisterListFlag(const std::string& name) { return ListFlags().insert(name).second; }
 

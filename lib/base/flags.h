@@ -10,12 +10,14 @@
 // spells them: --flag, --flag=true, --flag=f. One dash does as well as two.
 //
 // --help groups flags by the topic in brackets that their description begins with; those without
-// one are grouped by the file that defines them.
+// one are grouped by the file that defines them. Those of the topic "Without effect" are accepted,
+// and a log line says that they do nothing.
 #pragma once
 
 #include <gflags/gflags.h>
 
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 
@@ -32,6 +34,15 @@ struct Program {
 // values and stray arguments: flags before it are set already, the program should exit with 64.
 absl::StatusOr<std::string> ParseCommandLine(const Program& program, int argc,
                                              const char* const* argv);
+
+// Whether the command line has the flag (a name with underscores), be it with its default.
+bool IsGiven(const std::string& flag);
+// Names, with dashes, of the flags on the command line that have no effect.
+std::vector<std::string> GivenWithoutEffect();
+
+// "2" for "ERROR" and the like: klog takes severities by name and by number. Others are left as
+// they are.
+std::string SeverityNumber(const std::string& value);
 
 // Of a flag that may be given several times: its values are joined by commas, as Go's string slices
 // are.

@@ -18,6 +18,7 @@ DEFINE_string(flags_test_time, "15s",
 DEFINE_string(flags_test_name, "", "A name.");
 DEFINE_string(flags_test_zone, "", "[A topic] A zone.");
 HAWSER_DEFINE_LIST(flags_test_suites, "[A topic] Suites.");
+DEFINE_bool(flags_test_idle_flag, false, "[Without effect] It is idle.");
 DEFINE_validator(flags_test_limit, [](const char*, uint64_t value) { return value <= 100; });
 
 namespace hawser::base {
@@ -25,6 +26,7 @@ namespace {
 
 using hawser::testing::IsOkAndHolds;
 using hawser::testing::StatusIs;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
@@ -112,7 +114,7 @@ TEST_F(FlagsTest, NamesTheFlagThatIsWrong) {
 }
 
 TEST_F(FlagsTest, LeavesOutFlagsOfTheLibraries) {
-  for (const char* flag : {"--flagfile=/etc/passwd", "--fromenv=v", "--helpfull", "--log_dir=/tmp",
+  for (const char* flag : {"--flagfile=/etc/passwd", "--fromenv=v", "--helpfull", "--logtostdout",
                            "--logmailer=/bin/mail"})
     EXPECT_THAT(Parse({flag}),
                 StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("unknown flag")))
@@ -121,6 +123,23 @@ TEST_F(FlagsTest, LeavesOutFlagsOfTheLibraries) {
               IsOkAndHolds(IsEmpty()));
   EXPECT_EQ(FLAGS_v, 2);
   EXPECT_EQ(FLAGS_vmodule, "session=3");
+}
+
+TEST_F(FlagsTest, TellsWhichFlagsHaveNoEffect) {
+  EXPECT_THAT(GivenWithoutEffect(), IsEmpty());
+  EXPECT_THAT(Parse({"--flags-test-idle-flag", "--flags-test-port=8091", "--log_dir=/tmp"}),
+              IsOkAndHolds(IsEmpty()));
+  EXPECT_THAT(GivenWithoutEffect(), ElementsAre("flags-test-idle-flag", "log-dir"));
+  EXPECT_TRUE(IsGiven("flags_test_port"));
+  EXPECT_FALSE(IsGiven("flags_test_limit"));
+}
+
+TEST_F(FlagsTest, TakesSeveritiesByNameToo) {
+  EXPECT_THAT(Parse({"--stderrthreshold=WARNING"}), IsOkAndHolds(IsEmpty()));
+  EXPECT_EQ(FLAGS_stderrthreshold, google::WARNING);
+  EXPECT_THAT(Parse({"--stderrthreshold=0"}), IsOkAndHolds(IsEmpty()));
+  EXPECT_EQ(FLAGS_stderrthreshold, google::INFO);
+  ExpectError({"--stderrthreshold=LOUD"}, "flag --stderrthreshold: bad value \"LOUD\" (want int)");
 }
 
 TEST_F(FlagsTest, VersionPrintsTheProgramsOwn) {
@@ -140,7 +159,7 @@ TEST_F(FlagsTest, HelpGroupsFlagsByTheirFile) {
                                              "  --flags-test-name string\n"
                                              "      A name.\n"
                                              "  --flags-test-port int (default 8091)\n")));
-    EXPECT_THAT(help, IsOkAndHolds(HasSubstr("\nLogging:\n  --logtostderr")));
+    EXPECT_THAT(help, IsOkAndHolds(HasSubstr("\nLogging:\n  --alsologtostderr")));
     EXPECT_THAT(help, IsOkAndHolds(HasSubstr("\nHelp:\n  --help")));
     EXPECT_THAT(help, IsOkAndHolds(Not(HasSubstr("flagfile"))));
   }

@@ -5,36 +5,14 @@
 
 #include <cerrno>
 
-#include "absl/strings/str_format.h"
-
 namespace hawser::base {
-namespace {
 
-std::string Line(const std::string& text) {
-  constexpr size_t kLongestEscape = 4;
-  constexpr size_t kEnd = 1;
-  std::string line;
-  for (const char c : text) {
-    if (line.size() > LogOutput::kMaxLine - kLongestEscape - kEnd) break;
-    if (c == '\n') {
-      line += "\\n";
-    } else if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') {
-      line += absl::StrFormat("\\x%02x", c);
-    } else {
-      line += c;
-    }
-  }
-  return line + '\n';
-}
-
-}  // namespace
-
-void LogOutput::Write(const std::string& text) {
+void LogOutput::Write(const std::string& line) {
   if (lost_ > 0) {
     const std::string torn_end = torn_ ? "\n" : "";
-    if (TryWrite(torn_end + std::to_string(lost_) + " log lines lost\n")) lost_ = 0;
+    if (TryWrite(torn_end + LostLogLines(format_, lost_) + "\n")) lost_ = 0;
   }
-  if (lost_ > 0 || !TryWrite(Line(text))) ++lost_;
+  if (lost_ > 0 || !TryWrite(line + "\n")) ++lost_;
 }
 
 bool LogOutput::TryWrite(const std::string& bytes) {

@@ -5,19 +5,18 @@
 #include <cstdint>
 #include <string>
 
+#include "lib/base/log_line.h"
+
 namespace hawser::base {
 
 class LogOutput {
  public:
-  // Longest line, bytes: what a pipe with any room takes whole (PIPE_BUF). Longer ones are cut.
-  static constexpr size_t kMaxLine = 4096;
+  // Does not own `fd`. `format`: of the line that tells of lost ones.
+  LogOutput(int fd, LogFormat format) : fd_(fd), format_(format) {}
 
-  // Does not own `fd`.
-  explicit LogOutput(int fd) : fd_(fd) {}
-
-  // Writes `text` as one line: control characters in it are escaped. The first line that gets
-  // through after a loss is preceded by one that tells how many are missing.
-  void Write(const std::string& text);
+  // Writes a line, which comes without its end. The first one that gets through after a loss is
+  // preceded by one that tells how many are missing.
+  void Write(const std::string& line);
 
   // Lines lost since the last one that got through.
   uint64_t lost() const { return lost_; }
@@ -26,6 +25,7 @@ class LogOutput {
   bool TryWrite(const std::string& bytes);
 
   const int fd_;
+  const LogFormat format_;
   uint64_t lost_ = 0;
   bool torn_ = false;  // the last line was written in part
 };
