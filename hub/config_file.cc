@@ -35,7 +35,8 @@ absl::Status ReadGrants(const YAML::Node& node, ConfigFile& config) {
     const auto cluster = entry.first.as<std::string>();
     if (!pki::IsClusterName(cluster))
       return YamlError(entry.first, "not a cluster name: " + cluster);
-    auto identifiers = tunnel::ParseIdentifiers(entry.second.as<std::string>());
+    auto identifiers =
+        tunnel::ParseIdentifiers(entry.second.as<std::string>(), tunnel::UnknownKeys::kRefuse);
     if (!identifiers.ok())
       return YamlError(entry.second, std::string(identifiers.status().message()));
     config.grants.identifiers[cluster] = *std::move(identifiers);

@@ -33,6 +33,7 @@ TEST(ParseConfig, EmptyIsFine) { EXPECT_TRUE(ParseConfig("# nothing\n", "hub.yam
 TEST(ParseConfig, NamesTheLineOfWhatIsWrong) {
   const std::pair<const char*, const char*> kCases[] = {
       {"limits: {}\ncolour: blue\n", "hub.yaml: line 2: unknown key colour"},
+      {"grants:\n  paris: hots=lyon\n", "unknown kind \"hots\""},
       {"limits: []\n", "line 1: limits must be a map"},
       {"limits:\n  max-pending-dials: [1]\n", "line 2: a limit must be one value"},
       {"host-suffixes: ns\n", "must be a list"},

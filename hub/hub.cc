@@ -10,6 +10,7 @@
 #include "hub/pages.h"
 #include "hub/snapshot.h"
 #include "hub/token_review.h"
+#include "lib/base/descriptor_limit.h"
 #include "lib/base/status.h"
 #include "lib/kube/config.h"
 
@@ -28,6 +29,11 @@ ConnectionLimits::Options ConnectionOptions(const Limits& limits) {
           .per_identity = limits.connections_per_identity,
           .front_ends = ClientConnections(limits.descriptor_reserve)};
 }
+
+// What a hub opens before it serves anybody: files, ports that are not a loop's own, libgrpc++'s.
+constexpr size_t kDescriptors = 48;
+// The same for each event loop, its listeners included.
+constexpr size_t kDescriptorsPerThread = 12;
 
 // How often files are looked at.
 constexpr base::Duration kWatchInterval = std::chrono::seconds(10);
@@ -50,6 +56,9 @@ Hub::Hub(const Options& options)
 }
 
 absl::StatusOr<std::unique_ptr<Hub>> Hub::Create(const Options& options) {
+  // Without these, libraries throw or abort.
+  HAWSER_RETURN_IF_ERROR(
+      base::NeedDescriptors(kDescriptors + options.threads * kDescriptorsPerThread));
   std::unique_ptr<Hub> hub(new Hub(options));
   // What is wrong with the files is said before any port is touched.
   HAWSER_RETURN_IF_ERROR(hub->CreateTokens());
@@ -148,6 +157,7 @@ absl::Status Hub::CreateFrontEnds() {
     SocketPort::Options socket{.port = port,
                                .tcp = front.tcp,
                                .unix_path = front.unix_path,
+                               .unix_access = options_.uds_access,
                                .replace_stale_socket = options_.delete_existing_uds,
                                .handshake_timeout = options_.limits.handshake_timeout};
     if (!front.tcp) return socket;
@@ -212,10 +222,13 @@ absl::Status Hub::CreatePages() {
   HAWSER_ASSIGN_OR_RETURN(admin_, listen("admin", options_.admin));
   using Response = net::Http1Server::Response;
   net::Http1Server& health = health_->pages();
-  health.Handle("/healthz", [](const std::string&) { return Response{.body = "ok\n"}; });
-  health.Handle("/readyz", [this](const std::string& query) { return Ready(query); });
+  health.Handle("/healthz", [](const std::string&) { return Response{.body = "ok"}; });
+  // The second name is the reference's old one. Its metrics are on both ports, too.
+  for (const char* path : {"/readyz", "/ready"})
+    health.Handle(path, [this](const std::string& query) { return Ready(query); });
   net::Http1Server& admin = admin_->pages();
-  admin.Handle("/metrics", [this](const std::string&) { return Metrics(); });
+  for (net::Http1Server* pages : {&health, &admin})
+    pages->Handle("/metrics", [this](const std::string&) { return Metrics(); });
   admin.Handle("/debug/sessions", [this](const std::string&) {
     return Response{.content_type = "application/json",
                     .body = SessionsJson(TakeSnapshot(shards_).agents)};
@@ -231,7 +244,7 @@ net::Http1Server::Response Hub::Ready(const std::string& query) const {
   const Readiness readiness = CheckReadiness(registry_, draining_);
   const bool verbose = query == "verbose" || query.starts_with("verbose=");
   return {.status = readiness.ready ? 200 : 503,
-          .body = readiness.ready && !verbose ? "ok\n" : readiness.text};
+          .body = readiness.ready && !verbose ? "ok" : readiness.text};
 }
 
 net::Http1Server::Response Hub::Metrics() const {

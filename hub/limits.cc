@@ -7,6 +7,7 @@
 
 #include "absl/strings/numbers.h"
 #include "lib/base/flag_values.h"
+#include "lib/base/memory_limit.h"
 #include "lib/base/status.h"
 
 DEFINE_string(handshake_timeout, "10s", "[Limits] a TLS handshake");
@@ -17,8 +18,9 @@ DEFINE_int32(max_connections_per_identity, 65536, "[Limits] connections of one c
 DEFINE_int32(max_streams_per_connection, 256, "[Limits] streams of one gRPC client connection");
 DEFINE_int32(max_pending_dials, 1000, "[Limits] unanswered dials of one agent");
 DEFINE_int32(descriptor_reserve, 256, "[Limits] descriptors that clients leave to agents");
-DEFINE_int64(max_buffered_bytes, int64_t{1} << 30,
-             "[Limits] bytes queued for slow readers, in all");
+DEFINE_int64(max_buffered_bytes, 0,
+             "[Limits] bytes queued for slow readers, in all; 0: a quarter of the memory that the "
+             "container or machine has, at most 1 GiB");
 DEFINE_int64(first_window, 256 * 1024, "[Limits] bytes a new connection may have on its way");
 DEFINE_int64(max_window, 1024 * 1024, "[Limits] bytes a connection may have on its way");
 
@@ -88,8 +90,9 @@ absl::StatusOr<Limits> ReadLimits(const std::map<std::string, std::string>& file
                           source.Number("max-streams-per-connection", 1));
   HAWSER_ASSIGN_OR_RETURN(limits.pending_dials, source.Number("max-pending-dials", 1));
   HAWSER_ASSIGN_OR_RETURN(limits.descriptor_reserve, source.Number("descriptor-reserve", 0));
+  HAWSER_ASSIGN_OR_RETURN(const int64_t buffered, source.Number<int64_t>("max-buffered-bytes", 0));
   HAWSER_ASSIGN_OR_RETURN(limits.buffered_bytes,
-                          source.Number<int64_t>("max-buffered-bytes", 16 * 1024 * 1024));
+                          base::BufferBudget("max-buffered-bytes", buffered));
   HAWSER_ASSIGN_OR_RETURN(limits.first_window, source.Number<int64_t>("first-window", 64 * 1024));
   HAWSER_ASSIGN_OR_RETURN(limits.max_window,
                           source.Number<int64_t>("max-window", limits.first_window));

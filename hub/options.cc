@@ -31,6 +31,11 @@ DEFINE_string(http_connect_uds_name, "",
               "[Front ends] with both modes, the Unix socket for HTTP CONNECT");
 DEFINE_bool(delete_existing_uds_file, true,
             "[Front ends] remove a Unix socket that nobody listens on");
+DEFINE_string(uds_mode, "0600",
+              "[Front ends] permissions of the Unix sockets, octal; who may write may connect");
+DEFINE_string(uds_group, "",
+              "[Front ends] group of the Unix sockets, by name or number, which needs "
+              "--uds-mode=0660; empty: this process's");
 DEFINE_int32(agent_port, 8091, "[Agents] TCP port for agents; 0: a free one");
 DEFINE_string(agent_bind_address, "", "[Agents] address of --agent-port; empty: all");
 DEFINE_int32(health_port, 8092, "[Watching] TCP port for /healthz and /readyz; 0: a free one");
@@ -108,6 +113,10 @@ absl::Status ReadFrontEnds(Options& options) {
                                      FLAGS_http_connect_port, FLAGS_http_connect_uds_name));
   }
   options.delete_existing_uds = FLAGS_delete_existing_uds_file;
+  HAWSER_ASSIGN_OR_RETURN(options.uds_access.mode, base::FileMode("uds-mode", FLAGS_uds_mode));
+  if (!FLAGS_uds_group.empty()) {
+    HAWSER_ASSIGN_OR_RETURN(options.uds_access.group, base::GroupId("uds-group", FLAGS_uds_group));
+  }
   return absl::OkStatus();
 }
 

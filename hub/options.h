@@ -10,6 +10,7 @@
 #include "hub/agent_identity.h"
 #include "hub/agent_session.h"
 #include "hub/limits.h"
+#include "hub/socket_port.h"
 #include "lib/base/host_port.h"
 #include "lib/base/scheduler.h"
 #include "lib/net/tls_context.h"
@@ -54,6 +55,7 @@ struct Options {
   FrontEndOptions grpc;
   FrontEndOptions http_connect;
   bool delete_existing_uds = true;
+  UnixAccess uds_access;  // to the front ends' Unix sockets
   base::HostPort agents;
   base::HostPort health;
   base::HostPort admin;

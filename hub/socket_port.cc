@@ -1,11 +1,13 @@
 #include "hub/socket_port.h"
 
 #include <glog/logging.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "lib/base/status.h"
 #include "lib/net/socket_address.h"
 #include "lib/net/tls_handshake.h"
@@ -18,6 +20,15 @@ Shard& LeastLoaded(const Shards& shards, Shard& here) {
   const auto least = std::min_element(
       shards.begin(), shards.end(), [](const auto& a, const auto& b) { return a->load < b->load; });
   return (*least)->load < here.load ? **least : here;
+}
+
+// Lets others in, as far as told.
+absl::Status Open(const std::string& path, const UnixAccess& access) {
+  if (access.group && chown(path.c_str(), -1, *access.group) != 0)
+    return base::ErrnoStatus(errno, absl::StrCat("give unix:", path, " to group ", *access.group));
+  if (chmod(path.c_str(), access.mode) != 0)
+    return base::ErrnoStatus(errno, "change permissions of unix:" + path);
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -54,8 +65,10 @@ absl::Status SocketPort::ListenTcp() {
 
 absl::Status SocketPort::ListenUnix() {
   Shard& shard = *shards_.front();
+  // The process's own, until group and mode are right.
   HAWSER_ASSIGN_OR_RETURN(auto listener, net::Listener::Unix(shard.loop(), options_.unix_path, 0600,
                                                              options_.replace_stale_socket));
+  HAWSER_RETURN_IF_ERROR(Open(options_.unix_path, options_.unix_access));
   addresses_.push_back(listener->address());
   listening_.push_back({&shard, std::move(listener), false});
   return absl::OkStatus();

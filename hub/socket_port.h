@@ -8,6 +8,8 @@
 // Threads: made, started and stopped on the main thread; the handler runs on the shards'.
 #pragma once
 
+#include <sys/types.h>
+
 #include <functional>
 #include <memory>
 #include <optional>
@@ -51,12 +53,19 @@ struct Admission {
   std::string identity;            // who the peer proved to be, for logs and listings
 };
 
+// Who may connect to a Unix socket: those who may write it.
+struct UnixAccess {
+  mode_t mode = 0600;
+  std::optional<gid_t> group;  // none: the process's
+};
+
 class SocketPort {
  public:
   struct Options {
     Port port;
     std::optional<base::HostPort> tcp;
     std::string unix_path;  // empty: none
+    UnixAccess unix_access;
     bool replace_stale_socket = true;
     std::shared_ptr<const TlsSlot> tls;  // for TCP; a Unix socket is plain
     base::Duration handshake_timeout;

@@ -163,7 +163,7 @@ absl::Status Agent::CreatePages() {
   };
   HAWSER_ASSIGN_OR_RETURN(health_, listen("health", options_.health));
   HAWSER_ASSIGN_OR_RETURN(admin_, listen("admin", options_.admin));
-  health_->pages().Handle("/healthz", [](const std::string&) { return Response{.body = "ok\n"}; });
+  health_->pages().Handle("/healthz", [](const std::string&) { return Response{.body = "ok"}; });
   // The second name is the reference's old one. Its metrics are on both ports, too.
   for (const char* path : {"/readyz", "/ready"})
     health_->pages().Handle(path, [this](const std::string& query) { return Ready(query); });
@@ -180,7 +180,7 @@ Response Agent::Ready(const std::string& query) const {
   const Readiness readiness = CheckReadiness(servers_, draining_);
   const bool verbose = query == "verbose" || query.starts_with("verbose=");
   return {.status = readiness.ready ? 200 : 503,
-          .body = readiness.ready && !verbose ? "ok\n" : readiness.text};
+          .body = readiness.ready && !verbose ? "ok" : readiness.text};
 }
 
 Response Agent::Metrics() const {

@@ -7,6 +7,7 @@
 #include "lib/base/duration.h"
 #include "lib/base/flag_values.h"
 #include "lib/base/flags.h"
+#include "lib/base/memory_limit.h"
 #include "lib/base/quote.h"
 #include "lib/base/status.h"
 #include "lib/kube/lease.h"
@@ -103,8 +104,9 @@ DEFINE_string(admin_bind_address, "127.0.0.1",
 DEFINE_int32(admin_server_port, 8094, "[Health and metrics] its TCP port; 0: a free one");
 
 DEFINE_int32(max_pending_dials, 1000, "[Limits] unfinished dials of one server");
-DEFINE_int64(max_buffered_bytes, int64_t{1} << 30,
-             "[Limits] bytes queued for slow targets, in all");
+DEFINE_int64(max_buffered_bytes, 0,
+             "[Limits] bytes queued for slow targets, in all; 0: a quarter of the memory that the "
+             "container or machine has, at most 1 GiB");
 DEFINE_int64(first_window, 256 * 1024, "[Limits] bytes a new connection may have on its way");
 DEFINE_int64(max_window, 1024 * 1024, "[Limits] bytes a connection may have on its way");
 
@@ -241,7 +243,8 @@ absl::Status ReadTls(net::TlsOptions& tls) {
 
 absl::Status ReadIdentity(Options& options) {
   HAWSER_ASSIGN_OR_RETURN(options.agent_id, base::ProcessId(FLAGS_agent_id, "PROXY_AGENT_ID"));
-  const auto identifiers = tunnel::ParseIdentifiers(FLAGS_agent_identifiers);
+  const auto identifiers =
+      tunnel::ParseIdentifiers(FLAGS_agent_identifiers, tunnel::UnknownKeys::kRefuse);
   if (!identifiers.ok())
     return BadFlag("agent-identifiers", std::string(identifiers.status().message()));
   options.identifiers = FLAGS_agent_identifiers;
@@ -302,9 +305,8 @@ absl::Status ReadLimits(Options& options) {
   HAWSER_ASSIGN_OR_RETURN(
       options.session.max_window,
       base::AtLeast<int64_t>("max-window", FLAGS_max_window, FLAGS_first_window));
-  HAWSER_ASSIGN_OR_RETURN(
-      options.buffered_bytes,
-      base::AtLeast<int64_t>("max-buffered-bytes", FLAGS_max_buffered_bytes, 16 * 1024 * 1024));
+  HAWSER_ASSIGN_OR_RETURN(options.buffered_bytes,
+                          base::BufferBudget("max-buffered-bytes", FLAGS_max_buffered_bytes));
   return absl::OkStatus();
 }
 

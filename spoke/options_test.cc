@@ -172,6 +172,8 @@ TEST_F(OptionsTest, ErrorsNameTheFlag) {
   invalid("proxy_server_port", "70000", "proxy-server-port: not a port");
   invalid("tls_min_version", "VersionTLS9", "tls-min-version: ");
   invalid("agent_identifiers", "ipv4=x", "agent-identifiers: ");
+  invalid("agent_identifiers", "host=paris&hots=lyon",
+          "agent-identifiers: agent identifiers: unknown kind \"hots\"");
   invalid("resolve", "web", "resolve: ");
   invalid("kube_apiserver", "kubernetes", "kube-apiserver: ");
   invalid("config", "/nonexistent/agent.yaml", "config: ");

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "lib/base/status.h"
 #include "lib/net/socket_address.h"
 #include "lib/tunnel/host_name.h"
 #include "spoke/target_address.h"
@@ -94,6 +95,9 @@ Failure ConnectFailure(const absl::Status& status) {
   // This process is out of descriptors.
   if (absl::IsResourceExhausted(status))
     return {Reason::kOverloaded, Hop::kAgent, text + ": socket: " + why};
+  // All local ports towards this target are taken.
+  if (base::ErrnoOf(status) == EADDRNOTAVAIL)
+    return {Reason::kOverloaded, Hop::kAgent, text + ": connect: " + why};
   Reason reason = tunnel::ReasonFromText(why);
   if (reason == Reason::kUnknown) reason = Reason::kUnreachable;
   return {reason, Hop::kTarget, text + ": connect: " + why};

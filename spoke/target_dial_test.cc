@@ -39,6 +39,8 @@ TEST(ConnectFailure, InTheWordsOfGo) {
             (Failure{Reason::kUnreachable, Hop::kTarget, begin + "connect: permission denied"}));
   EXPECT_EQ(failure(EMFILE),
             (Failure{Reason::kOverloaded, Hop::kAgent, begin + "socket: too many open files"}));
+  EXPECT_EQ(failure(EADDRNOTAVAIL), (Failure{Reason::kOverloaded, Hop::kAgent,
+                                             begin + "connect: cannot assign requested address"}));
   EXPECT_EQ(ConnectFailure(absl::DeadlineExceededError("connect to 10.0.0.1:80: timed out")),
             (Failure{Reason::kTimedOut, Hop::kTarget, "dial tcp 10.0.0.1:80: i/o timeout"}));
 }
