@@ -32,6 +32,13 @@ std::vector<std::string> HostSuffixes(const Options& options) {
   return {options.agent_namespace, kSharedNamespace};
 }
 
+tunnel::NameRules Names(const Options& options) {
+  std::vector<tunnel::Domain> suffixes;
+  for (const std::string& suffix : HostSuffixes(options))
+    suffixes.push_back(tunnel::Domain::Parse(suffix).value_or(tunnel::Domain()));
+  return {{}, std::move(suffixes)};
+}
+
 HubSettings WithSuffixes(const Options& options) {
   HubSettings hub = options.hub;
   hub.host_suffixes = HostSuffixes(options);
@@ -76,6 +83,7 @@ Manager::Manager(const Options& options, const kube::Config& config)
       csr_reconciler_(
           client_, sources_, state_, leaves_,
           {.trust_domain = options.trust_domain,
+           .names = Names(options),
            .lifetime = options.rotation.agent_leaf_lifetime,
            .on_signed = [this](const std::string& cluster) { addons_.queue().Add(cluster); }}),
       configurations_("configuration", configuration_reconciler_, Workers(1)),

@@ -11,6 +11,7 @@
 #include "lib/base/duration.h"
 #include "lib/base/status.h"
 #include "lib/pki/certificate.h"
+#include "lib/tunnel/name_rules.h"
 
 namespace hawser::cli {
 namespace {
@@ -52,6 +53,13 @@ absl::Status Issue(const PkiOptions& options, const std::string& what, Issuer is
   HAWSER_ASSIGN_OR_RETURN(const std::string folder, issue(directory, how));
   std::cout << "issued " << what << " certificate of " << options.name << " in " << folder << "\n";
   return absl::OkStatus();
+}
+
+// What is known without the hub's configuration.
+void WarnOfReservedName(const std::string& cluster) {
+  if (const std::string why = tunnel::NameRules().WhyReserved(cluster); !why.empty())
+    std::cerr << "warning: hubs refuse agents of a cluster called " << cluster << ": " << why
+              << "\n";
 }
 
 nlohmann::ordered_json ToJson(const std::string& file, const pki::Certificate& certificate) {
@@ -130,6 +138,7 @@ void AddPkiCommand(CLI::App& app, Invocation& invocation) {
                   "A DNS label: what clients dial", *options)
       .callback([=, &invocation] {
         invocation.action = [=] {
+          WarnOfReservedName(options->name);
           return Issue(*options, "agent", [&](PkiDirectory& directory, const auto& how) {
             return directory.IssueAgent(options->name, how);
           });

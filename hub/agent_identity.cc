@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "lib/base/status.h"
-#include "lib/tunnel/host_name.h"
 
 namespace hawser::hub {
 namespace {
@@ -13,18 +12,6 @@ namespace {
 using tunnel::Identifiers;
 
 constexpr size_t kMaxAgentId = 128;
-
-bool IsUnder(const std::string& host, const std::string& name) {
-  return host.size() > name.size() && host[host.size() - name.size() - 1] == '.' &&
-         host.compare(host.size() - name.size(), name.size(), name) == 0;
-}
-
-bool OwnsHost(const std::string& cluster, const std::string& host, const AgentGrants& grants) {
-  if (host == cluster || IsUnder(host, cluster) || host == pki::ServiceProxyHost(cluster))
-    return true;
-  return std::any_of(grants.host_suffixes.begin(), grants.host_suffixes.end(),
-                     [&](const std::string& suffix) { return host == cluster + "." + suffix; });
-}
 
 bool Contains(const std::vector<std::string>& list, const std::string& value) {
   return std::find(list.begin(), list.end(), value) != list.end();
@@ -44,12 +31,19 @@ void KeepGranted(const char* key, std::vector<std::string>& announced,
 std::variant<AgentIdentity, AgentRefusal> Certified(const AgentGrants& grants,
                                                     const pki::ClusterIdentity& certificate,
                                                     AgentIdentity agent) {
+  if (const std::string why = grants.names.WhyReserved(certificate.cluster); !why.empty())
+    return AgentRefusal{"reserved_name",
+                        "no cluster may be called " + certificate.cluster + ": " + why};
   static const Identifiers kNone;
   const auto found = grants.identifiers.find(certificate.cluster);
   const Identifiers& granted = found == grants.identifiers.end() ? kNone : found->second;
   Identifiers& announced = agent.identifiers;
   for (const std::string& host : announced.hosts) {
-    if (OwnsHost(certificate.cluster, host, grants) || Contains(granted.hosts, host)) continue;
+    if (grants.names.Owns(certificate.cluster, host)) continue;
+    if (Contains(granted.hosts, host)) {
+      agent.granted_hosts.push_back(host);
+      continue;
+    }
     return AgentRefusal{"foreign_name", "its certificate names cluster " + certificate.cluster +
                                             ", but it announced host=" + host};
   }

@@ -3,7 +3,6 @@
 #include "lib/base/status.h"
 #include "lib/base/yaml.h"
 #include "lib/pki/identity.h"
-#include "lib/tunnel/host_name.h"
 
 namespace hawser::hub {
 namespace {
@@ -22,9 +21,9 @@ absl::Status ReadLimits(const YAML::Node& node, ConfigFile& config) {
 absl::Status ReadHostSuffixes(const YAML::Node& node, ConfigFile& config) {
   if (!node.IsSequence()) return YamlError(node, "host-suffixes must be a list");
   for (const YAML::Node& entry : node) {
-    const auto suffix = tunnel::CanonicalHost(entry.as<std::string>());
-    if (!suffix) return YamlError(entry, "a host suffix must be a host name");
-    config.grants.host_suffixes.push_back(*suffix);
+    const auto suffix = tunnel::Domain::Parse(entry.as<std::string>());
+    if (!suffix || suffix->empty()) return YamlError(entry, "a host suffix must be a host name");
+    config.host_suffixes.push_back(*suffix);
   }
   return absl::OkStatus();
 }
@@ -38,7 +37,7 @@ absl::Status ReadGrants(const YAML::Node& node, ConfigFile& config) {
     auto identifiers = tunnel::ParseIdentifiers(entry.second.as<std::string>());
     if (!identifiers.ok())
       return YamlError(entry.second, std::string(identifiers.status().message()));
-    config.grants.identifiers[cluster] = *std::move(identifiers);
+    config.grants[cluster] = *std::move(identifiers);
   }
   return absl::OkStatus();
 }

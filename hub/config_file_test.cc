@@ -23,9 +23,9 @@ grants:
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_THAT(config->limits,
               ElementsAre(Pair("handshake-timeout", "5s"), Pair("max-pending-dials", "2000")));
-  EXPECT_THAT(config->grants.host_suffixes, ElementsAre("agents-ns"));
-  EXPECT_THAT(config->grants.identifiers.at("paris").ipv4, ElementsAre("10.0.0.7"));
-  EXPECT_TRUE(config->grants.identifiers.at("paris").default_route);
+  EXPECT_THAT(config->host_suffixes, ElementsAre(tunnel::Domain::Parse("agents-ns")));
+  EXPECT_THAT(config->grants.at("paris").ipv4, ElementsAre("10.0.0.7"));
+  EXPECT_TRUE(config->grants.at("paris").default_route);
 }
 
 TEST(ParseConfig, EmptyIsFine) { EXPECT_TRUE(ParseConfig("# nothing\n", "hub.yaml").ok()); }
@@ -37,6 +37,7 @@ TEST(ParseConfig, NamesTheLineOfWhatIsWrong) {
       {"limits:\n  max-pending-dials: [1]\n", "line 2: a limit must be one value"},
       {"host-suffixes: ns\n", "must be a list"},
       {"host-suffixes: ['a b']\n", "must be a host name"},
+      {"host-suffixes: ['']\n", "must be a host name"},
       {"grants:\n  Paris: host=a\n", "line 2: not a cluster name: Paris"},
       {"grants:\n  paris: ipv4=x\n", "line 2: agent identifier ipv4"},
       {"grants:\n  paris: [a]\n", "line 2"},

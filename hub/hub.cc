@@ -37,7 +37,7 @@ constexpr base::Duration kWatchInterval = std::chrono::seconds(10);
 Hub::Hub(const Options& options)
     : options_(options),
       memory_(options.limits.buffered_bytes),
-      registry_(options.strategies, options.cluster_domain, options.limits.pending_dials),
+      registry_(options.strategies, options.grants.names, options.limits.pending_dials),
       limits_(ConnectionOptions(options.limits)),
       control_state_(shards_, registry_),
       control_lists_(control_state_),
@@ -300,7 +300,9 @@ absl::Status Hub::RefreshConfig() {
   HAWSER_ASSIGN_OR_RETURN(auto config, config_.Refresh());
   if (!config) return absl::OkStatus();
   HAWSER_ASSIGN_OR_RETURN(const Limits limits, ReadLimits(config->limits));
-  agents_->SetGrants(std::move(config->grants));
+  AgentGrants grants = GrantsOf(*config, options_.cluster_domain);
+  registry_.SetNames(grants.names);
+  agents_->SetGrants(std::move(grants));
   limits_.Set(ConnectionOptions(limits));
   registry_.SetMaxPendingDials(limits.pending_dials);
   memory_.SetCap(limits.buffered_bytes);

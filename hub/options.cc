@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "absl/strings/str_split.h"
-#include "hub/config_file.h"
 #include "hub/kubernetes_flags.h"
 #include "lib/base/duration.h"
 #include "lib/base/flag_values.h"
@@ -170,7 +169,9 @@ absl::Status ReadRouting(Options& options) {
                      "\"" + name + "\" is none of destHost, defaultRoute, default");
     options.strategies.push_back(*strategy);
   }
-  options.cluster_domain = FLAGS_cluster_domain;
+  const auto domain = tunnel::Domain::Parse(FLAGS_cluster_domain);
+  if (!domain) return BadFlag("cluster-domain", "is no domain");
+  options.cluster_domain = *domain;
   HAWSER_ASSIGN_OR_RETURN(options.server.id, base::ProcessId(FLAGS_server_id, "PROXY_SERVER_ID"));
   HAWSER_ASSIGN_OR_RETURN(options.server.count, AtLeast("server-count", FLAGS_server_count, 1));
   return absl::OkStatus();
@@ -196,6 +197,10 @@ absl::Status ReadTimes(Options& options) {
 
 }  // namespace
 
+AgentGrants GrantsOf(const ConfigFile& config, const tunnel::Domain& cluster_domain) {
+  return {.names = {cluster_domain, config.host_suffixes}, .identifiers = config.grants};
+}
+
 absl::StatusOr<Options> OptionsFromFlags() {
   Options options;
   ConfigFile config;
@@ -203,7 +208,6 @@ absl::StatusOr<Options> OptionsFromFlags() {
     auto loaded = LoadConfigFile(FLAGS_config);
     if (!loaded.ok()) return BadFlag("config", std::string(loaded.status().message()));
     config = *std::move(loaded);
-    options.grants = std::move(config.grants);
     options.config_file = FLAGS_config;
   }
   HAWSER_RETURN_IF_ERROR(ReadFrontEnds(options));
@@ -212,6 +216,7 @@ absl::StatusOr<Options> OptionsFromFlags() {
   HAWSER_ASSIGN_OR_RETURN(options.kubernetes, KubernetesApiFromFlags());
   HAWSER_RETURN_IF_ERROR(ReadTls(options));
   HAWSER_RETURN_IF_ERROR(ReadRouting(options));
+  options.grants = GrantsOf(config, options.cluster_domain);
   HAWSER_ASSIGN_OR_RETURN(options.leases, ServerLeasesFromFlags(options.server.id));
   HAWSER_RETURN_IF_ERROR(ReadTimes(options));
   HAWSER_ASSIGN_OR_RETURN(options.limits, ReadLimits(config.limits));

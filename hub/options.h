@@ -9,10 +9,12 @@
 #include "absl/status/statusor.h"
 #include "hub/agent_identity.h"
 #include "hub/agent_session.h"
+#include "hub/config_file.h"
 #include "hub/limits.h"
 #include "lib/base/host_port.h"
 #include "lib/base/scheduler.h"
 #include "lib/net/tls_context.h"
+#include "lib/tunnel/host.h"
 #include "lib/tunnel/route_table.h"
 
 namespace hawser::hub {
@@ -72,7 +74,7 @@ struct Options {
   KubernetesApi kubernetes;
   std::optional<ServerLeases> leases;  // empty: none is published, none removed
   std::vector<tunnel::Strategy> strategies;
-  std::string cluster_domain;
+  tunnel::Domain cluster_domain;
 
   size_t threads;
   base::Duration keepalive;
@@ -81,6 +83,9 @@ struct Options {
   base::Duration backend_dial_timeout;
   Limits limits;
 };
+
+// What agents may announce by a configuration file.
+AgentGrants GrantsOf(const ConfigFile& config, const tunnel::Domain& cluster_domain);
 
 // Reads the flags (parsed before) and the file that --config names. InvalidArgument, naming the
 // flag, for what makes no sense.

@@ -248,7 +248,9 @@ absl::Status ReadIdentity(Options& options) {
   // Longer names are answered as they are, not stripped off others.
   for (const std::string& host : identifiers->hosts)
     if (host.find('.') == std::string::npos) options.names.own_names.insert(host);
-  options.names.domain = FLAGS_cluster_domain;
+  const auto domain = tunnel::Domain::Parse(FLAGS_cluster_domain);
+  if (!domain) return BadFlag("cluster-domain", "is no domain");
+  options.names.domain = *domain;
   options.token_path = FLAGS_service_account_token_path;
   return absl::OkStatus();
 }
