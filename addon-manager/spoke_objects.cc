@@ -110,8 +110,8 @@ absl::StatusOr<json> Variable(const DeploymentConfig& config, const std::string&
   return value;
 }
 
-// JSON is YAML, too. Without rules of its own a spoke opens its Services, by name: not loopback,
-// not the node, not what else can be reached from there.
+// JSON is YAML, too. Without rules of its own a spoke opens its Services, by name; where such a
+// name leads to loopback or to the node (HOST_IP), the agent refuses (spoke/allow_list.h).
 absl::StatusOr<json> Spoke::ConfigMap() const {
   json services = {{{"hosts", {"*.svc", "*.svc.cluster.local"}}}};
   HAWSER_ASSIGN_OR_RETURN(const json allow, Variable(config_, "allow", std::move(services)));
@@ -195,7 +195,7 @@ json Spoke::Arguments() const {
 }
 
 json Spoke::Environment() const {
-  json variables = json::array({PodUidVariable("PROXY_AGENT_ID")});
+  json variables = json::array({PodUidVariable("PROXY_AGENT_ID"), NodeAddressVariable("HOST_IP")});
   const auto add = [&variables](const char* name, const std::string& value) {
     if (!value.empty()) variables.push_back({{"name", name}, {"value", value}});
   };

@@ -267,6 +267,8 @@ absl::Status ReadTargets(Options& options) {
     const auto config = LoadConfigFile(FLAGS_config);
     if (!config.ok()) return BadFlag("config", std::string(config.status().message()));
     options.allow_list = config->allow_list;
+    HAWSER_ASSIGN_OR_RETURN(auto own, OwnAddresses::FromEnvironment());
+    options.allow_list.SetOwnAddresses(std::move(own));
     for (const auto& [name, address] : config->resolve)
       if (const auto status = table.Add(name, address); !status.ok())
         return BadFlag("config", std::string(status.message()));
