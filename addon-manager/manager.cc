@@ -78,7 +78,8 @@ Manager::Manager(const Options& options, const kube::Config& config)
       addon_reconciler_(client_, sources_, state_, leaves_,
                         {.agent_namespace = options.agent_namespace,
                          .kube_api_proxy = options.kube_api_proxy,
-                         .host_suffixes = HostSuffixes(options)}),
+                         .host_suffixes = HostSuffixes(options),
+                         .replaced_link = options.rotation.replaced_link}),
       management_addon_reconciler_(client_, sources_),
       csr_reconciler_(
           client_, sources_, state_, leaves_,

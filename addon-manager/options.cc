@@ -35,6 +35,9 @@ DEFINE_string(agent_certificate_lifetime, "2160h",
               "fifth of it is left, and looked at every 5 minutes");
 DEFINE_string(trust_delivery, "5m",
               "[Certificates] how long pods may take to see a change of a secret");
+DEFINE_string(replaced_link_timeout, "1h",
+              "[Certificates] how long connections of agents may go on over a link after another "
+              "one took over; an old authority stays trusted as long");
 DEFINE_string(
     image_pull_policy, "",
     "[Hub] pull policy of its pods: Always, IfNotPresent or Never; empty: Kubernetes' own");
@@ -78,6 +81,8 @@ absl::Status ReadRotation(RotationSettings& rotation) {
                                      seconds(600), rotation.agent_leaf_lifetime));
   HAWSER_RETURN_IF_ERROR(
       ReadSeconds("trust-delivery", FLAGS_trust_delivery, seconds(0), rotation.delivery));
+  HAWSER_RETURN_IF_ERROR(ReadSeconds("replaced-link-timeout", FLAGS_replaced_link_timeout,
+                                     seconds(0), rotation.replaced_link));
   // A certificate is renewed when a third of its life is left, and has to reach its pods in time.
   if (rotation.leaf_lifetime < 3 * rotation.delivery)
     return BadFlag("certificate-lifetime", "must be at least three times --trust-delivery");

@@ -178,6 +178,7 @@ json Spoke::Arguments() const {
       absl::StrCat("--config=", file(kConfigFolder, "agent.yaml")),
       absl::StrCat("--health-lease=", space, "/", kHealthLease),
       absl::StrCat("--health-server-port=", kHealthPort),
+      absl::StrCat("--replaced-link-timeout=", settings_.replaced_link.count(), "s"),
       "--graceful-shutdown-timeout=30s",  // the removal of the add-on waits as long
   };
   if (!settings_.kube_api_proxy) arguments.push_back("--kube-apiserver=");

@@ -100,6 +100,26 @@ absl::Status Show(const PkiOptions& options, bool json) {
   return absl::OkStatus();
 }
 
+absl::Status Fingerprint(const PkiOptions& options, bool json) {
+  Table table({"FILE", "NAMES", "SERIAL", "SHA-256"});
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const std::string& file : options.files) {
+    HAWSER_ASSIGN_OR_RETURN(const auto certificate, pki::Certificate::Load(file));
+    list.push_back({{"file", file},
+                    {"names", certificate.alternative_names()},
+                    {"serial", certificate.serial()},
+                    {"fingerprint", certificate.fingerprint()}});
+    table.AddRow({file, Join(certificate.alternative_names()), certificate.serial(),
+                  certificate.fingerprint()});
+  }
+  if (json) {
+    std::cout << nlohmann::ordered_json{{"certificates", list}}.dump(2) << "\n";
+  } else {
+    std::cout << table.Take();
+  }
+  return absl::OkStatus();
+}
+
 CLI::App& AddIssueCommand(CLI::App& pki, const std::string& name, const std::string& description,
                           const std::string& argument, const std::string& meaning,
                           PkiOptions& options) {
@@ -173,6 +193,16 @@ void AddPkiCommand(CLI::App& app, Invocation& invocation) {
   show.add_option("FILE", options->files, "PEM files")->required();
   show.callback([=, &invocation] {
     invocation.action = [=, &invocation] { return Show(*options, invocation.global.json()); };
+  });
+
+  CLI::App& fingerprint = *pki.add_subcommand(
+      "fingerprint", "Show by what a hub's list \"deny\" can name certificates");
+  fingerprint.add_option("FILE", options->files, "PEM files, whose first certificate counts")
+      ->required();
+  fingerprint.callback([=, &invocation] {
+    invocation.action = [=, &invocation] {
+      return Fingerprint(*options, invocation.global.json());
+    };
   });
   // Last, or every subcommand would inherit it.
   pki.footer(

@@ -43,6 +43,15 @@ absl::StatusOr<std::string> ConnectionName(const net::PeerInfo& peer) {
   return cluster == nullptr ? "agents without a name" : "cluster " + cluster->cluster;
 }
 
+// Asks an agent of ours to connect again, by when it has a new certificate; as in
+// AgentPort::Drain(), others are left alone.
+void GiveNotice(Shard& shard, h2::Transport& transport) {
+  const auto certificate = transport.socket().peer().certificate;
+  for (const auto& [handle, session] : shard.agents)
+    if (session->peer().certificate == certificate && session->features().any())
+      session->SendDrain();
+}
+
 // What is asked about a token, and what becomes of it, as a metric's label.
 const char* TokenResult(const absl::Status& verdict, bool sent) {
   if (verdict.ok()) return "accepted";
@@ -54,16 +63,16 @@ const char* TokenResult(const absl::Status& verdict, bool sent) {
 }  // namespace
 
 AgentPort::AgentPort(Options options, AgentGrants grants, const Shards& shards,
-                     ConnectionLimits& limits, SessionRegistry& registry)
+                     ConnectionLimits& limits, Credentials& credentials, SessionRegistry& registry)
     : options_(std::move(options)),
       shards_(shards),
       registry_(registry),
       grants_(std::make_shared<const AgentGrants>(std::move(grants))),
-      server_({Port::kAgents, options_.transport, options_.first_call_timeout}, shards,
+      server_({Port::kAgents, options_.transport, options_.first_call_timeout, &GiveNotice}, shards,
               [this](const auto& caller, const auto& path, const auto& headers) {
                 return path == kPath ? Accept(caller, headers) : nullptr;
               }),
-      port_(options_.socket, shards, limits, ConnectionName,
+      port_(options_.socket, shards, limits, credentials, ConnectionName,
             [this](Shard& shard, std::unique_ptr<net::Socket> socket, Admission admission) {
               server_.Serve(shard, std::move(socket), std::move(admission));
             }) {}

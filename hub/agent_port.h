@@ -32,7 +32,7 @@ class AgentPort {
   };
 
   AgentPort(Options options, AgentGrants grants, const Shards& shards, ConnectionLimits& limits,
-            SessionRegistry& registry);
+            Credentials& credentials, SessionRegistry& registry);
 
   // As in SocketPort.
   absl::Status Listen() { return port_.Listen(); }

@@ -42,6 +42,19 @@ absl::Status ReadGrants(const YAML::Node& node, ConfigFile& config) {
   return absl::OkStatus();
 }
 
+absl::Status ReadDenied(const YAML::Node& node, ConfigFile& config) {
+  if (!node.IsSequence()) return YamlError(node, "deny must be a list");
+  for (const YAML::Node& entry : node) {
+    if (!entry.IsMap() || entry.size() != 1)
+      return YamlError(entry, "an entry of deny must be a map with one key");
+    const auto only = *entry.begin();
+    const absl::Status status =
+        config.denied.Add(only.first.as<std::string>(), only.second.as<std::string>());
+    if (!status.ok()) return YamlError(entry, "deny: " + std::string(status.message()));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Read(const YAML::Node& root, ConfigFile& config) {
   if (root.IsNull()) return absl::OkStatus();
   if (!root.IsMap()) return YamlError(root, "the file must be a map");
@@ -53,6 +66,8 @@ absl::Status Read(const YAML::Node& root, ConfigFile& config) {
       HAWSER_RETURN_IF_ERROR(ReadHostSuffixes(entry.second, config));
     } else if (key == "grants") {
       HAWSER_RETURN_IF_ERROR(ReadGrants(entry.second, config));
+    } else if (key == "deny") {
+      HAWSER_RETURN_IF_ERROR(ReadDenied(entry.second, config));
     } else {
       return YamlError(entry.first, "unknown key " + key);
     }

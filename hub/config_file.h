@@ -5,6 +5,11 @@
 //   host-suffixes: [agents-ns]       # paris.agents-ns is a name of the cluster paris
 //   grants:
 //     paris: ipv4=10.0.0.7&default-route=true
+//   deny:                            # certificates that are refused; open connections end, too
+//     - cluster: paris               # agents of that cluster
+//     - client: ann                  # that client
+//     - serial: 4a1f                 # of whatever authority, hexadecimal
+//     - fingerprint: 9f86...         # SHA-256 of the certificate: `hawser pki fingerprint FILE`
 #pragma once
 
 #include <map>
@@ -12,6 +17,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "hub/deny_list.h"
 #include "lib/tunnel/host.h"
 #include "lib/tunnel/identifiers.h"
 
@@ -21,6 +27,7 @@ struct ConfigFile {
   std::map<std::string, std::string> limits;  // by flag name; not checked here
   std::vector<tunnel::Domain> host_suffixes;
   std::map<std::string, tunnel::Identifiers> grants;  // by cluster
+  DenyList denied;
 };
 
 // NotFound when the file cannot be read, InvalidArgument with the line for what is malformed or

@@ -34,7 +34,7 @@ class ConnectFront {
   };
 
   ConnectFront(Options options, const Shards& shards, ConnectionLimits& limits,
-               SessionRegistry& registry);
+               Credentials& credentials, SessionRegistry& registry);
   ConnectFront(const ConnectFront&) = delete;
   ConnectFront& operator=(const ConnectFront&) = delete;
   ~ConnectFront();

@@ -88,6 +88,7 @@ class DialRaceTest : public ::testing::Test {
     return MetricsText({.snapshot = TakeSnapshot(shards_),
                         .registry = registry_,
                         .limits = limits_,
+                        .credentials = credentials_,
                         .leases = nullptr,
                         .queued_bytes = 0,
                         .certificates = {}});
@@ -96,6 +97,7 @@ class DialRaceTest : public ::testing::Test {
   Shards shards_;
   SessionRegistry registry_{{tunnel::Strategy::kDefault}, {}, 10};
   ConnectionLimits limits_{{}};
+  Credentials credentials_{DenyList()};
   base::LogLimit log_;
   testing::ManualScheduler scheduler_;
   testing::StreamPair agent_stream_{scheduler_};

@@ -138,7 +138,7 @@ void FrontSession::OnConnectionEnded(tunnel::Connection&) {
 }
 
 GrpcFront::GrpcFront(Options options, const Shards& shards, ConnectionLimits& limits,
-                     SessionRegistry& registry, ControlLists& lists)
+                     Credentials& credentials, SessionRegistry& registry, ControlLists& lists)
     : options_(std::move(options)),
       server_(
           {Port::kGrpc, options_.transport}, shards,
@@ -148,7 +148,7 @@ GrpcFront::GrpcFront(Options options, const Shards& shards, ConnectionLimits& li
             return std::make_unique<FrontSession>(options_.session, options_.dial_timeout,
                                                   caller.identity, registry, caller.shard);
           }),
-      port_(options_.socket, shards, limits, ClientIdentityOf,
+      port_(options_.socket, shards, limits, credentials, ClientIdentityOf,
             [this](Shard& shard, std::unique_ptr<net::Socket> socket, Admission admission) {
               server_.Serve(shard, std::move(socket), std::move(admission));
             }) {}

@@ -54,7 +54,7 @@ class GrpcFront {
   };
 
   GrpcFront(Options options, const Shards& shards, ConnectionLimits& limits,
-            SessionRegistry& registry, ControlLists& lists);
+            Credentials& credentials, SessionRegistry& registry, ControlLists& lists);
 
   // As in SocketPort.
   absl::Status Listen() { return port_.Listen(); }

@@ -29,8 +29,10 @@ ConnectionLimits::Options ConnectionOptions(const Limits& limits) {
           .front_ends = ClientConnections(limits.descriptor_reserve)};
 }
 
-// How often files are looked at.
-constexpr base::Duration kWatchInterval = std::chrono::seconds(10);
+// How often files are looked at: what is denied counts within seconds.
+constexpr base::Duration kWatchInterval = std::chrono::seconds(2);
+// How often it is looked whether certificates have expired.
+constexpr base::Duration kSweepInterval = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -39,12 +41,14 @@ Hub::Hub(const Options& options)
       memory_(options.limits.buffered_bytes),
       registry_(options.strategies, options.grants.names, options.limits.pending_dials),
       limits_(ConnectionOptions(options.limits)),
+      credentials_(options.denied),
       control_state_(shards_, registry_),
       control_lists_(control_state_),
       signals_(
           loop_, [this] { Stop(); }, [this] { Reload(); }),
       config_(options.config_file),
       watch_(loop_),
+      sweep_(loop_),
       drain_deadline_(loop_) {
   for (size_t i = 0; i < options_.threads; ++i) shards_.push_back(std::make_unique<Shard>());
 }
@@ -84,7 +88,9 @@ absl::StatusOr<std::shared_ptr<const TlsSlot>> Hub::LoadTls(Port port, const net
     tls.alpn = {"http/1.1"};
     tls.require_alpn = false;
   }
-  return certificates_.Add(port == Port::kAgents ? "agents" : "front_end", tls);
+  return certificates_.Add(
+      port == Port::kAgents ? "agents" : "front_end", tls,
+      [this, port](const auto& context) { credentials_.Verify(port, context); });
 }
 
 absl::StatusOr<kube::Config> Hub::LoadKubeConfig(const char* purpose) const {
@@ -138,7 +144,7 @@ absl::Status Hub::CreateAgentPort() {
                          .identity_mode = options_.agent_identity,
                          .server = options_.server,
                          .tokens = tokens_.get()},
-      options_.grants, shards_, limits_, registry_);
+      options_.grants, shards_, limits_, credentials_, registry_);
   return absl::OkStatus();
 }
 
@@ -165,15 +171,16 @@ absl::Status Hub::CreateFrontEnds() {
     grpc.session = SessionOptions();
     grpc.session.one_connection = true;
     grpc.dial_timeout = options_.backend_dial_timeout;
-    grpc_ =
-        std::make_unique<GrpcFront>(std::move(grpc), shards_, limits_, registry_, control_lists_);
+    grpc_ = std::make_unique<GrpcFront>(std::move(grpc), shards_, limits_, credentials_, registry_,
+                                        control_lists_);
   }
   if (options_.http_connect.enabled()) {
     ConnectFront::Options connect;
     HAWSER_ASSIGN_OR_RETURN(connect.socket, socket(Port::kHttpConnect, options_.http_connect));
     connect.head_timeout = options_.limits.request_head_timeout;
     connect.dial_timeout = options_.backend_dial_timeout;
-    http_connect_ = std::make_unique<ConnectFront>(std::move(connect), shards_, limits_, registry_);
+    http_connect_ = std::make_unique<ConnectFront>(std::move(connect), shards_, limits_,
+                                                   credentials_, registry_);
   }
   return absl::OkStatus();
 }
@@ -240,6 +247,7 @@ net::Http1Server::Response Hub::Metrics() const {
           .body = MetricsText({.snapshot = snapshot,
                                .registry = registry_,
                                .limits = limits_,
+                               .credentials = credentials_,
                                .leases = lease_collector_.get(),
                                .queued_bytes = memory_.used(),
                                .certificates = certificates_.pictures()})};
@@ -251,6 +259,7 @@ void Hub::Run() {
   if (http_connect_ != nullptr) http_connect_->Start();
   PublishLease();
   WatchFiles();
+  WatchCredentials();
   loop_.Run();
   Shutdown();
 }
@@ -287,6 +296,11 @@ void Hub::WatchFiles() {
   });
 }
 
+void Hub::WatchCredentials() {
+  credentials_.Sweep(std::chrono::system_clock::now());
+  sweep_.Set(kSweepInterval, [this] { WatchCredentials(); });
+}
+
 void Hub::RefreshFiles() {
   certificates_.Refresh();
   if (token_file_ != nullptr)
@@ -303,10 +317,11 @@ absl::Status Hub::RefreshConfig() {
   AgentGrants grants = GrantsOf(*config, options_.cluster_domain);
   registry_.SetNames(grants.names);
   agents_->SetGrants(std::move(grants));
+  credentials_.SetDenied(std::move(config->denied));
   limits_.Set(ConnectionOptions(limits));
   registry_.SetMaxPendingDials(limits.pending_dials);
   memory_.SetCap(limits.buffered_bytes);
-  LOG(INFO) << "grants and limits of " << options_.config_file << " reloaded";
+  LOG(INFO) << "grants, limits and denied certificates of " << options_.config_file << " reloaded";
   if (const auto names = ChangedAtNextStart(options_.limits, limits); !names.empty())
     LOG(WARNING) << "limits of " << options_.config_file
                  << " that take effect at the next start: " << absl::StrJoin(names, ", ");

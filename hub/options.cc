@@ -59,7 +59,8 @@ DEFINE_string(cluster_domain, "",
               "[Agents] domain that may follow a cluster's name, such as .clusters.test");
 DEFINE_string(proxy_strategies, "default",
               "[Agents] destHost, defaultRoute, default; comma separated");
-DEFINE_string(config, "", "[Process] YAML file with limits, host-suffixes and grants");
+DEFINE_string(config, "",
+              "[Process] YAML file with limits, host-suffixes, grants and denied certificates");
 DEFINE_string(server_id, "",
               "[Agents] name of this server; empty: $PROXY_SERVER_ID, else a random one");
 DEFINE_int32(server_count, 1, "[Agents] servers that agents should connect to");
@@ -217,6 +218,7 @@ absl::StatusOr<Options> OptionsFromFlags() {
   HAWSER_RETURN_IF_ERROR(ReadTls(options));
   HAWSER_RETURN_IF_ERROR(ReadRouting(options));
   options.grants = GrantsOf(config, options.cluster_domain);
+  options.denied = config.denied;
   HAWSER_ASSIGN_OR_RETURN(options.leases, ServerLeasesFromFlags(options.server.id));
   HAWSER_RETURN_IF_ERROR(ReadTimes(options));
   HAWSER_ASSIGN_OR_RETURN(options.limits, ReadLimits(config.limits));

@@ -69,7 +69,8 @@ struct Options {
   ServerIdentity server;
   AgentIdentityMode agent_identity;
   AgentGrants grants;
-  std::string config_file;  // where the grants came from; empty: nowhere
+  DenyList denied;
+  std::string config_file;  // where these two came from; empty: nowhere
   AgentTokens agent_tokens;
   KubernetesApi kubernetes;
   std::optional<ServerLeases> leases;  // empty: none is published, none removed

@@ -23,10 +23,11 @@ Shard& LeastLoaded(const Shards& shards, Shard& here) {
 }  // namespace
 
 SocketPort::SocketPort(Options options, const Shards& shards, ConnectionLimits& limits,
-                       Identify identify, Handler handler)
+                       Credentials& credentials, Identify identify, Handler handler)
     : options_(std::move(options)),
       shards_(shards),
       limits_(limits),
+      credentials_(credentials),
       identify_(std::move(identify)),
       handler_(std::move(handler)) {}
 
@@ -122,15 +123,18 @@ void SocketPort::Handshake(Shard& shard, bool tls, int fd, Admission admission) 
 
 void SocketPort::OnConnected(Shard& shard, std::unique_ptr<net::Socket> socket,
                              Admission admission) {
-  auto identity = identify_(socket->peer());
-  const absl::Status status =
-      identity.ok() ? limits_.Identify(admission.permit, *identity) : identity.status();
-  if (!status.ok()) {
+  if (const absl::Status status = IdentifyPeer(socket->peer(), admission); !status.ok()) {
     LogRefusal(shard, socket->peer().address, status);
     return;
   }
-  admission.identity = *std::move(identity);
   handler_(shard, std::move(socket), std::move(admission));
+}
+
+absl::Status SocketPort::IdentifyPeer(const net::PeerInfo& peer, Admission& admission) {
+  HAWSER_ASSIGN_OR_RETURN(admission.identity, identify_(peer));
+  HAWSER_ASSIGN_OR_RETURN(admission.credential,
+                          credentials_.Admit(options_.port, admission.identity, peer));
+  return limits_.Identify(admission.permit, admission.identity);
 }
 
 void SocketPort::LogRefusal(Shard& shard, const std::string& address, const absl::Status& why) {

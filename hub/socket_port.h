@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "hub/connection_limits.h"
+#include "hub/credentials.h"
 #include "hub/shard.h"
 #include "hub/tls_slot.h"
 #include "lib/base/host_port.h"
@@ -49,6 +50,7 @@ struct Admission {
   ConnectionPermit permit;
   std::optional<LoadTicket> load;  // only where connections are spread by load
   std::string identity;            // who the peer proved to be, for logs and listings
+  Credentials::Ticket credential;  // whose OnEnd() says how the connection is ended
 };
 
 class SocketPort {
@@ -66,8 +68,9 @@ class SocketPort {
   using Identify = std::function<absl::StatusOr<std::string>(const net::PeerInfo&)>;
   using Handler = std::function<void(Shard&, std::unique_ptr<net::Socket>, Admission)>;
 
-  SocketPort(Options options, const Shards& shards, ConnectionLimits& limits, Identify identify,
-             Handler handler);
+  // The limits and the credentials outlive it, and all connections.
+  SocketPort(Options options, const Shards& shards, ConnectionLimits& limits,
+             Credentials& credentials, Identify identify, Handler handler);
   SocketPort(const SocketPort&) = delete;
   SocketPort& operator=(const SocketPort&) = delete;
   ~SocketPort();
@@ -93,11 +96,13 @@ class SocketPort {
   void OnAccept(Shard& shard, bool tls, int fd);
   void Handshake(Shard& shard, bool tls, int fd, Admission admission);
   void OnConnected(Shard& shard, std::unique_ptr<net::Socket> socket, Admission admission);
+  absl::Status IdentifyPeer(const net::PeerInfo& peer, Admission& admission);
   void LogRefusal(Shard& shard, const std::string& address, const absl::Status& why);
 
   const Options options_;
   const Shards& shards_;
   ConnectionLimits& limits_;
+  Credentials& credentials_;
   const Identify identify_;
   const Handler handler_;
   std::vector<Listening> listening_;

@@ -33,11 +33,30 @@ void TransportServer::Serve(Shard& shard, std::unique_ptr<net::Socket> socket,
         OnClosed(shard, closed->second, status);
         connections.erase(closed);
       });
+  connection.admission.credential.OnEnd(
+      [this, &shard, id](Credentials::Ending how, const absl::Status& why) {
+        shard.loop().Post([this, &shard, id, how, why] { End(shard, id, how, why); });
+      });
   if (options_.first_call_timeout == base::Duration::zero()) return;
   connection.first_call = std::make_unique<base::Timer>(shard.loop());
   connection.first_call->Set(options_.first_call_timeout, [&connection] {
     connection.transport->Close(absl::DeadlineExceededError("it asked for nothing"));
   });
+}
+
+void TransportServer::End(Shard& shard, uint64_t id, Credentials::Ending how,
+                          const absl::Status& why) {
+  Connections& connections = connections_.at(&shard);
+  const auto found = connections.find(id);
+  if (found == connections.end()) return;
+  h2::Transport& transport = *found->second.transport;
+  if (how == Credentials::Ending::kNow) {
+    transport.Close(why);
+  } else if (options_.give_notice) {
+    options_.give_notice(shard, transport);
+  } else {
+    transport.GoAway();
+  }
 }
 
 // Peers that leave without a word are nobody's concern: probes of a port do that all day.

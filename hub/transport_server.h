@@ -34,6 +34,8 @@ class TransportServer {
     h2::Options transport;
     // How long a connection may last without a call that is served; zero: for ever.
     base::Duration first_call_timeout{};
+    // Asks the peer to go elsewhere, as its certificate is about to expire; null: GoAway().
+    std::function<void(Shard&, h2::Transport&)> give_notice;
   };
   TransportServer(Options options, const Shards& shards, Accept accept);
   TransportServer(const TransportServer&) = delete;
@@ -55,6 +57,7 @@ class TransportServer {
   };
   using Connections = std::unordered_map<uint64_t, Connection>;
 
+  void End(Shard& shard, uint64_t id, Credentials::Ending how, const absl::Status& why);
   void OnClosed(Shard& shard, const Connection& connection, const absl::Status& status);
 
   const Options options_;

@@ -11,7 +11,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
-#include <string_view>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -68,12 +67,13 @@ absl::StatusOr<OwnAddresses> OwnAddresses::FromEnvironment() {
   for (const char* name : {"HOST_IP", "HOST_IPS"}) {
     const char* value = std::getenv(name);
     if (value == nullptr) continue;
-    for (const std::string_view text : absl::StrSplit(value, ',', absl::SkipEmpty())) {
+    const std::vector<std::string> texts = absl::StrSplit(value, ',', absl::SkipEmpty());
+    for (const std::string& text : texts) {
       asio::error_code error;
-      const address parsed = asio::ip::make_address(std::string(text), error);
+      const address parsed = asio::ip::make_address(text, error);
       if (error)
-        return absl::InvalidArgumentError(absl::StrCat(
-            "environment variable ", name, ": ", base::Quote(std::string(text)), " is no address"));
+        return absl::InvalidArgumentError(
+            absl::StrCat("environment variable ", name, ": ", base::Quote(text), " is no address"));
       node.push_back(net::Canonical(parsed));
     }
   }
