@@ -93,12 +93,13 @@ json LoadBalancer(const ProxyConfiguration& configuration) {
   return object;
 }
 
-json Arguments(const ProxyConfiguration& configuration) {
+json Arguments(const ProxyConfiguration& configuration, const HubSettings& settings) {
   const auto& ports = configuration.ports;
   json arguments = {
       absl::StrCat("--server-count=", configuration.server.replicas),
       "--proxy-strategies=destHost",
       "--agent-identity=certificate",
+      absl::StrCat("--trust-domain=", settings.trust_domain),
       absl::StrCat("--server-port=", ports.proxy_server),
       absl::StrCat("--agent-port=", ports.agent_server),
       absl::StrCat("--health-port=", ports.health),
@@ -120,12 +121,12 @@ json Arguments(const ProxyConfiguration& configuration) {
   return arguments;
 }
 
-json Container(const ProxyConfiguration& configuration) {
+json Container(const ProxyConfiguration& configuration, const HubSettings& settings) {
   return {
       {"name", kProxyServer},
       {"image", configuration.server.image},
       {"command", {"/proxy-server"}},
-      {"args", Arguments(configuration)},
+      {"args", Arguments(configuration, settings)},
       {"env", json::array({PodUidVariable("PROXY_SERVER_ID")})},
       {"livenessProbe", HttpProbe("/healthz", configuration.ports.health)},
       // Ready as soon as it serves: agents reach it through a Service, which has ready pods only.
@@ -139,7 +140,7 @@ json Container(const ProxyConfiguration& configuration) {
 }
 
 json Pod(const ProxyConfiguration& configuration, const HubSettings& settings) {
-  json container = Container(configuration);
+  json container = Container(configuration, settings);
   if (!settings.image_pull_policy.empty())
     container["imagePullPolicy"] = settings.image_pull_policy;
   return RestrictedPod(

@@ -24,6 +24,8 @@ struct HubSettings {
   bool network_policies = true;
   // What may follow a cluster in the names that its agents announce: their namespaces.
   std::vector<std::string> host_suffixes;
+  // Of the names in certificates.
+  std::string trust_domain;
 };
 
 // By which all of it goes when the configuration goes.

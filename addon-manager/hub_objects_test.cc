@@ -27,13 +27,13 @@ class HubObjectsTest : public ::testing::Test {
   // "Kind/name" of all objects, in their order.
   std::vector<std::string> Names() const {
     std::vector<std::string> names;
-    for (const json& object : HubObjects(configuration_, {}, kTrust))
+    for (const json& object : HubObjects(configuration_, {.trust_domain = "fleet.example"}, kTrust))
       names.push_back(object["kind"].get<std::string>() + "/" +
                       object["metadata"]["name"].get<std::string>());
     return names;
   }
   json Find(const std::string& kind) const {
-    const auto objects = HubObjects(configuration_, {}, kTrust);
+    const auto objects = HubObjects(configuration_, {.trust_domain = "fleet.example"}, kTrust);
     const auto found = std::find_if(objects.begin(), objects.end(),
                                     [&](const json& object) { return object["kind"] == kind; });
     return found == objects.end() ? json() : *found;
@@ -45,7 +45,7 @@ class HubObjectsTest : public ::testing::Test {
 };
 
 TEST_F(HubObjectsTest, AreOwnedByTheConfigurationAndInItsNamespace) {
-  for (const json& object : HubObjects(configuration_, {}, kTrust)) {
+  for (const json& object : HubObjects(configuration_, {.trust_domain = "fleet.example"}, kTrust)) {
     EXPECT_EQ(object["metadata"]["namespace"], "addon") << object;
     EXPECT_EQ(object["metadata"]["ownerReferences"][0]["uid"], "uid-1") << object;
   }
@@ -67,7 +67,7 @@ TEST_F(HubObjectsTest, EveryEntrypointHasWhatItNeedsAndNothingElse) {
   configuration_.server.entrypoint.type = Entrypoint::Type::kLoadBalancer;
   configuration_.server.entrypoint.annotations = {{"internal", "true"}};
   ASSERT_THAT(Names(), Contains("Service/proxy-agent-entrypoint"));
-  for (const json& object : HubObjects(configuration_, {}, kTrust)) {
+  for (const json& object : HubObjects(configuration_, {.trust_domain = "fleet.example"}, kTrust)) {
     if (object["metadata"]["name"] != "proxy-agent-entrypoint") continue;
     EXPECT_EQ(object["metadata"]["annotations"]["internal"], "true");
     ASSERT_EQ(object["spec"]["ports"].size(), 1) << "agents only";
@@ -97,9 +97,10 @@ TEST_F(HubObjectsTest, ConfigurationReachesTheServer) {
   EXPECT_EQ(deployment["spec"]["template"]["spec"]["nodeSelector"]["role"], "edge");
   EXPECT_EQ(Container()["image"], "hawser:1");
   const auto arguments = Container()["args"].get<std::vector<std::string>>();
-  EXPECT_THAT(std::vector<std::string>(
-                  {"--server-count=2", "--admin-port=9095", "--agent-identity=certificate"}),
-              IsSubsetOf(arguments));
+  EXPECT_THAT(
+      std::vector<std::string>({"--server-count=2", "--admin-port=9095",
+                                "--agent-identity=certificate", "--trust-domain=fleet.example"}),
+      IsSubsetOf(arguments));
   EXPECT_EQ(arguments.back(), "--v=4") << "the operator's word is the last";
 }
 

@@ -39,9 +39,10 @@ tunnel::NameRules Names(const Options& options) {
   return {{}, std::move(suffixes)};
 }
 
-HubSettings WithSuffixes(const Options& options) {
+HubSettings WithNames(const Options& options) {
   HubSettings hub = options.hub;
   hub.host_suffixes = HostSuffixes(options);
+  hub.trust_domain = options.trust_domain;
   return hub;
 }
 
@@ -74,7 +75,7 @@ Manager::Manager(const Options& options, const kube::Config& config)
                                  .signer_must_exist = options.signer_must_exist,
                                  .trust_domain = options.trust_domain,
                                  .rotation = options.rotation,
-                                 .hub = WithSuffixes(options)}),
+                                 .hub = WithNames(options)}),
       addon_reconciler_(client_, sources_, state_, leaves_,
                         {.agent_namespace = options.agent_namespace,
                          .kube_api_proxy = options.kube_api_proxy,

@@ -28,6 +28,11 @@ void KeepGranted(const char* key, std::vector<std::string>& announced,
   announced.erase(rest, announced.end());
 }
 
+// Whose word the name in a certificate is, whether it is taken or not.
+const std::string& TrustDomain(const pki::Identity& identity) {
+  return std::visit([](const auto& of) -> const std::string& { return of.trust_domain; }, identity);
+}
+
 std::variant<AgentIdentity, AgentRefusal> Certified(const AgentGrants& grants,
                                                     const pki::ClusterIdentity& certificate,
                                                     AgentIdentity agent) {
@@ -76,6 +81,11 @@ std::variant<AgentIdentity, AgentRefusal> IdentifyAgent(
     return AgentRefusal{"malformed", "its agent id is no printable word of at most 128 characters"};
   const auto announced = tunnel::ParseIdentifiers(identifiers);
   if (!announced.ok()) return AgentRefusal{"malformed", std::string(announced.status().message())};
+  if (!grants.trust_domain.empty() && certified.ok() && certified->has_value() &&
+      TrustDomain(**certified) != grants.trust_domain)
+    return AgentRefusal{"trust_domain", "its certificate is of the trust domain " +
+                                            TrustDomain(**certified) + ", not of " +
+                                            grants.trust_domain};
   AgentIdentity agent{.agent_id = agent_id, .identifiers = *announced};
   if (mode == AgentIdentityMode::kAsserted) return agent;
 

@@ -21,8 +21,10 @@ enum class AgentIdentityMode {
   kAsserted,     // the announced identifiers, as in the reference
 };
 
-// What certified agents may announce.
+// What certified agents must be, and may announce.
 struct AgentGrants {
+  // Of their names; empty: any.
+  std::string trust_domain;
   // Whose a name is.
   tunnel::NameRules names;
   // By cluster: identifiers that are not its own.

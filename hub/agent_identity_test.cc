@@ -95,6 +95,20 @@ TEST(IdentifyAgent, AddressesAreNotUnderAClusterCalledLikeTheirEnd) {
                   "foreign_name", host);
 }
 
+TEST(IdentifyAgent, OtherTrustDomainsAreRefusedInEveryMode) {
+  AgentGrants grants;
+  grants.trust_domain = "hawser.local";
+  for (const auto mode :
+       {AgentIdentityMode::kAuto, AgentIdentityMode::kCertificate, AgentIdentityMode::kAsserted})
+    Accepted(IdentifyAgent(mode, grants, Cluster("paris"), "", "host=paris"));
+  grants.trust_domain = "other.example";
+  for (const auto mode :
+       {AgentIdentityMode::kAuto, AgentIdentityMode::kCertificate, AgentIdentityMode::kAsserted})
+    ExpectRefused(IdentifyAgent(mode, grants, Cluster("paris"), "", "host=paris"), "trust_domain",
+                  "trust domain hawser.local, not of other.example");
+  Accepted(IdentifyAgent(AgentIdentityMode::kAuto, grants, kUnnamed, "", "host=paris"));
+}
+
 TEST(IdentifyAgent, AddressesNeedAGrant) {
   const std::string announced = "ipv4=10.0.0.7&ipv4=10.0.0.8&cidr=10.0.0.0/8&default-route=true";
   const auto without =

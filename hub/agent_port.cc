@@ -11,6 +11,8 @@ namespace hawser::hub {
 namespace {
 
 constexpr char kPath[] = "/AgentService/Connect";
+// Agents whose certificates name no cluster are counted as one.
+constexpr char kUnnamed[] = "agents without a name";
 
 // The stream of an agent that was refused: ends with the reason, and its connection after it.
 class RefusedStream final : public net::StreamHandler {
@@ -37,10 +39,10 @@ class RefusedStream final : public net::StreamHandler {
 // The name that an agent's connections are counted by.
 absl::StatusOr<std::string> ConnectionName(const net::PeerInfo& peer) {
   const auto identity = pki::IdentityOf(peer.certificate.get());
-  if (!identity.ok() || !identity->has_value()) return "agents without a name";
+  if (!identity.ok() || !identity->has_value()) return kUnnamed;
   const auto* cluster = std::get_if<pki::ClusterIdentity>(&**identity);
   // Told apart, and refused, by IdentifyAgent(), with an answer.
-  return cluster == nullptr ? "agents without a name" : "cluster " + cluster->cluster;
+  return cluster == nullptr ? kUnnamed : "cluster " + cluster->cluster;
 }
 
 // Asks an agent of ours to connect again, by when it has a new certificate; as in
@@ -148,9 +150,10 @@ absl::Status AgentPort::Refuse(const TransportServer::Caller& caller, const char
                                const absl::Status& why) {
   ++caller.shard.counters.refused_agents[reason];
   const std::string text(why.message());
-  if (const auto line = refusals_.Admit(caller.shard.loop().Now()))
-    LOG(WARNING) << "agent refused from " << caller.transport.socket().peer().address << ": "
-                 << text << *line;
+  const net::PeerInfo& peer = caller.transport.socket().peer();
+  const std::string who = caller.identity == kUnnamed ? peer.host() : caller.identity;
+  if (const auto line = refusals_.Admit(caller.shard.loop().Now(), who))
+    LOG(WARNING) << "agent refused from " << peer.address << ": " << text << *line;
   return {why.code(), "agent refused: " + text};
 }
 

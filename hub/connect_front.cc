@@ -177,10 +177,14 @@ ConnectFront::ConnectFront(Options options, const Shards& shards, ConnectionLimi
     : options_(std::move(options)),
       shards_(shards),
       registry_(registry),
-      port_(options_.socket, shards, limits, credentials, ClientIdentityOf,
-            [this](Shard& shard, std::unique_ptr<net::Socket> socket, Admission admission) {
-              OnConnection(shard, std::move(socket), std::move(admission));
-            }) {
+      port_(
+          options_.socket, shards, limits, credentials,
+          [this](const net::PeerInfo& peer) {
+            return ClientIdentityOf(peer, options_.trust_domain);
+          },
+          [this](Shard& shard, std::unique_ptr<net::Socket> socket, Admission admission) {
+            OnConnection(shard, std::move(socket), std::move(admission));
+          }) {
   for (const auto& shard : shards_) local_[shard.get()];
 }
 

@@ -29,6 +29,7 @@ class ConnectFront {
  public:
   struct Options {
     SocketPort::Options socket;
+    std::string trust_domain;  // of clients' names; empty: any
     base::Duration head_timeout;
     base::Duration dial_timeout;
   };

@@ -67,7 +67,7 @@ class DialRaceTest : public ::testing::Test {
     client_stream_.Connect(std::move(client),
                            std::make_unique<FrontSession>(
                                tunnel::SessionOptions{.one_connection = true},
-                               std::chrono::seconds(10), "alice", registry_, clients_shard()),
+                               std::chrono::seconds(10), "alice", registry_, clients_shard(), log_),
                            {});
     agent_stream_.Run();
     client_stream_.Run();
@@ -98,7 +98,7 @@ class DialRaceTest : public ::testing::Test {
   SessionRegistry registry_{{tunnel::Strategy::kDefault}, {}, 10};
   ConnectionLimits limits_{{}};
   Credentials credentials_{DenyList()};
-  base::LogLimit log_;
+  base::KeyedLogLimit log_;
   testing::ManualScheduler scheduler_;
   testing::StreamPair agent_stream_{scheduler_};
   testing::StreamPair client_stream_{scheduler_};

@@ -164,6 +164,7 @@ absl::Status Hub::CreateFrontEnds() {
     GrpcFront::Options grpc;
     HAWSER_ASSIGN_OR_RETURN(grpc.socket, socket(Port::kGrpc, options_.grpc));
     grpc.socket.spread_by_load = true;
+    grpc.trust_domain = options_.trust_domain;
     grpc.transport.keepalive = options_.frontend_keepalive;
     grpc.transport.max_streams = static_cast<uint32_t>(options_.limits.streams_per_connection);
     // What a client may have on its way for a connection that is not read.
@@ -177,6 +178,7 @@ absl::Status Hub::CreateFrontEnds() {
   if (options_.http_connect.enabled()) {
     ConnectFront::Options connect;
     HAWSER_ASSIGN_OR_RETURN(connect.socket, socket(Port::kHttpConnect, options_.http_connect));
+    connect.trust_domain = options_.trust_domain;
     connect.head_timeout = options_.limits.request_head_timeout;
     connect.dial_timeout = options_.backend_dial_timeout;
     http_connect_ = std::make_unique<ConnectFront>(std::move(connect), shards_, limits_,
@@ -314,7 +316,7 @@ absl::Status Hub::RefreshConfig() {
   HAWSER_ASSIGN_OR_RETURN(auto config, config_.Refresh());
   if (!config) return absl::OkStatus();
   HAWSER_ASSIGN_OR_RETURN(const Limits limits, ReadLimits(config->limits));
-  AgentGrants grants = GrantsOf(*config, options_.cluster_domain);
+  AgentGrants grants = GrantsOf(*config, options_);
   registry_.SetNames(grants.names);
   agents_->SetGrants(std::move(grants));
   credentials_.SetDenied(std::move(config->denied));

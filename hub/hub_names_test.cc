@@ -66,5 +66,30 @@ TEST_F(HubNamesTest, NamesGoToTheirOwnerOnly) {
   EXPECT_TRUE(rival->dials().empty());
 }
 
+using HubTrustDomainTest = HubTest;
+
+TEST_F(HubTrustDomainTest, NamesOfAnotherOneAreRefusedOnEveryPort) {
+  LogCapture log;
+  Options options = DefaultOptions();
+  options.trust_domain = options.grants.trust_domain = "hawser.test";
+  StartHub(options);
+  const auto paris = StartAgent("paris");
+  TestAgent evil(
+      {AgentsPort(certificates_.AgentWithUri("spiffe://evil.example/cluster/paris")), "evil", ""});
+  EXPECT_THAT(evil.Connected().status(),
+              StatusIs(StatusCode::kPermissionDenied, HasSubstr("trust domain evil.example")));
+  TestClient ann(GrpcPort(certificates_.Client("ann")));
+  EXPECT_EQ(ann.Dial("echo.paris:7")->Dialled(), std::nullopt);
+  StopHub();
+
+  options.trust_domain = "other.example";
+  StartHub(options);
+  TestClient other(GrpcPort(certificates_.Client("ann")));
+  EXPECT_FALSE(other.Connected().ok());
+  RawClient connect(PortOf("http-connect"), certificates_.Client("ann"), "");
+  EXPECT_EQ(Connect(connect, "echo.paris:7"), "");
+  log.Await("client certificate: it is of the trust domain hawser.test, not of other.example");
+}
+
 }  // namespace
 }  // namespace hawser::hub

@@ -11,8 +11,10 @@
 #include "lib/base/duration.h"
 #include "lib/base/flag_values.h"
 #include "lib/base/flags.h"
+#include "lib/base/quote.h"
 #include "lib/base/status.h"
 #include "lib/net/tls_context.h"
+#include "lib/pki/identity.h"
 
 DEFINE_string(mode, "grpc",
               "[Front ends] front ends to serve: grpc, http-connect or grpc,http-connect");
@@ -55,6 +57,9 @@ DEFINE_string(
     agent_identity, "auto",
     "[Agents] who agents are: certificate (the name in it; others are refused), asserted (what "
     "they announce), auto (the certificate's name where there is one)");
+DEFINE_string(trust_domain, "",
+              "[Agents] trust domain that names in certificates of agents and clients must have; "
+              "empty: any");
 DEFINE_string(cluster_domain, "",
               "[Agents] domain that may follow a cluster's name, such as .clusters.test");
 DEFINE_string(proxy_strategies, "default",
@@ -173,6 +178,10 @@ absl::Status ReadRouting(Options& options) {
   const auto domain = tunnel::Domain::Parse(FLAGS_cluster_domain);
   if (!domain) return BadFlag("cluster-domain", "is no domain");
   options.cluster_domain = *domain;
+  options.trust_domain = FLAGS_trust_domain;
+  if (!FLAGS_trust_domain.empty() &&
+      !pki::ParseIdentity("spiffe://" + FLAGS_trust_domain + "/client/x").ok())
+    return BadFlag("trust-domain", "no trust domain: " + base::Quote(FLAGS_trust_domain));
   HAWSER_ASSIGN_OR_RETURN(options.server.id, base::ProcessId(FLAGS_server_id, "PROXY_SERVER_ID"));
   HAWSER_ASSIGN_OR_RETURN(options.server.count, AtLeast("server-count", FLAGS_server_count, 1));
   return absl::OkStatus();
@@ -198,8 +207,10 @@ absl::Status ReadTimes(Options& options) {
 
 }  // namespace
 
-AgentGrants GrantsOf(const ConfigFile& config, const tunnel::Domain& cluster_domain) {
-  return {.names = {cluster_domain, config.host_suffixes}, .identifiers = config.grants};
+AgentGrants GrantsOf(const ConfigFile& config, const Options& options) {
+  return {.trust_domain = options.trust_domain,
+          .names = {options.cluster_domain, config.host_suffixes},
+          .identifiers = config.grants};
 }
 
 absl::StatusOr<Options> OptionsFromFlags() {
@@ -217,7 +228,7 @@ absl::StatusOr<Options> OptionsFromFlags() {
   HAWSER_ASSIGN_OR_RETURN(options.kubernetes, KubernetesApiFromFlags());
   HAWSER_RETURN_IF_ERROR(ReadTls(options));
   HAWSER_RETURN_IF_ERROR(ReadRouting(options));
-  options.grants = GrantsOf(config, options.cluster_domain);
+  options.grants = GrantsOf(config, options);
   options.denied = config.denied;
   HAWSER_ASSIGN_OR_RETURN(options.leases, ServerLeasesFromFlags(options.server.id));
   HAWSER_RETURN_IF_ERROR(ReadTimes(options));

@@ -76,6 +76,7 @@ struct Options {
   std::optional<ServerLeases> leases;  // empty: none is published, none removed
   std::vector<tunnel::Strategy> strategies;
   tunnel::Domain cluster_domain;
+  std::string trust_domain;  // of agents' and clients' names; empty: any
 
   size_t threads;
   base::Duration keepalive;
@@ -85,8 +86,8 @@ struct Options {
   Limits limits;
 };
 
-// What agents may announce by a configuration file.
-AgentGrants GrantsOf(const ConfigFile& config, const tunnel::Domain& cluster_domain);
+// What agents must be and may announce, by flags and a configuration file.
+AgentGrants GrantsOf(const ConfigFile& config, const Options& options);
 
 // Reads the flags (parsed before) and the file that --config names. InvalidArgument, naming the
 // flag, for what makes no sense.

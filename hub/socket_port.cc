@@ -13,6 +13,8 @@
 namespace hawser::hub {
 namespace {
 
+std::string HostOf(const std::string& address) { return address.substr(0, address.rfind(':')); }
+
 // The shard with the least load, `here` when none has less.
 Shard& LeastLoaded(const Shards& shards, Shard& here) {
   const auto least = std::min_element(
@@ -83,10 +85,10 @@ void SocketPort::OnAccept(Shard& shard, bool tls, int fd) {
   auto permit = limits_.Admit(options_.port, tls ? address : "");
   if (!permit.ok()) {
     close(fd);
-    LogRefusal(shard, address, permit.status());
+    LogRefusal(shard, HostOf(address), address, permit.status());
     return;
   }
-  Admission admission{.permit = *std::move(permit)};
+  Admission admission{.permit = *std::move(permit), .host = HostOf(address)};
   if (!options_.spread_by_load) {
     Handshake(shard, tls, fd, std::move(admission));
     return;
@@ -115,7 +117,8 @@ void SocketPort::Handshake(Shard& shard, bool tls, int fd, Admission admission) 
                      return;
                    }
                    ++shard.counters.failed_handshakes;
-                   if (const auto line = failed_handshakes_.Admit(shard.loop().Now()))
+                   const auto line = failed_handshakes_.Admit(shard.loop().Now(), admission.host);
+                   if (line)
                      LOG(WARNING) << PortName(options_.port) << ": "
                                   << std::string(socket.status().message()) << *line;
                  });
@@ -124,7 +127,8 @@ void SocketPort::Handshake(Shard& shard, bool tls, int fd, Admission admission) 
 void SocketPort::OnConnected(Shard& shard, std::unique_ptr<net::Socket> socket,
                              Admission admission) {
   if (const absl::Status status = IdentifyPeer(socket->peer(), admission); !status.ok()) {
-    LogRefusal(shard, socket->peer().address, status);
+    LogRefusal(shard, admission.identity.empty() ? admission.host : admission.identity,
+               socket->peer().address, status);
     return;
   }
   handler_(shard, std::move(socket), std::move(admission));
@@ -137,8 +141,9 @@ absl::Status SocketPort::IdentifyPeer(const net::PeerInfo& peer, Admission& admi
   return limits_.Identify(admission.permit, admission.identity);
 }
 
-void SocketPort::LogRefusal(Shard& shard, const std::string& address, const absl::Status& why) {
-  if (const auto line = refusals_.Admit(shard.loop().Now()))
+void SocketPort::LogRefusal(Shard& shard, const std::string& who, const std::string& address,
+                            const absl::Status& why) {
+  if (const auto line = refusals_.Admit(shard.loop().Now(), who))
     LOG(WARNING) << PortName(options_.port) << ": connection from " << address
                  << " refused: " << std::string(why.message()) << *line;
 }

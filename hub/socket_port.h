@@ -20,7 +20,7 @@
 #include "hub/shard.h"
 #include "hub/tls_slot.h"
 #include "lib/base/host_port.h"
-#include "lib/base/log_limit.h"
+#include "lib/base/keyed_log_limit.h"
 #include "lib/net/listener.h"
 #include "lib/net/socket.h"
 
@@ -48,6 +48,7 @@ class LoadTicket {
 // What comes with an accepted socket and lives as long as its connection.
 struct Admission {
   ConnectionPermit permit;
+  std::string host;                // the peer's address without its port
   std::optional<LoadTicket> load;  // only where connections are spread by load
   std::string identity;            // who the peer proved to be, for logs and listings
   Credentials::Ticket credential;  // whose OnEnd() says how the connection is ended
@@ -97,7 +98,9 @@ class SocketPort {
   void Handshake(Shard& shard, bool tls, int fd, Admission admission);
   void OnConnected(Shard& shard, std::unique_ptr<net::Socket> socket, Admission admission);
   absl::Status IdentifyPeer(const net::PeerInfo& peer, Admission& admission);
-  void LogRefusal(Shard& shard, const std::string& address, const absl::Status& why);
+  // `who`: by whom such lines are bounded.
+  void LogRefusal(Shard& shard, const std::string& who, const std::string& address,
+                  const absl::Status& why);
 
   const Options options_;
   const Shards& shards_;
@@ -107,8 +110,8 @@ class SocketPort {
   const Handler handler_;
   std::vector<Listening> listening_;
   std::vector<std::string> addresses_;
-  base::LogLimit failed_handshakes_;
-  base::LogLimit refusals_;
+  base::KeyedLogLimit failed_handshakes_;
+  base::KeyedLogLimit refusals_;
 };
 
 }  // namespace hawser::hub

@@ -59,14 +59,17 @@ void TransportServer::End(Shard& shard, uint64_t id, Credentials::Ending how,
   }
 }
 
-// Peers that leave without a word are nobody's concern: probes of a port do that all day.
+// Peers that leave without a word are nobody's concern: probes of a port do that all day. Of those
+// whose certificates are no longer good Credentials has said so.
 void TransportServer::OnClosed(Shard& shard, const Connection& connection,
                                const absl::Status& status) {
-  if (connection.called || status.ok() || absl::IsUnavailable(status)) return;
+  if (status.ok() || absl::IsUnavailable(status) || absl::IsPermissionDenied(status)) return;
+  if (connection.called && options_.port == Port::kAgents) return;
   const net::PeerInfo& peer = connection.transport->socket().peer();
-  if (const auto line = failures_.Admit(shard.loop().Now()))
-    LOG(WARNING) << PortName(options_.port) << ": connection from " << peer.address
-                 << " ended: " << std::string(status.message()) << *line;
+  if (const auto line = failures_.Admit(shard.loop().Now(), connection.admission.identity))
+    LOG(WARNING) << PortName(options_.port) << ": connection of " << connection.admission.identity
+                 << " from " << peer.address << " ended: " << std::string(status.message())
+                 << *line;
 }
 
 void TransportServer::GoAway() {

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "hub/socket_port.h"
-#include "lib/base/log_limit.h"
+#include "lib/base/keyed_log_limit.h"
 #include "lib/base/scheduler.h"
 #include "lib/h2/transport.h"
 
@@ -52,7 +52,7 @@ class TransportServer {
   struct Connection {
     Admission admission;
     std::unique_ptr<h2::Transport> transport;
-    bool called = false;  // from then on its calls tell what happens to it
+    bool called = false;  // from then on an agent's session tells what happens to it
     std::unique_ptr<base::Timer> first_call;
   };
   using Connections = std::unordered_map<uint64_t, Connection>;
@@ -63,7 +63,7 @@ class TransportServer {
   const Options options_;
   const Shards& shards_;
   const Accept accept_;
-  base::LogLimit failures_;
+  base::KeyedLogLimit failures_;
   std::atomic<uint64_t> last_id_{0};
   // By shard, whose thread it belongs to. All shards are keys from the start.
   std::unordered_map<Shard*, Connections> connections_;

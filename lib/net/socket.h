@@ -34,6 +34,9 @@ struct PeerInfo {
   std::shared_ptr<STACK_OF(X509)> chain;
   std::string alpn;      // TLS: the protocol agreed on
   bool resumed = false;  // TLS: the session was resumed
+
+  // The address without its port.
+  std::string host() const { return address.substr(0, address.rfind(':')); }
 };
 
 class Socket {
