@@ -3,6 +3,7 @@
 #include <gflags/gflags.h>
 
 #include <cstdlib>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "absl/strings/str_split.h"
@@ -43,6 +44,9 @@ DEFINE_string(
     "[Hub] pull policy of its pods: Always, IfNotPresent or Never; empty: Kubernetes' own");
 HAWSER_DEFINE_LIST(image_pull_secrets, "[Hub] secrets that its image is pulled with");
 DEFINE_bool(network_policies, true, "[Hub] a NetworkPolicy for its pods");
+DEFINE_string(metrics_from, "[]",
+              "[Hub] whom that lets reach the ports of health and metrics: a JSON list of peers, as "
+              "in a NetworkPolicy's `from`");
 DEFINE_string(
     health_host, "",
     "[Health and metrics] address that serves /healthz, /readyz and /metrics; empty: all");
@@ -96,6 +100,8 @@ absl::Status ReadHub(HubSettings& hub) {
     return BadFlag("image-pull-policy", "must be Always, IfNotPresent or Never");
   hub.image_pull_secrets = absl::StrSplit(FLAGS_image_pull_secrets, ',', absl::SkipEmpty());
   hub.network_policies = FLAGS_network_policies;
+  hub.metrics_from = nlohmann::json::parse(FLAGS_metrics_from, nullptr, /*allow_exceptions=*/false);
+  if (!hub.metrics_from.is_array()) return BadFlag("metrics-from", "is no JSON list");
   return absl::OkStatus();
 }
 

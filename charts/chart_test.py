@@ -130,6 +130,16 @@ class Objects(unittest.TestCase):
         policy = one(self.objects, "NetworkPolicy")["spec"]
         self.assertEqual(policy["ingress"][0]["ports"][0]["port"], port["containerPort"])
 
+    def test_metrics_are_for_those_who_watch(self):
+        for watchers in ([{"podSelector": {"matchLabels": {"name": "watch"}}}], []):
+            objects = render({"networkPolicies": {"metricsFrom": watchers}})
+            ingress = one(objects, "NetworkPolicy")["spec"]["ingress"]
+            self.assertEqual([each["from"] for each in ingress], [watchers] if watchers else [])
+            (container,) = self.manager(objects)["containers"]
+            self.assertEqual(json.loads(flags(container)["metrics-from"]), watchers)
+        for peer in one(self.objects, "NetworkPolicy")["spec"]["ingress"][0]["from"]:
+            self.assertIn("podSelector", peer, "everybody in a namespace")
+
     def test_network_policy_is_for_those_who_talk_to_the_api(self):
         policy = one(self.objects, "NetworkPolicy")["spec"]
         self.assertEqual(policy["policyTypes"], ["Ingress", "Egress"])

@@ -209,27 +209,32 @@ absl::Status Hub::CreateControl() {
 }
 
 absl::Status Hub::CreatePages() {
-  const auto listen =
-      [this](const char* what,
-             const base::HostPort& address) -> absl::StatusOr<std::unique_ptr<net::PagePort>> {
-    auto port = net::PagePort::Listen(loop_, address);
+  using Port = absl::StatusOr<std::unique_ptr<net::PagePort>>;
+  const auto serve = [this](const char* what, Port port) -> Port {
     if (!port.ok()) return base::Annotate(port.status(), std::string("serve ") + what);
     served_.push_back({what, (*port)->address()});
     return port;
   };
-  HAWSER_ASSIGN_OR_RETURN(health_, listen("health", options_.health));
-  HAWSER_ASSIGN_OR_RETURN(admin_, listen("admin", options_.admin));
+  HAWSER_ASSIGN_OR_RETURN(health_, serve("health", net::PagePort::Listen(loop_, options_.health)));
+  HAWSER_ASSIGN_OR_RETURN(admin_, serve("admin", net::PagePort::Listen(loop_, options_.admin)));
   using Response = net::Http1Server::Response;
   net::Http1Server& health = health_->pages();
   health.Handle("/healthz", [](const std::string&) { return Response{.body = "ok\n"}; });
   health.Handle("/readyz", [this](const std::string& query) { return Ready(query); });
-  net::Http1Server& admin = admin_->pages();
-  admin.Handle("/metrics", [this](const std::string&) { return Metrics(); });
-  admin.Handle("/debug/sessions", [this](const std::string&) {
+  const auto metrics = [this](const std::string&) { return Metrics(); };
+  admin_->pages().Handle("/metrics", metrics);
+  if (options_.admin_path.empty()) return absl::OkStatus();
+
+  // Who dials what is nobody's business who merely reaches a port.
+  HAWSER_ASSIGN_OR_RETURN(
+      debug_, serve("debug", net::PagePort::ListenUnix(loop_, options_.admin_path)));
+  net::Http1Server& debug = debug_->pages();
+  debug.Handle("/metrics", metrics);
+  debug.Handle("/debug/sessions", [this](const std::string&) {
     return Response{.content_type = "application/json",
                     .body = SessionsJson(TakeSnapshot(shards_).agents)};
   });
-  admin.Handle("/debug/connections", [this](const std::string&) {
+  debug.Handle("/debug/connections", [this](const std::string&) {
     return Response{.content_type = "application/json",
                     .body = ConnectionsJson(ListConnections(shards_))};
   });

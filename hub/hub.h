@@ -48,7 +48,7 @@ class Hub {
   ~Hub();
 
   struct Served {
-    std::string what;  // "agents", "grpc", "http-connect", "health", "admin", "control"
+    std::string what;  // "agents", "grpc", "http-connect", "health", "admin", "debug", "control"
     std::string address;
   };
   const std::vector<Served>& served() const { return served_; }
@@ -107,6 +107,7 @@ class Hub {
   std::unique_ptr<ConnectFront> http_connect_;
   std::unique_ptr<net::PagePort> health_;
   std::unique_ptr<net::PagePort> admin_;
+  std::unique_ptr<net::PagePort> debug_;  // null: there is none
   std::unique_ptr<control::Server> control_;
   // Not the one of tokens: leases do not wait behind reviews. Null: there are none.
   std::unique_ptr<kube::Client> lease_client_;

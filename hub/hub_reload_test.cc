@@ -115,7 +115,7 @@ TEST_F(HubReloadTest, GrantsAreReadAgain) {
   hub_->Reload();
   ASSERT_THAT(Get("health", "/healthz"), StartsWith("HTTP/1.1 200"));
   const auto last = StartAgent("paris", "3", identifiers);
-  EXPECT_THAT(Get("admin", "/debug/sessions"), HasSubstr("\"agent_id\": \"3\""));
+  EXPECT_THAT(GetDebug("/debug/sessions"), HasSubstr("\"agent_id\": \"3\""));
 }
 
 TEST_F(HubReloadTest, LimitsAreReadAgain) {

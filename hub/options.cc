@@ -36,8 +36,11 @@ DEFINE_int32(agent_port, 8091, "[Agents] TCP port for agents; 0: a free one");
 DEFINE_string(agent_bind_address, "", "[Agents] address of --agent-port; empty: all");
 DEFINE_int32(health_port, 8092, "[Watching] TCP port for /healthz and /readyz; 0: a free one");
 DEFINE_string(health_bind_address, "", "[Watching] address of --health-port; empty: all");
-DEFINE_int32(admin_port, 8095, "[Watching] TCP port for /metrics and /debug; 0: a free one");
+DEFINE_int32(admin_port, 8095, "[Watching] TCP port for /metrics; 0: a free one");
 DEFINE_string(admin_bind_address, "127.0.0.1", "[Watching] address of --admin-port");
+DEFINE_string(admin_uds_name, "",
+              "[Watching] Unix socket for /metrics, /debug/sessions and /debug/connections; empty: "
+              "none");
 DEFINE_string(control_uds_name, "", "[Watching] Unix socket of the control API; empty: none");
 
 DEFINE_string(server_cert, "", "[TLS] certificate chain of the front ends (PEM)");
@@ -125,6 +128,7 @@ absl::Status ReadPorts(Options& options) {
                                   FLAGS_health_port));
   HAWSER_ASSIGN_OR_RETURN(options.admin, BindAddress("admin-bind-address", FLAGS_admin_bind_address,
                                                      "admin-port", FLAGS_admin_port));
+  options.admin_path = FLAGS_admin_uds_name;
   options.control_path = FLAGS_control_uds_name;
   return absl::OkStatus();
 }

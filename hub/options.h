@@ -59,6 +59,7 @@ struct Options {
   base::HostPort agents;
   base::HostPort health;
   base::HostPort admin;
+  std::string admin_path;    // Unix socket of the pages that name tenants; empty: none
   std::string control_path;  // empty: no control API
 
   net::TlsFiles server_tls;   // of the front ends' TCP ports

@@ -99,8 +99,10 @@ DEFINE_string(
     "[Health and metrics] address that serves /healthz, /readyz and /metrics; empty: all");
 DEFINE_int32(health_server_port, 8093, "[Health and metrics] its TCP port; 0: a free one");
 DEFINE_string(admin_bind_address, "127.0.0.1",
-              "[Health and metrics] address that serves /metrics and /debug; empty: all");
+              "[Health and metrics] address that serves /metrics; empty: all");
 DEFINE_int32(admin_server_port, 8094, "[Health and metrics] its TCP port; 0: a free one");
+DEFINE_string(admin_uds_name, "",
+              "[Health and metrics] Unix socket for /metrics and /debug/connections; empty: none");
 
 DEFINE_int32(max_pending_dials, 1000, "[Limits] unfinished dials of one server");
 DEFINE_int64(max_buffered_bytes, int64_t{1} << 30,
@@ -333,6 +335,7 @@ absl::StatusOr<Options> OptionsFromFlags() {
   HAWSER_ASSIGN_OR_RETURN(options.admin,
                           base::BindAddress("admin-bind-address", FLAGS_admin_bind_address,
                                             "admin-server-port", FLAGS_admin_server_port));
+  options.admin_path = FLAGS_admin_uds_name;
   return options;
 }
 
