@@ -3,6 +3,7 @@
 #include <glog/logging.h>
 
 #include <algorithm>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "addon-manager/metrics.h"
@@ -46,6 +47,14 @@ HubSettings WithNames(const Options& options) {
   return hub;
 }
 
+// All that there is to read in Secrets: the rights are for these names only.
+std::vector<std::string> Secrets(const Options& options) {
+  std::set<std::string> secrets(options.certificate_secrets.begin(),
+                                options.certificate_secrets.end());
+  secrets.insert({options.signer_secret, kServerCaSecret});
+  return {secrets.begin(), secrets.end()};
+}
+
 // An add-on may name a configuration before Open Cluster Management refers to it.
 bool Mentions(const kube::Object& addon, const kube::ObjectName& config) {
   const auto any = [&addon](std::initializer_list<const char*> path, auto is) {
@@ -67,7 +76,9 @@ Manager::Manager(const Options& options, const kube::Config& config)
     : options_(options),
       client_(config),
       election_client_(config),
-      sources_(client_, {.ns = options.ns, .configuration = options.configuration}),
+      sources_(
+          client_,
+          {.ns = options.ns, .configuration = options.configuration, .secrets = Secrets(options)}),
       state_([this] { EnqueueAll(); }),
       configuration_reconciler_(client_, sources_, state_,
                                 {.ns = options.ns,
@@ -128,10 +139,10 @@ void Manager::Connect() {
   const auto look_at_cluster = [this](const kube::Change& change) {
     addons_.queue().Add(kube::NameFromKey(change.key).ns);
   };
-  for (kube::Informer* informer :
-       {&sources_.proxy_configurations, &sources_.secrets, &sources_.config_maps,
-        &sources_.services, &sources_.deployments})
+  for (kube::Informer* informer : {&sources_.proxy_configurations, &sources_.config_maps,
+                                   &sources_.services, &sources_.deployments})
     informer->OnChange(look_at_configuration);
+  for (const auto& secret : sources_.secrets) secret->OnChange(look_at_configuration);
   for (kube::Informer* informer :
        {&sources_.proxy_configurations, &sources_.deployment_configs, &sources_.management_addons})
     informer->OnChange(look_at_management_addon);

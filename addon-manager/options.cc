@@ -24,6 +24,9 @@ DEFINE_bool(enable_kube_api_proxy, true,
             "[Add-on] bare cluster names lead to the clusters' kube-apiservers");
 DEFINE_string(signer_secret, "cluster-proxy-signer",
               "[Certificates] secret that keeps the authorities and their keys");
+HAWSER_DEFINE_LIST(certificate_secrets,
+                   "[Certificates] secrets with the hub's certificates, as the configuration names "
+                   "them, that are watched; empty: proxy-server,agent-server,proxy-client");
 DEFINE_bool(signer_must_exist, false,
             "[Certificates] --signer-secret is the operator's own: never make it");
 DEFINE_string(trust_domain, "hawser", "[Certificates] trust domain of the identities");
@@ -44,9 +47,10 @@ DEFINE_string(
     "[Hub] pull policy of its pods: Always, IfNotPresent or Never; empty: Kubernetes' own");
 HAWSER_DEFINE_LIST(image_pull_secrets, "[Hub] secrets that its image is pulled with");
 DEFINE_bool(network_policies, true, "[Hub] a NetworkPolicy for its pods");
-DEFINE_string(metrics_from, "[]",
-              "[Hub] whom that lets reach the ports of health and metrics: a JSON list of peers, as "
-              "in a NetworkPolicy's `from`");
+DEFINE_string(
+    metrics_from, "[]",
+    "[Hub] whom that lets reach the ports of health and metrics: a JSON list of peers, as "
+    "in a NetworkPolicy's `from`");
 DEFINE_string(
     health_host, "",
     "[Health and metrics] address that serves /healthz, /readyz and /metrics; empty: all");
@@ -124,6 +128,8 @@ absl::StatusOr<Options> OptionsFromFlags() {
                           Needed("agent-install-namespace", FLAGS_agent_install_namespace));
   HAWSER_ASSIGN_OR_RETURN(options.signer_secret, Needed("signer-secret", FLAGS_signer_secret));
   options.signer_must_exist = FLAGS_signer_must_exist;
+  if (!FLAGS_certificate_secrets.empty())
+    options.certificate_secrets = absl::StrSplit(FLAGS_certificate_secrets, ',', absl::SkipEmpty());
   options.kube_api_proxy = FLAGS_enable_kube_api_proxy;
   options.trust_domain = FLAGS_trust_domain;
   if (!pki::ParseIdentity("spiffe://" + options.trust_domain + "/client/x").ok())

@@ -357,6 +357,23 @@ class Rights(unittest.TestCase):
             if writes and rule["resources"] != ["events"] and not requests:
                 self.assertTrue(rule.get("resourceNames"), (kind, rule))
 
+    def test_secrets_and_accounts_are_read_by_name(self):
+        for values in ({}, {"signer": {"existingSecret": "mine"}}):
+            objects = render(values)
+            named = set()
+            for kind, rule in rules(objects):
+                if {"secrets", "serviceaccounts"} & set(rule["resources"]):
+                    self.assertEqual(kind, "Role")
+                    if set(rule["verbs"]) != {"create"}:
+                        self.assertTrue(rule.get("resourceNames"), rule)
+                    if "secrets" in rule["resources"] and "watch" in rule["verbs"]:
+                        named |= set(rule["resourceNames"])
+            manager = pod_specs(objects)["Deployment/cluster-proxy-addon-manager"]
+            given = flags(manager["containers"][0])
+            watched = {"proxy-server-ca", given["signer-secret"]}
+            watched |= set(given["certificate-secrets"].split(","))
+            self.assertEqual(named, watched)
+
     def test_the_cluster_shows_no_secrets(self):
         for kind, rule in rules(render()):
             if kind == "ClusterRole":

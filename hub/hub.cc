@@ -226,8 +226,8 @@ absl::Status Hub::CreatePages() {
   if (options_.admin_path.empty()) return absl::OkStatus();
 
   // Who dials what is nobody's business who merely reaches a port.
-  HAWSER_ASSIGN_OR_RETURN(
-      debug_, serve("debug", net::PagePort::ListenUnix(loop_, options_.admin_path)));
+  HAWSER_ASSIGN_OR_RETURN(debug_,
+                          serve("debug", net::PagePort::ListenUnix(loop_, options_.admin_path)));
   net::Http1Server& debug = debug_->pages();
   debug.Handle("/metrics", metrics);
   debug.Handle("/debug/sessions", [this](const std::string&) {

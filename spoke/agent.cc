@@ -166,8 +166,8 @@ absl::Status Agent::CreatePages() {
   for (const char* path : {"/readyz", "/ready"})
     health_->pages().Handle(path, [this](const std::string& query) { return Ready(query); });
   if (!options_.admin_path.empty()) {
-    HAWSER_ASSIGN_OR_RETURN(
-        debug_, serve("debug", net::PagePort::ListenUnix(loop_, options_.admin_path)));
+    HAWSER_ASSIGN_OR_RETURN(debug_,
+                            serve("debug", net::PagePort::ListenUnix(loop_, options_.admin_path)));
     debug_->pages().Handle("/debug/connections", [this](const std::string&) {
       return Response{.content_type = "application/json",
                       .body = ConnectionsJson(servers_, loop_.Now())};
