@@ -11,10 +11,11 @@
 namespace hawser::hub {
 
 absl::StatusOr<std::shared_ptr<const TlsSlot>> Certificates::Add(const std::string& name,
-                                                                 const net::TlsOptions& options) {
+                                                                 const net::TlsOptions& options,
+                                                                 Renewed renewed) {
   HAWSER_ASSIGN_OR_RETURN(auto source, net::TlsSource::Server(options));
   auto slot = std::make_shared<TlsSlot>(source.context());
-  served_.push_back({name, std::move(source), slot});
+  served_.push_back({name, std::move(source), slot, std::move(renewed)});
   Inspect(served_.back());
   return slot;
 }
@@ -27,6 +28,7 @@ void Certificates::Refresh() {
       changed[served.name].Update(renewed.status());
     } else if (*renewed) {
       served.slot->Set(served.source.context());
+      served.renewed(served.source.context());
       Inspect(served);
       changed[served.name].Update(absl::OkStatus());
     }

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -27,9 +28,11 @@ class Certificates {
 
   // Loads the files. Ports that share them share the name, by which logs and metrics call them. One
   // that has expired is no reason to refuse, but is said: all that peers would see is a failed
-  // handshake.
+  // handshake. `renewed` runs when the port has got new ones.
+  using Renewed = std::function<void(const std::shared_ptr<const net::TlsContext>&)>;
   absl::StatusOr<std::shared_ptr<const TlsSlot>> Add(const std::string& name,
-                                                     const net::TlsOptions& options);
+                                                     const net::TlsOptions& options,
+                                                     Renewed renewed);
   // Loads again what has changed.
   void Refresh();
 
@@ -40,6 +43,7 @@ class Certificates {
     std::string name;
     net::TlsSource source;
     std::shared_ptr<TlsSlot> slot;
+    Renewed renewed;
   };
 
   void Inspect(const Served& served);

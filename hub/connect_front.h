@@ -29,12 +29,13 @@ class ConnectFront {
  public:
   struct Options {
     SocketPort::Options socket;
+    std::string trust_domain;  // of clients' names; empty: any
     base::Duration head_timeout;
     base::Duration dial_timeout;
   };
 
   ConnectFront(Options options, const Shards& shards, ConnectionLimits& limits,
-               SessionRegistry& registry);
+               Credentials& credentials, SessionRegistry& registry);
   ConnectFront(const ConnectFront&) = delete;
   ConnectFront& operator=(const ConnectFront&) = delete;
   ~ConnectFront();

@@ -1,5 +1,7 @@
 #include "hub/grpc_front.h"
 
+#include <glog/logging.h>
+
 #include <utility>
 
 #include "hub/client_identity.h"
@@ -83,12 +85,14 @@ class StreamDialler final : public Dialler {
 };
 
 FrontSession::FrontSession(const tunnel::SessionOptions& options, base::Duration dial_timeout,
-                           std::string client, SessionRegistry& registry, Shard& shard)
+                           std::string client, SessionRegistry& registry, Shard& shard,
+                           base::KeyedLogLimit& failures)
     : DialedSession(options),
       dial_timeout_(dial_timeout),
       client_(std::move(client)),
       registry_(registry),
       shard_(shard),
+      failures_(failures),
       self_(std::make_shared<FrontSession*>(this)) {}
 
 void FrontSession::OnOpen(net::MessageStream& stream, const net::Metadata& headers) {
@@ -103,6 +107,11 @@ void FrontSession::OnClosed(const absl::Status& status) {
   *self_ = nullptr;
   shard_.clients.erase(this);
   if (!status.ok()) shard_.counters.CountStreamError("from_client", status);
+  if (absl::IsInvalidArgument(status)) {
+    if (const auto line = failures_.Admit(shard_.loop().Now(), client_))
+      LOG(WARNING) << "grpc: stream of " << client_ << " ended: " << std::string(status.message())
+                   << *line;
+  }
   DialedSession::OnClosed(status);
   shard_.counters.clients.Add(counters());
 }
@@ -138,7 +147,7 @@ void FrontSession::OnConnectionEnded(tunnel::Connection&) {
 }
 
 GrpcFront::GrpcFront(Options options, const Shards& shards, ConnectionLimits& limits,
-                     SessionRegistry& registry, ControlLists& lists)
+                     Credentials& credentials, SessionRegistry& registry, ControlLists& lists)
     : options_(std::move(options)),
       server_(
           {Port::kGrpc, options_.transport}, shards,
@@ -146,11 +155,16 @@ GrpcFront::GrpcFront(Options options, const Shards& shards, ConnectionLimits& li
                                     const net::Metadata&) -> std::unique_ptr<net::StreamHandler> {
             if (path != kPath) return ControlCall::ForPath(path, caller.identity, lists);
             return std::make_unique<FrontSession>(options_.session, options_.dial_timeout,
-                                                  caller.identity, registry, caller.shard);
+                                                  caller.identity, registry, caller.shard,
+                                                  failures_);
           }),
-      port_(options_.socket, shards, limits, ClientIdentityOf,
-            [this](Shard& shard, std::unique_ptr<net::Socket> socket, Admission admission) {
-              server_.Serve(shard, std::move(socket), std::move(admission));
-            }) {}
+      port_(
+          options_.socket, shards, limits, credentials,
+          [this](const net::PeerInfo& peer) {
+            return ClientIdentityOf(peer, options_.trust_domain);
+          },
+          [this](Shard& shard, std::unique_ptr<net::Socket> socket, Admission admission) {
+            server_.Serve(shard, std::move(socket), std::move(admission));
+          }) {}
 
 }  // namespace hawser::hub

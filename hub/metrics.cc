@@ -116,6 +116,17 @@ void AddConnections(MetricFamilies& families, const MetricsInput& input) {
   }
 }
 
+void AddCredentials(MetricFamilies& families, const Credentials& credentials) {
+  MetricFamily& ended = families.Family(
+      Hawser("ended_credentials_total"),
+      "Connections ended or refused because of their peers' certificates.", MetricType::Counter);
+  const auto counts = credentials.counts();
+  for (size_t reason = 0; reason < counts.size(); ++reason)
+    MetricFamilies::Add(
+        ended, {{"reason", Credentials::ReasonName(static_cast<Credentials::Reason>(reason))}},
+        counts[reason]);
+}
+
 void AddRoundTrips(MetricFamilies& families, const Snapshot& snapshot) {
   std::map<std::string, base::Duration> shortest;
   for (const AgentPicture& agent : snapshot.agents) {
@@ -228,6 +239,7 @@ std::string MetricsText(const MetricsInput& input) {
   for (const auto& [name, session] : counters.agents) agents.Add(session);
   AddDials(families, counters, agents.late_answers);
   AddConnections(families, input);
+  AddCredentials(families, input.credentials);
 
   MetricFamily& packets = families.Family(Konnectivity("stream_packets_total"),
                                           "Packets by segment and type.", MetricType::Counter);

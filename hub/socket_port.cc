@@ -15,6 +15,8 @@
 namespace hawser::hub {
 namespace {
 
+std::string HostOf(const std::string& address) { return address.substr(0, address.rfind(':')); }
+
 // The shard with the least load, `here` when none has less.
 Shard& LeastLoaded(const Shards& shards, Shard& here) {
   const auto least = std::min_element(
@@ -34,10 +36,11 @@ absl::Status Open(const std::string& path, const UnixAccess& access) {
 }  // namespace
 
 SocketPort::SocketPort(Options options, const Shards& shards, ConnectionLimits& limits,
-                       Identify identify, Handler handler)
+                       Credentials& credentials, Identify identify, Handler handler)
     : options_(std::move(options)),
       shards_(shards),
       limits_(limits),
+      credentials_(credentials),
       identify_(std::move(identify)),
       handler_(std::move(handler)) {}
 
@@ -95,10 +98,10 @@ void SocketPort::OnAccept(Shard& shard, bool tls, int fd) {
   auto permit = limits_.Admit(options_.port, tls ? address : "");
   if (!permit.ok()) {
     close(fd);
-    LogRefusal(shard, address, permit.status());
+    LogRefusal(shard, HostOf(address), address, permit.status());
     return;
   }
-  Admission admission{.permit = *std::move(permit)};
+  Admission admission{.permit = *std::move(permit), .host = HostOf(address)};
   if (!options_.spread_by_load) {
     Handshake(shard, tls, fd, std::move(admission));
     return;
@@ -127,7 +130,8 @@ void SocketPort::Handshake(Shard& shard, bool tls, int fd, Admission admission) 
                      return;
                    }
                    ++shard.counters.failed_handshakes;
-                   if (const auto line = failed_handshakes_.Admit(shard.loop().Now()))
+                   const auto line = failed_handshakes_.Admit(shard.loop().Now(), admission.host);
+                   if (line)
                      LOG(WARNING) << PortName(options_.port) << ": "
                                   << std::string(socket.status().message()) << *line;
                  });
@@ -135,19 +139,24 @@ void SocketPort::Handshake(Shard& shard, bool tls, int fd, Admission admission) 
 
 void SocketPort::OnConnected(Shard& shard, std::unique_ptr<net::Socket> socket,
                              Admission admission) {
-  auto identity = identify_(socket->peer());
-  const absl::Status status =
-      identity.ok() ? limits_.Identify(admission.permit, *identity) : identity.status();
-  if (!status.ok()) {
-    LogRefusal(shard, socket->peer().address, status);
+  if (const absl::Status status = IdentifyPeer(socket->peer(), admission); !status.ok()) {
+    LogRefusal(shard, admission.identity.empty() ? admission.host : admission.identity,
+               socket->peer().address, status);
     return;
   }
-  admission.identity = *std::move(identity);
   handler_(shard, std::move(socket), std::move(admission));
 }
 
-void SocketPort::LogRefusal(Shard& shard, const std::string& address, const absl::Status& why) {
-  if (const auto line = refusals_.Admit(shard.loop().Now()))
+absl::Status SocketPort::IdentifyPeer(const net::PeerInfo& peer, Admission& admission) {
+  HAWSER_ASSIGN_OR_RETURN(admission.identity, identify_(peer));
+  HAWSER_ASSIGN_OR_RETURN(admission.credential,
+                          credentials_.Admit(options_.port, admission.identity, peer));
+  return limits_.Identify(admission.permit, admission.identity);
+}
+
+void SocketPort::LogRefusal(Shard& shard, const std::string& who, const std::string& address,
+                            const absl::Status& why) {
+  if (const auto line = refusals_.Admit(shard.loop().Now(), who))
     LOG(WARNING) << PortName(options_.port) << ": connection from " << address
                  << " refused: " << std::string(why.message()) << *line;
 }

@@ -18,10 +18,11 @@
 #include <vector>
 
 #include "hub/connection_limits.h"
+#include "hub/credentials.h"
 #include "hub/shard.h"
 #include "hub/tls_slot.h"
 #include "lib/base/host_port.h"
-#include "lib/base/log_limit.h"
+#include "lib/base/keyed_log_limit.h"
 #include "lib/net/listener.h"
 #include "lib/net/socket.h"
 
@@ -49,8 +50,10 @@ class LoadTicket {
 // What comes with an accepted socket and lives as long as its connection.
 struct Admission {
   ConnectionPermit permit;
+  std::string host;                // the peer's address without its port
   std::optional<LoadTicket> load;  // only where connections are spread by load
   std::string identity;            // who the peer proved to be, for logs and listings
+  Credentials::Ticket credential;  // whose OnEnd() says how the connection is ended
 };
 
 // Who may connect to a Unix socket: those who may write it.
@@ -75,8 +78,9 @@ class SocketPort {
   using Identify = std::function<absl::StatusOr<std::string>(const net::PeerInfo&)>;
   using Handler = std::function<void(Shard&, std::unique_ptr<net::Socket>, Admission)>;
 
-  SocketPort(Options options, const Shards& shards, ConnectionLimits& limits, Identify identify,
-             Handler handler);
+  // The limits and the credentials outlive it, and all connections.
+  SocketPort(Options options, const Shards& shards, ConnectionLimits& limits,
+             Credentials& credentials, Identify identify, Handler handler);
   SocketPort(const SocketPort&) = delete;
   SocketPort& operator=(const SocketPort&) = delete;
   ~SocketPort();
@@ -102,17 +106,21 @@ class SocketPort {
   void OnAccept(Shard& shard, bool tls, int fd);
   void Handshake(Shard& shard, bool tls, int fd, Admission admission);
   void OnConnected(Shard& shard, std::unique_ptr<net::Socket> socket, Admission admission);
-  void LogRefusal(Shard& shard, const std::string& address, const absl::Status& why);
+  absl::Status IdentifyPeer(const net::PeerInfo& peer, Admission& admission);
+  // `who`: by whom such lines are bounded.
+  void LogRefusal(Shard& shard, const std::string& who, const std::string& address,
+                  const absl::Status& why);
 
   const Options options_;
   const Shards& shards_;
   ConnectionLimits& limits_;
+  Credentials& credentials_;
   const Identify identify_;
   const Handler handler_;
   std::vector<Listening> listening_;
   std::vector<std::string> addresses_;
-  base::LogLimit failed_handshakes_;
-  base::LogLimit refusals_;
+  base::KeyedLogLimit failed_handshakes_;
+  base::KeyedLogLimit refusals_;
 };
 
 }  // namespace hawser::hub

@@ -155,26 +155,29 @@ absl::Status Agent::CreatePortForward() {
 }
 
 absl::Status Agent::CreatePages() {
-  const auto listen =
-      [this](const char* what,
-             const base::HostPort& address) -> absl::StatusOr<std::unique_ptr<net::PagePort>> {
-    auto port = net::PagePort::Listen(loop_, address);
+  using Port = absl::StatusOr<std::unique_ptr<net::PagePort>>;
+  const auto serve = [this](const char* what, Port port) -> Port {
     if (!port.ok()) return base::Annotate(port.status(), std::string("serve ") + what);
     served_.push_back({what, (*port)->address()});
     return port;
   };
-  HAWSER_ASSIGN_OR_RETURN(health_, listen("health", options_.health));
-  HAWSER_ASSIGN_OR_RETURN(admin_, listen("admin", options_.admin));
+  HAWSER_ASSIGN_OR_RETURN(health_, serve("health", net::PagePort::Listen(loop_, options_.health)));
+  HAWSER_ASSIGN_OR_RETURN(admin_, serve("admin", net::PagePort::Listen(loop_, options_.admin)));
   health_->pages().Handle("/healthz", [](const std::string&) { return Response{.body = "ok"}; });
   // The second name is the reference's old one. Its metrics are on both ports, too.
   for (const char* path : {"/readyz", "/ready"})
     health_->pages().Handle(path, [this](const std::string& query) { return Ready(query); });
-  for (net::PagePort* port : {health_.get(), admin_.get()})
-    port->pages().Handle("/metrics", [this](const std::string&) { return Metrics(); });
-  admin_->pages().Handle("/debug/connections", [this](const std::string&) {
-    return Response{.content_type = "application/json",
-                    .body = ConnectionsJson(servers_, loop_.Now())};
-  });
+  if (!options_.admin_path.empty()) {
+    HAWSER_ASSIGN_OR_RETURN(debug_,
+                            serve("debug", net::PagePort::ListenUnix(loop_, options_.admin_path)));
+    debug_->pages().Handle("/debug/connections", [this](const std::string&) {
+      return Response{.content_type = "application/json",
+                      .body = ConnectionsJson(servers_, loop_.Now())};
+    });
+  }
+  for (net::PagePort* port : {health_.get(), admin_.get(), debug_.get()})
+    if (port != nullptr)
+      port->pages().Handle("/metrics", [this](const std::string&) { return Metrics(); });
   return absl::OkStatus();
 }
 

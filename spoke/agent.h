@@ -39,7 +39,7 @@ class Agent {
   Agent& operator=(const Agent&) = delete;
 
   struct Served {
-    std::string what;  // "health", "admin"
+    std::string what;  // "health", "admin", "debug"
     std::string address;
   };
   const std::vector<Served>& served() const { return served_; }
@@ -83,6 +83,7 @@ class Agent {
   ServerSet servers_;
   std::unique_ptr<net::PagePort> health_;
   std::unique_ptr<net::PagePort> admin_;
+  std::unique_ptr<net::PagePort> debug_;  // null: there is none
   std::vector<Served> served_;
   net::ProcessSignals signals_;
   base::Timer refresh_;

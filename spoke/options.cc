@@ -100,8 +100,10 @@ DEFINE_string(
     "[Health and metrics] address that serves /healthz, /readyz and /metrics; empty: all");
 DEFINE_int32(health_server_port, 8093, "[Health and metrics] its TCP port; 0: a free one");
 DEFINE_string(admin_bind_address, "127.0.0.1",
-              "[Health and metrics] address that serves /metrics and /debug; empty: all");
+              "[Health and metrics] address that serves /metrics; empty: all");
 DEFINE_int32(admin_server_port, 8094, "[Health and metrics] its TCP port; 0: a free one");
+DEFINE_string(admin_uds_name, "",
+              "[Health and metrics] Unix socket for /metrics and /debug/connections; empty: none");
 
 DEFINE_int32(max_pending_dials, 1000, "[Limits] unfinished dials of one server");
 DEFINE_int64(max_buffered_bytes, 0,
@@ -252,7 +254,9 @@ absl::Status ReadIdentity(Options& options) {
   // Longer names are answered as they are, not stripped off others.
   for (const std::string& host : identifiers->hosts)
     if (host.find('.') == std::string::npos) options.names.own_names.insert(host);
-  options.names.domain = FLAGS_cluster_domain;
+  const auto domain = tunnel::Domain::Parse(FLAGS_cluster_domain);
+  if (!domain) return BadFlag("cluster-domain", "is no domain");
+  options.names.domain = *domain;
   options.token_path = FLAGS_service_account_token_path;
   return absl::OkStatus();
 }
@@ -269,6 +273,8 @@ absl::Status ReadTargets(Options& options) {
     const auto config = LoadConfigFile(FLAGS_config);
     if (!config.ok()) return BadFlag("config", std::string(config.status().message()));
     options.allow_list = config->allow_list;
+    HAWSER_ASSIGN_OR_RETURN(auto own, OwnAddresses::FromEnvironment());
+    options.allow_list.SetOwnAddresses(std::move(own));
     for (const auto& [name, address] : config->resolve)
       if (const auto status = table.Add(name, address); !status.ok())
         return BadFlag("config", std::string(status.message()));
@@ -332,6 +338,7 @@ absl::StatusOr<Options> OptionsFromFlags() {
   HAWSER_ASSIGN_OR_RETURN(options.admin,
                           base::BindAddress("admin-bind-address", FLAGS_admin_bind_address,
                                             "admin-server-port", FLAGS_admin_server_port));
+  options.admin_path = FLAGS_admin_uds_name;
   return options;
 }
 

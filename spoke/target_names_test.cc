@@ -13,7 +13,7 @@ using ::testing::HasSubstr;
 
 TargetNames::Options Paris() {
   return {.own_names = {"paris"},
-          .domain = ".clusters.example",
+          .domain = tunnel::Domain::Parse(".clusters.example").value(),
           .kube_apiserver = {"kubernetes.default.svc", 443}};
 }
 

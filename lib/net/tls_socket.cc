@@ -112,6 +112,9 @@ TlsSocket::Handshake TlsSocket::ContinueHandshake() {
 
 absl::Status TlsSocket::ReadPeer() {
   peer_.certificate = {SSL_get1_peer_certificate(ssl_), X509_free};
+  if (STACK_OF(X509)* const chain = SSL_get_peer_cert_chain(ssl_); chain != nullptr)
+    peer_.chain = {X509_chain_up_ref(chain),
+                   [](STACK_OF(X509) * list) { sk_X509_pop_free(list, X509_free); }};
   const unsigned char* protocol = nullptr;
   unsigned size = 0;
   SSL_get0_alpn_selected(ssl_, &protocol, &size);

@@ -135,7 +135,8 @@ absl::Status Session::OnLatePacket(int64_t id, size_t bytes) {
 absl::Status Session::ChargeLate(size_t bytes) {
   ++counters_.ignored_packets;
   late_budget_ -= static_cast<int64_t>(bytes) + kLatePacketCost;
-  if (late_budget_ < 0) return ProtocolError("too much data for connections that have ended");
+  if (late_budget_ < 0)
+    return ProtocolError("too many packets of no use: late or of unknown types");
   return absl::OkStatus();
 }
 
@@ -152,9 +153,8 @@ absl::Status Session::OnPacket(const wire::Packet& packet) {
     case wire::WINDOW: return OnWindow(packet.window());
     case wire::FIN: return OnFin(packet.fin().connect_id());
     default:
-      // Konnectivity's rule: what is not known is ignored.
-      ++counters_.ignored_packets;
-      return absl::OkStatus();
+      // Konnectivity's rule: what is not known is ignored. Only its cost counts.
+      return ChargeLate(packet.ByteSizeLong());
   }
 }
 
