@@ -19,10 +19,10 @@ absl::StatusOr<std::shared_ptr<const TlsSlot>> Certificates::Add(const std::stri
   return slot;
 }
 
-void Certificates::Refresh() {
+void Certificates::Refresh(bool asked) {
   std::map<std::string, absl::Status> changed;  // by name: a line for each, not for each port
   for (Served& served : served_) {
-    const auto renewed = served.source.Refresh();
+    const auto renewed = served.source.Refresh(asked);
     if (!renewed.ok()) {
       changed[served.name].Update(renewed.status());
     } else if (*renewed) {

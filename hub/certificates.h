@@ -30,8 +30,8 @@ class Certificates {
   // handshake.
   absl::StatusOr<std::shared_ptr<const TlsSlot>> Add(const std::string& name,
                                                      const net::TlsOptions& options);
-  // Loads again what has changed.
-  void Refresh();
+  // Loads again what has changed or could not be loaded; everything when `asked` to.
+  void Refresh(bool asked = false);
 
   const std::map<std::string, Picture>& pictures() const { return pictures_; }
 

@@ -266,7 +266,7 @@ void Hub::Stop() {
 }
 
 void Hub::Reload() {
-  loop_.Post([this] { RefreshFiles(); });
+  loop_.Post([this] { RefreshFiles(/*asked=*/true); });
 }
 
 void Hub::PublishLease() {
@@ -282,22 +282,22 @@ void Hub::PublishLease() {
 
 void Hub::WatchFiles() {
   watch_.Set(kWatchInterval, [this] {
-    RefreshFiles();
+    RefreshFiles(/*asked=*/false);
     WatchFiles();
   });
 }
 
-void Hub::RefreshFiles() {
-  certificates_.Refresh();
+void Hub::RefreshFiles(bool asked) {
+  certificates_.Refresh(asked);
   if (token_file_ != nullptr)
-    if (const absl::Status status = token_file_->Refresh(); !status.ok())
+    if (const absl::Status status = token_file_->Refresh(asked); !status.ok())
       LOG(ERROR) << "agents' tokens not reloaded: " << std::string(status.message());
-  if (const absl::Status status = RefreshConfig(); !status.ok())
+  if (const absl::Status status = RefreshConfig(asked); !status.ok())
     LOG(ERROR) << "configuration not reloaded: " << std::string(status.message());
 }
 
-absl::Status Hub::RefreshConfig() {
-  HAWSER_ASSIGN_OR_RETURN(auto config, config_.Refresh());
+absl::Status Hub::RefreshConfig(bool asked) {
+  HAWSER_ASSIGN_OR_RETURN(auto config, config_.Refresh(asked));
   if (!config) return absl::OkStatus();
   HAWSER_ASSIGN_OR_RETURN(const Limits limits, ReadLimits(config->limits));
   agents_->SetGrants(std::move(config->grants));

@@ -57,8 +57,8 @@ class Hub {
   // First call: takes nothing new and lets open connections end, up to the deadline. Second call:
   // ends at once. Any thread.
   void Stop();
-  // Reads certificates, tokens, grants and limits again where their files have changed; so does
-  // time. Any thread.
+  // Reads certificates, tokens, grants and limits again. Every 10 s that happens by itself where
+  // their files have changed or could not be read. Any thread.
   void Reload();
   // SIGTERM and SIGINT call Stop(), SIGHUP calls Reload().
   void HandleSignals();
@@ -79,8 +79,8 @@ class Hub {
   absl::StatusOr<std::shared_ptr<const TlsSlot>> LoadTls(Port port, const net::TlsFiles& files);
   void PublishLease();
   void WatchFiles();
-  void RefreshFiles();
-  absl::Status RefreshConfig();
+  void RefreshFiles(bool asked);
+  absl::Status RefreshConfig(bool asked);
   void Drain();
   void Finish();
   void Shutdown();
