@@ -3,7 +3,9 @@
 #include <glog/logging.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <map>
 
 #include "absl/strings/str_join.h"
 #include "hub/metrics.h"
@@ -23,11 +25,22 @@ size_t ClientConnections(size_t reserve) {
   return descriptors.rlim_cur > 2 * reserve ? descriptors.rlim_cur - reserve : reserve;
 }
 
+// How many handshakes of strangers a port may have: not so many that all ports together leave few
+// descriptors to others.
+size_t HandshakePlacesOf(const Limits& limits) {
+  rlimit descriptors{};
+  getrlimit(RLIMIT_NOFILE, &descriptors);
+  return std::min<size_t>(limits.unfinished_handshakes, descriptors.rlim_cur / 8);
+}
+
 ConnectionLimits::Options ConnectionOptions(const Limits& limits) {
   return {.per_address = limits.connections_per_address,
           .per_identity = limits.connections_per_identity,
           .front_ends = ClientConnections(limits.descriptor_reserve)};
 }
+
+// Of the handshake threads: open connections go before new ones.
+constexpr int kNiceness = 5;
 
 // How often files are looked at.
 constexpr base::Duration kWatchInterval = std::chrono::seconds(10);
@@ -47,6 +60,8 @@ Hub::Hub(const Options& options)
       watch_(loop_),
       drain_deadline_(loop_) {
   for (size_t i = 0; i < options_.threads; ++i) shards_.push_back(std::make_unique<Shard>());
+  for (size_t i = 0; i < (options_.threads < 4 ? 1 : 2); ++i)
+    handshake_threads_.push_back(std::make_unique<net::LoopThread>());
 }
 
 absl::StatusOr<std::unique_ptr<Hub>> Hub::Create(const Options& options) {
@@ -59,6 +74,7 @@ absl::StatusOr<std::unique_ptr<Hub>> Hub::Create(const Options& options) {
   HAWSER_RETURN_IF_ERROR(hub->Listen());
   HAWSER_RETURN_IF_ERROR(hub->CreatePages());
   for (const auto& shard : hub->shards_) shard->Start();
+  for (const auto& thread : hub->handshake_threads_) thread->Start(kNiceness);
   HAWSER_RETURN_IF_ERROR(hub->CreateControl());
   return hub;
 }
@@ -130,6 +146,8 @@ absl::Status Hub::CreateAgentPort() {
       AgentPort::Options{.socket = {.port = Port::kAgents,
                                     .tcp = options_.agents,
                                     .tls = std::move(tls),
+                                    .handshake_threads = &handshake_threads_,
+                                    .handshake_places = HandshakePlacesOf(options_.limits),
                                     .handshake_timeout = options_.limits.handshake_timeout,
                                     .spread_by_load = true},
                          .transport = {.keepalive = options_.keepalive},
@@ -149,6 +167,8 @@ absl::Status Hub::CreateFrontEnds() {
                                .tcp = front.tcp,
                                .unix_path = front.unix_path,
                                .replace_stale_socket = options_.delete_existing_uds,
+                               .handshake_threads = &handshake_threads_,
+                               .handshake_places = HandshakePlacesOf(options_.limits),
                                .handshake_timeout = options_.limits.handshake_timeout};
     if (!front.tcp) return socket;
     HAWSER_ASSIGN_OR_RETURN(socket.tls, LoadTls(port, options_.server_tls));
@@ -236,10 +256,14 @@ net::Http1Server::Response Hub::Ready(const std::string& query) const {
 
 net::Http1Server::Response Hub::Metrics() const {
   const Snapshot snapshot = TakeSnapshot(shards_);
+  std::map<Port, const HandshakeCounts*> handshakes{{Port::kAgents, &agents_->handshakes()}};
+  if (grpc_ != nullptr) handshakes[Port::kGrpc] = &grpc_->handshakes();
+  if (http_connect_ != nullptr) handshakes[Port::kHttpConnect] = &http_connect_->handshakes();
   return {.content_type = "text/plain; version=0.0.4; charset=utf-8",
           .body = MetricsText({.snapshot = snapshot,
                                .registry = registry_,
                                .limits = limits_,
+                               .handshakes = handshakes,
                                .leases = lease_collector_.get(),
                                .queued_bytes = memory_.used(),
                                .certificates = certificates_.pictures()})};
@@ -350,6 +374,7 @@ void Hub::Shutdown() {
   close(agents_);
   close(grpc_);
   close(http_connect_);
+  for (const auto& thread : handshake_threads_) thread->Stop();
   for (const auto& shard : shards_) shard->Stop();
   lease_collector_.reset();
   lease_.reset();

@@ -95,6 +95,7 @@ class Hub {
   SessionRegistry registry_;
   ConnectionLimits limits_;
   Shards shards_;
+  HandshakeThreads handshake_threads_;
   ControlState control_state_;
   ControlLists control_lists_;
   std::unique_ptr<TokenAuthenticator> tokens_;  // null: agents need none
