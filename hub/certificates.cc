@@ -9,6 +9,12 @@
 #include "lib/pki/certificate.h"
 
 namespace hawser::hub {
+namespace {
+
+// How long tickets are issued with one key; OpenSSL takes them for two hours more.
+constexpr std::chrono::hours kTicketKeyLife{12};
+
+}  // namespace
 
 absl::StatusOr<std::shared_ptr<const TlsSlot>> Certificates::Add(const std::string& name,
                                                                  const net::TlsOptions& options) {
@@ -40,6 +46,13 @@ void Certificates::Refresh(bool asked) {
                  << " not reloaded, the old ones stay: " << std::string(status.message());
     }
   }
+}
+
+void Certificates::RotateTicketKeys(base::Time now) {
+  if (!ticket_keys_since_) ticket_keys_since_ = now;
+  if (now - *ticket_keys_since_ < kTicketKeyLife) return;
+  ticket_keys_since_ = now;
+  for (const Served& served : served_) served.source.context()->RotateTicketKeys();
 }
 
 void Certificates::Inspect(const Served& served) {

@@ -93,7 +93,8 @@ absl::StatusOr<std::shared_ptr<const TlsSlot>> Hub::LoadTls(Port port, const net
   net::TlsOptions tls{.files = files,
                       .min_version = options_.tls_min_version,
                       .cipher_suites = options_.cipher_suites,
-                      .session_context = PortName(port)};
+                      .session_context = PortName(port),
+                      .ticket_keys = options_.ticket_keys};
   // Who agents are is then in their tokens alone.
   if (port == Port::kAgents && tokens_ != nullptr) tls.client_certificates = !files.ca.empty();
   if (port == Port::kHttpConnect) {
@@ -313,6 +314,7 @@ void Hub::WatchFiles() {
 
 void Hub::RefreshFiles(bool asked) {
   certificates_.Refresh(asked);
+  certificates_.RotateTicketKeys(loop_.Now());
   if (token_file_ != nullptr)
     if (const absl::Status status = token_file_->Refresh(asked); !status.ok())
       LOG(ERROR) << "agents' tokens not reloaded: " << std::string(status.message());

@@ -5,12 +5,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <fstream>
+
 #include "hub/test_hub.h"
+#include "lib/net/ticket_keys.h"
 
 namespace hawser::hub {
 namespace {
 
 using ::testing::HasSubstr;
+using testing::IsOk;
 
 // The first bytes of a TLS record.
 const std::string& HalfHello() {
@@ -94,6 +98,29 @@ TEST_F(HubHandshakeTest, AStopWaitsForNoStranger) {
   AwaitStopped();
   char byte;
   for (const int fd : strangers_) EXPECT_LE(::recv(fd, &byte, 1, 0), 0);
+}
+
+TEST_F(HubHandshakeTest, AnotherHubWithTheSameTicketKeysResumesSessions) {
+  Options options = DefaultOptions();
+  options.ticket_keys = folder_ + "/tickets";
+  std::ofstream(options.ticket_keys) << std::string(net::TicketKeys::kFileKey, 'k');
+  std::filesystem::permissions(options.ticket_keys, std::filesystem::perms::owner_read);
+  const net::TlsFiles files = certificates_.Client("ann");
+  const auto context =
+      *net::TlsContext::Client({.files = files, .alpn = {}, .require_alpn = false});
+  const auto resumed = [&] {
+    StartHub(options);
+    const auto paris = StartAgent("paris");
+    RawClient client(PortOf("http-connect"), context);
+    EXPECT_EQ(Connect(client, "echo.paris:7"), kEstablished);
+    const bool result = client.resumed();
+    StopHub();
+    return result;
+  };
+  EXPECT_FALSE(resumed());
+  EXPECT_TRUE(resumed());
+  options.ticket_keys.clear();
+  EXPECT_FALSE(resumed());
 }
 
 }  // namespace

@@ -10,9 +10,10 @@ namespace hawser::net {
 namespace {
 
 // What is in the files. A file that cannot be read is like an empty one here: loading it fails.
-std::string Digest(const TlsFiles& files) {
+std::string Digest(const TlsOptions& options) {
+  const TlsFiles& files = options.files;
   std::string digests;
-  for (const std::string& path : {files.certificate, files.key, files.ca})
+  for (const std::string& path : {files.certificate, files.key, files.ca, options.ticket_keys})
     digests += pki::Sha256(pki::ReadPemFile(path).value_or(""));
   return digests;
 }
@@ -22,7 +23,8 @@ std::string Digest(const TlsFiles& files) {
 TlsSource::TlsSource(Make make, const TlsOptions& options)
     : make_(make),
       options_(options),
-      watch_({options.files.certificate, options.files.key, options.files.ca}) {}
+      watch_(
+          {options.files.certificate, options.files.key, options.files.ca, options.ticket_keys}) {}
 
 absl::StatusOr<TlsSource> TlsSource::Server(const TlsOptions& options) {
   return Load(&TlsContext::Server, options);
@@ -40,7 +42,7 @@ absl::StatusOr<TlsSource> TlsSource::Load(Make make, const TlsOptions& options) 
 
 absl::StatusOr<bool> TlsSource::Refresh(bool asked) {
   if (!watch_.Due(asked)) return false;
-  std::string digest = Digest(options_.files);
+  std::string digest = Digest(options_);
   auto context = make_(options_);
   if (!context.ok()) {
     if (!watch_.Done(context.status())) return false;
