@@ -118,6 +118,7 @@ json Arguments(const ProxyConfiguration& configuration, const HubSettings& setti
       "--cluster-cert=/etc/agent-pki/tls.crt",
       "--cluster-key=/etc/agent-pki/tls.key",
       "--cluster-ca-cert=/etc/trust/agents.crt",
+      "--ticket-keys-file=/etc/ticket-keys/keys",
       "--config=/etc/trust/hub.yaml",
       "--control-uds-name=/run/hawser/control.sock",
       "--admin-uds-name=/run/hawser/admin.sock",
@@ -144,6 +145,7 @@ json Container(const ProxyConfiguration& configuration, const HubSettings& setti
       {"volumeMounts",
        {ReadOnlyMount("trust", "/etc/trust"), ReadOnlyMount("server-pki", "/etc/server-pki"),
         ReadOnlyMount("agent-pki", "/etc/agent-pki"),
+        ReadOnlyMount("ticket-keys", "/etc/ticket-keys"),
         json{{"name", "run"}, {"mountPath", "/run/hawser"}}}}};
 }
 
@@ -159,6 +161,7 @@ json Pod(const ProxyConfiguration& configuration, const HubSettings& settings) {
        .volumes = {ConfigMapVolume("trust", kTrustConfigMap),
                    SecretVolume("server-pki", configuration.proxy_server_secret),
                    SecretVolume("agent-pki", configuration.agent_server_secret),
+                   SecretVolume("ticket-keys", kTicketKeysSecret),
                    {{"name", "run"}, {"emptyDir", {{"medium", "Memory"}, {"sizeLimit", "1Mi"}}}}},
        .node_selector = configuration.server.node_selector,
        .tolerations = configuration.server.tolerations,

@@ -113,15 +113,16 @@ def start_direct(_processes, _pki, target):
     return Peer("direct", ["--via", target])
 
 
-def start_hawser(processes, pki, target):
-    """A hub whose front end is a Unix socket, and one agent: one TLS hop, as with the others."""
+def start_hawser(processes, pki, target, *flags):
+    """A hub whose front end is a Unix socket, and one agent: one TLS hop, as with the others.
+    `flags` are more of the hub's."""
     front_end = processes.folder / "hub.sock"
     hub = processes.start(
         "hub", BIN / "hub/proxy-server", "--mode=http-connect", f"--uds-name={front_end}",
         "--server-port=0", "--agent-port=0", "--agent-bind-address=127.0.0.1", "--health-port=0",
         "--admin-port=0", "--agent-identity=certificate",
         f"--cluster-cert={pki.server}/tls.crt", f"--cluster-key={pki.server}/tls.key",
-        f"--cluster-ca-cert={pki.client_ca}")
+        f"--cluster-ca-cert={pki.client_ca}", *flags)
     port = processes.wait_for("hub", r"serving agents on \S*:(\d+)")
     host, target_port = target.split(":")
     agent = processes.start(

@@ -39,6 +39,7 @@ class AgentPort {
   void Start() { port_.Start(); }
   void Stop() { port_.Stop(); }
   const std::vector<std::string>& addresses() const { return port_.addresses(); }
+  const HandshakeCounts& handshakes() const { return port_.handshakes(); }
   // For agents that connect from now on. Any thread.
   void SetGrants(AgentGrants grants);
   // Asks agents of ours to connect elsewhere and takes no new ones; sessions go on. Konnectivity's

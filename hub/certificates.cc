@@ -9,6 +9,12 @@
 #include "lib/pki/certificate.h"
 
 namespace hawser::hub {
+namespace {
+
+// How long tickets are issued with one key; OpenSSL takes them for two hours more.
+constexpr std::chrono::hours kTicketKeyLife{12};
+
+}  // namespace
 
 absl::StatusOr<std::shared_ptr<const TlsSlot>> Certificates::Add(const std::string& name,
                                                                  const net::TlsOptions& options,
@@ -20,10 +26,10 @@ absl::StatusOr<std::shared_ptr<const TlsSlot>> Certificates::Add(const std::stri
   return slot;
 }
 
-void Certificates::Refresh() {
+void Certificates::Refresh(bool asked) {
   std::map<std::string, absl::Status> changed;  // by name: a line for each, not for each port
   for (Served& served : served_) {
-    const auto renewed = served.source.Refresh();
+    const auto renewed = served.source.Refresh(asked);
     if (!renewed.ok()) {
       changed[served.name].Update(renewed.status());
     } else if (*renewed) {
@@ -42,6 +48,13 @@ void Certificates::Refresh() {
                  << " not reloaded, the old ones stay: " << std::string(status.message());
     }
   }
+}
+
+void Certificates::RotateTicketKeys(base::Time now) {
+  if (!ticket_keys_since_) ticket_keys_since_ = now;
+  if (now - *ticket_keys_since_ < kTicketKeyLife) return;
+  ticket_keys_since_ = now;
+  for (const Served& served : served_) served.source.context()->RotateTicketKeys();
 }
 
 void Certificates::Inspect(const Served& served) {

@@ -9,11 +9,13 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "hub/tls_slot.h"
+#include "lib/base/scheduler.h"
 #include "lib/net/tls_source.h"
 
 namespace hawser::hub {
@@ -33,8 +35,11 @@ class Certificates {
   absl::StatusOr<std::shared_ptr<const TlsSlot>> Add(const std::string& name,
                                                      const net::TlsOptions& options,
                                                      Renewed renewed);
-  // Loads again what has changed.
-  void Refresh();
+  // Loads again what has changed or could not be loaded; everything when `asked` to.
+  void Refresh(bool asked = false);
+
+  // Makes new keys for session tickets twice a day, where they are not in a file.
+  void RotateTicketKeys(base::Time now);
 
   const std::map<std::string, Picture>& pictures() const { return pictures_; }
 
@@ -50,6 +55,7 @@ class Certificates {
 
   std::vector<Served> served_;
   std::map<std::string, Picture> pictures_;  // by name
+  std::optional<base::Time> ticket_keys_since_;
 };
 
 }  // namespace hawser::hub

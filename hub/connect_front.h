@@ -45,6 +45,7 @@ class ConnectFront {
   void Start() { port_.Start(); }
   void Stop() { port_.Stop(); }
   const std::vector<std::string>& addresses() const { return port_.addresses(); }
+  const HandshakeCounts& handshakes() const { return port_.handshakes(); }
   // Drops clients that have no tunnel yet, or no longer; while the shards run.
   void Close();
 

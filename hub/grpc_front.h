@@ -65,6 +65,7 @@ class GrpcFront {
   void Start() { port_.Start(); }
   void Stop() { port_.Stop(); }
   const std::vector<std::string>& addresses() const { return port_.addresses(); }
+  const HandshakeCounts& handshakes() const { return port_.handshakes(); }
   // As in TransportServer.
   void GoAway() { server_.GoAway(); }
   void Close() { server_.Close(); }

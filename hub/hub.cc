@@ -3,7 +3,9 @@
 #include <glog/logging.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <map>
 
 #include "absl/strings/str_join.h"
 #include "hub/metrics.h"
@@ -24,6 +26,14 @@ size_t ClientConnections(size_t reserve) {
   return descriptors.rlim_cur > 2 * reserve ? descriptors.rlim_cur - reserve : reserve;
 }
 
+// How many handshakes of strangers a port may have: not so many that all ports together leave few
+// descriptors to others.
+size_t HandshakePlacesOf(const Limits& limits) {
+  rlimit descriptors{};
+  getrlimit(RLIMIT_NOFILE, &descriptors);
+  return std::min<size_t>(limits.unfinished_handshakes, descriptors.rlim_cur / 8);
+}
+
 ConnectionLimits::Options ConnectionOptions(const Limits& limits) {
   return {.per_address = limits.connections_per_address,
           .per_identity = limits.connections_per_identity,
@@ -34,6 +44,9 @@ ConnectionLimits::Options ConnectionOptions(const Limits& limits) {
 constexpr size_t kDescriptors = 48;
 // The same for each event loop, its listeners included.
 constexpr size_t kDescriptorsPerThread = 12;
+
+// Of the handshake threads: open connections go before new ones.
+constexpr int kNiceness = 5;
 
 // How often files are looked at: what is denied counts within seconds.
 constexpr base::Duration kWatchInterval = std::chrono::seconds(2);
@@ -57,6 +70,8 @@ Hub::Hub(const Options& options)
       sweep_(loop_),
       drain_deadline_(loop_) {
   for (size_t i = 0; i < options_.threads; ++i) shards_.push_back(std::make_unique<Shard>());
+  for (size_t i = 0; i < (options_.threads < 4 ? 1 : 2); ++i)
+    handshake_threads_.push_back(std::make_unique<net::LoopThread>());
 }
 
 absl::StatusOr<std::unique_ptr<Hub>> Hub::Create(const Options& options) {
@@ -72,6 +87,7 @@ absl::StatusOr<std::unique_ptr<Hub>> Hub::Create(const Options& options) {
   HAWSER_RETURN_IF_ERROR(hub->Listen());
   HAWSER_RETURN_IF_ERROR(hub->CreatePages());
   for (const auto& shard : hub->shards_) shard->Start();
+  for (const auto& thread : hub->handshake_threads_) thread->Start(kNiceness);
   HAWSER_RETURN_IF_ERROR(hub->CreateControl());
   return hub;
 }
@@ -90,7 +106,8 @@ absl::StatusOr<std::shared_ptr<const TlsSlot>> Hub::LoadTls(Port port, const net
   net::TlsOptions tls{.files = files,
                       .min_version = options_.tls_min_version,
                       .cipher_suites = options_.cipher_suites,
-                      .session_context = PortName(port)};
+                      .session_context = PortName(port),
+                      .ticket_keys = options_.ticket_keys};
   // Who agents are is then in their tokens alone.
   if (port == Port::kAgents && tokens_ != nullptr) tls.client_certificates = !files.ca.empty();
   if (port == Port::kHttpConnect) {
@@ -145,6 +162,8 @@ absl::Status Hub::CreateAgentPort() {
       AgentPort::Options{.socket = {.port = Port::kAgents,
                                     .tcp = options_.agents,
                                     .tls = std::move(tls),
+                                    .handshake_threads = &handshake_threads_,
+                                    .handshake_places = HandshakePlacesOf(options_.limits),
                                     .handshake_timeout = options_.limits.handshake_timeout,
                                     .spread_by_load = true},
                          .transport = {.keepalive = options_.keepalive},
@@ -165,6 +184,8 @@ absl::Status Hub::CreateFrontEnds() {
                                .unix_path = front.unix_path,
                                .unix_access = options_.uds_access,
                                .replace_stale_socket = options_.delete_existing_uds,
+                               .handshake_threads = &handshake_threads_,
+                               .handshake_places = HandshakePlacesOf(options_.limits),
                                .handshake_timeout = options_.limits.handshake_timeout};
     if (!front.tcp) return socket;
     HAWSER_ASSIGN_OR_RETURN(socket.tls, LoadTls(port, options_.server_tls));
@@ -263,11 +284,15 @@ net::Http1Server::Response Hub::Ready(const std::string& query) const {
 
 net::Http1Server::Response Hub::Metrics() const {
   const Snapshot snapshot = TakeSnapshot(shards_);
+  std::map<Port, const HandshakeCounts*> handshakes{{Port::kAgents, &agents_->handshakes()}};
+  if (grpc_ != nullptr) handshakes[Port::kGrpc] = &grpc_->handshakes();
+  if (http_connect_ != nullptr) handshakes[Port::kHttpConnect] = &http_connect_->handshakes();
   return {.content_type = "text/plain; version=0.0.4; charset=utf-8",
           .body = MetricsText({.snapshot = snapshot,
                                .registry = registry_,
                                .limits = limits_,
                                .credentials = credentials_,
+                               .handshakes = handshakes,
                                .leases = lease_collector_.get(),
                                .queued_bytes = memory_.used(),
                                .certificates = certificates_.pictures()})};
@@ -295,7 +320,7 @@ void Hub::Stop() {
 }
 
 void Hub::Reload() {
-  loop_.Post([this] { RefreshFiles(); });
+  loop_.Post([this] { RefreshFiles(/*asked=*/true); });
 }
 
 void Hub::PublishLease() {
@@ -311,7 +336,7 @@ void Hub::PublishLease() {
 
 void Hub::WatchFiles() {
   watch_.Set(kWatchInterval, [this] {
-    RefreshFiles();
+    RefreshFiles(/*asked=*/false);
     WatchFiles();
   });
 }
@@ -321,17 +346,18 @@ void Hub::WatchCredentials() {
   sweep_.Set(kSweepInterval, [this] { WatchCredentials(); });
 }
 
-void Hub::RefreshFiles() {
-  certificates_.Refresh();
+void Hub::RefreshFiles(bool asked) {
+  certificates_.Refresh(asked);
+  certificates_.RotateTicketKeys(loop_.Now());
   if (token_file_ != nullptr)
-    if (const absl::Status status = token_file_->Refresh(); !status.ok())
+    if (const absl::Status status = token_file_->Refresh(asked); !status.ok())
       LOG(ERROR) << "agents' tokens not reloaded: " << std::string(status.message());
-  if (const absl::Status status = RefreshConfig(); !status.ok())
+  if (const absl::Status status = RefreshConfig(asked); !status.ok())
     LOG(ERROR) << "configuration not reloaded: " << std::string(status.message());
 }
 
-absl::Status Hub::RefreshConfig() {
-  HAWSER_ASSIGN_OR_RETURN(auto config, config_.Refresh());
+absl::Status Hub::RefreshConfig(bool asked) {
+  HAWSER_ASSIGN_OR_RETURN(auto config, config_.Refresh(asked));
   if (!config) return absl::OkStatus();
   HAWSER_ASSIGN_OR_RETURN(const Limits limits, ReadLimits(config->limits));
   AgentGrants grants = GrantsOf(*config, options_);
@@ -387,6 +413,7 @@ void Hub::Shutdown() {
   close(agents_);
   close(grpc_);
   close(http_connect_);
+  for (const auto& thread : handshake_threads_) thread->Stop();
   for (const auto& shard : shards_) shard->Stop();
   lease_collector_.reset();
   lease_.reset();

@@ -58,8 +58,8 @@ class Hub {
   // First call: takes nothing new and lets open connections end, up to the deadline. Second call:
   // ends at once. Any thread.
   void Stop();
-  // Reads certificates, tokens, grants, limits and what is denied again where their files have
-  // changed; so does time. Any thread.
+  // Reads certificates, tokens, grants, limits and what is denied again. Every 2 s that happens by
+  // itself where their files have changed or could not be read. Any thread.
   void Reload();
   // SIGTERM and SIGINT call Stop(), SIGHUP calls Reload().
   void HandleSignals();
@@ -81,8 +81,8 @@ class Hub {
   void PublishLease();
   void WatchFiles();
   void WatchCredentials();
-  void RefreshFiles();
-  absl::Status RefreshConfig();
+  void RefreshFiles(bool asked);
+  absl::Status RefreshConfig(bool asked);
   void Drain();
   void Finish();
   void Shutdown();
@@ -98,6 +98,7 @@ class Hub {
   ConnectionLimits limits_;
   Credentials credentials_;
   Shards shards_;
+  HandshakeThreads handshake_threads_;
   ControlState control_state_;
   ControlLists control_lists_;
   std::unique_ptr<TokenAuthenticator> tokens_;  // null: agents need none

@@ -53,6 +53,9 @@ DEFINE_string(server_key, "", "[TLS] private key of --server-cert");
 DEFINE_string(server_ca_cert, "", "[TLS] CA of the clients' certificates");
 DEFINE_string(cluster_cert, "", "[TLS] certificate chain of the agents' port (PEM)");
 DEFINE_string(cluster_key, "", "[TLS] private key of --cluster-cert");
+DEFINE_string(ticket_keys_file, "",
+              "[TLS] keys of session tickets, 80 random bytes each, the newest first; servers that "
+              "share them resume each other's sessions");
 DEFINE_string(cluster_ca_cert, "",
               "[TLS] CA of the agents' certificates; empty: agents show tokens only");
 DEFINE_string(tls_min_version, "VersionTLS12",
@@ -154,6 +157,7 @@ absl::StatusOr<net::TlsFiles> Files(const std::string& prefix, const std::string
 }
 
 absl::Status ReadTls(Options& options) {
+  options.ticket_keys = FLAGS_ticket_keys_file;
   HAWSER_ASSIGN_OR_RETURN(options.cluster_tls,
                           Files("cluster", FLAGS_cluster_cert, FLAGS_cluster_key,
                                 FLAGS_cluster_ca_cert, !options.agent_tokens.required()));

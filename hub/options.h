@@ -66,6 +66,7 @@ struct Options {
 
   net::TlsFiles server_tls;   // of the front ends' TCP ports
   net::TlsFiles cluster_tls;  // of the agents' port; without a CA, tokens are all that agents show
+  std::string ticket_keys;    // file of the keys of session tickets; empty: random ones
   int tls_min_version;
   std::vector<std::string> cipher_suites;
 

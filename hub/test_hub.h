@@ -54,6 +54,7 @@ class HubTest : public ::testing::Test {
     options.limits = {.handshake_timeout = std::chrono::seconds(10),
                       .request_head_timeout = std::chrono::seconds(10),
                       .streams_per_connection = 100,
+                      .unfinished_handshakes = 64,
                       .first_window = 64 * 1024,
                       .max_window = 256 * 1024,
                       .connections_per_address = 1000,

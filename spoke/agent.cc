@@ -202,7 +202,7 @@ Response Agent::Metrics() const {
 
 void Agent::Run() {
   loop_.Post([this] { servers_.Start(); });
-  refresh_.Set(kRefreshInterval, [this] { RefreshTls(); });
+  refresh_.Set(kRefreshInterval, [this] { RefreshTls(/*asked=*/false); });
   loop_.Run();
 }
 
@@ -218,7 +218,7 @@ void Agent::Stop() {
 
 void Agent::Reload() {
   loop_.Post([this] {
-    RefreshTls();
+    RefreshTls(/*asked=*/true);
     server_resolver_.Reload();
     target_resolver_.Reload();
   });
@@ -226,9 +226,9 @@ void Agent::Reload() {
 
 void Agent::HandleSignals() { signals_.Handle(); }
 
-void Agent::RefreshTls() {
-  refresh_.Set(kRefreshInterval, [this] { RefreshTls(); });
-  const auto renewed = tls_.Refresh();
+void Agent::RefreshTls(bool asked) {
+  refresh_.Set(kRefreshInterval, [this] { RefreshTls(/*asked=*/false); });
+  const auto renewed = tls_.Refresh(asked);
   if (!renewed.ok()) {
     LOG(ERROR) << "certificates not reloaded: " << std::string(renewed.status().message());
   } else if (*renewed) {

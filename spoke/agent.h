@@ -63,7 +63,7 @@ class Agent {
                                        tunnel::LinkOwner& owner);
   absl::Status CreateHealthLease();
   absl::Status CreatePortForward();
-  void RefreshTls();
+  void RefreshTls(bool asked);
   void Drain();
   void Finish();
   net::Http1Server::Response Ready(const std::string& query) const;

@@ -7,9 +7,9 @@
 namespace hawser::base {
 
 // Kubernetes swaps the folder that a path leads through, others write in place: the inode tells of
-// the former, size and times of the latter; the time of the last change is the system's own, and is
-// new also when a copy brings an old time of modification along. All zero for a file that is not
-// there.
+// the former, size and times of the latter. Owner and mode are part of a version: whether a file
+// may be read depends on them, and only the time of its last change of status tells of theirs. All
+// zero for a file that is not there.
 struct FileStamp {
   uint64_t inode = 0;
   int64_t size = 0;
