@@ -20,7 +20,7 @@ DEFINE_int32(descriptor_reserve, 256, "[Limits] descriptors that clients leave t
 DEFINE_int64(max_buffered_bytes, int64_t{1} << 30,
              "[Limits] bytes queued for slow readers, in all");
 DEFINE_int64(first_window, 256 * 1024, "[Limits] bytes a new connection may have on its way");
-DEFINE_int64(max_window, 1024 * 1024, "[Limits] bytes a connection may have on its way");
+DEFINE_int64(max_window, 16 * 1024 * 1024, "[Limits] bytes a connection may have on its way");
 
 namespace hawser::hub {
 namespace {

@@ -106,7 +106,7 @@ DEFINE_int32(max_pending_dials, 1000, "[Limits] unfinished dials of one server")
 DEFINE_int64(max_buffered_bytes, int64_t{1} << 30,
              "[Limits] bytes queued for slow targets, in all");
 DEFINE_int64(first_window, 256 * 1024, "[Limits] bytes a new connection may have on its way");
-DEFINE_int64(max_window, 1024 * 1024, "[Limits] bytes a connection may have on its way");
+DEFINE_int64(max_window, 16 * 1024 * 1024, "[Limits] bytes a connection may have on its way");
 
 DEFINE_int32(xfr_channel_size, 150, "[Without effect] windows of bytes do its work");
 DEFINE_bool(warn_on_channel_limit, false, "[Without effect] see hawser_window_stalls_total");
