@@ -71,6 +71,7 @@ class Peer:
     name: str
     route: list  # options of the load driver
     pids: list = field(default_factory=list)
+    client_route: list = field(default_factory=list)  # options of client_load
 
 
 def wait_until(condition, what):
@@ -128,12 +129,14 @@ def start_direct(_processes, _pki, target, _place=HERE):
 
 
 def start_hawser(processes, pki, target, place=HERE):
-    """A hub whose front end is a Unix socket, and one agent: one TLS hop, as with the others."""
+    """A hub whose front ends are Unix sockets, and one agent: one TLS hop, as with the others."""
     front_end = processes.folder / "hub.sock"
+    grpc = processes.folder / "grpc.sock"
     hub = processes.start(
-        "hub", BIN / "hub/proxy-server", "--mode=http-connect", f"--uds-name={front_end}",
-        "--server-port=0", "--agent-port=0", f"--agent-bind-address={place.near}", "--health-port=0",
-        "--admin-port=0", "--agent-identity=certificate",
+        "hub", BIN / "hub/proxy-server", "--mode=http-connect,grpc", f"--uds-name={grpc}",
+        f"--http-connect-uds-name={front_end}",
+        "--server-port=0", "--agent-port=0", f"--agent-bind-address={place.near}",
+        "--health-port=0", "--admin-port=0", "--agent-identity=certificate",
         f"--cluster-cert={pki.server}/tls.crt", f"--cluster-key={pki.server}/tls.key",
         f"--cluster-ca-cert={pki.client_ca}")
     port = processes.wait_for("hub", r"serving agents on \S*:(\d+)")
@@ -146,7 +149,8 @@ def start_hawser(processes, pki, target, place=HERE):
             f"--ca-cert={pki.server_ca}", f"--resolve=target={host}"))
     processes.wait_for("agent", r"(connected to server)")
     route = ["--via", f"unix:{front_end}", "--connect", f"target.bench:{target_port}"]
-    return Peer("hawser", route, [hub, agent])
+    return Peer("hawser", route, [hub, agent],
+                ["--hub", f"unix:{grpc}", "--address", f"target.bench:{target_port}"])
 
 
 def reference():

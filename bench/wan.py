@@ -38,6 +38,7 @@ class Figure:
     load: list  # options of the load driver
     names: tuple = ("direct", *TUNNELS)
     old: bool = False  # on a link of some age instead of a new one
+    driver: str = "load"
 
 
 @dataclass
@@ -68,13 +69,16 @@ def scenarios():
                    [Figure(f"w3.beside.{bulk}", ["echo", "--count", "150", "--bulk", str(bulk)])
                     for bulk in (0, 1, 8, 64)])
     yield Scenario({"delay_ms": 25, "mbit": 1000, "queue_bytes": 6_000_000},
-                   [Figure("w4.dial", ["dial", "--count", "20"])])
+                   [Figure("w4.dial", ["dial", "--count", "20"]),
+                    Figure("w4.early", ["dial", "--count", "20", "--at-once"]),
+                    Figure("w4.client", ["--count", "20"], ("hawser",), driver="client_load")])
 
 
 def measure(peer, target, figure):
-    done = subprocess.run(
-        [peers.BIN / "bench/load", *figure.load, *peer.route, "--target", target],
-        capture_output=True, text=True, timeout=LOAD_LIMIT)
+    ours = figure.driver == "client_load"
+    route = peer.client_route if ours else [*peer.route, "--target", target]
+    done = subprocess.run([peers.BIN / "bench" / figure.driver, *figure.load, *route],
+                          capture_output=True, text=True, timeout=LOAD_LIMIT)
     if done.returncode != 0:
         raise RuntimeError(f"{peer.name}: {figure.key}: {done.stderr.strip()}")
     return json.loads(done.stdout)

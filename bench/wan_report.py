@@ -27,7 +27,7 @@ ROWS = (
        f"w3.beside.{bulk}.echo_us.p50", "ms", 1e-3) for bulk in BULK),
     ("50 ms, dial p50", "w4.dial.dial_us.p50", "ms", 1e-3),
     ("50 ms, dial + first answer byte p50, CONNECT", "w4.dial.dial_echo_us.p50", "ms", 1e-3),
-    ("50 ms, the same with the request behind the CONNECT", "w4.early.dial_echo_us.p50", "ms", 1e-3),
+    ("50 ms, the same, request behind the CONNECT", "w4.early.dial_echo_us.p50", "ms", 1e-3),
     ("50 ms, the same with our client", "w4.client.dial_echo_us.p50", "ms", 1e-3),
 )
 

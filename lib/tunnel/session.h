@@ -130,6 +130,8 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   virtual void OnDelivered(Connection&, base::Duration) {}
 
   bool knows(int64_t id) const { return connections_.contains(id); }
+  // Connections have data to send that is to go first, or much else waits to be sent.
+  bool busy() const;
   // Adds a connection under an id that is not in use and opens its endpoint; `early` bytes count
   // as sent.
   Connection& AddConnection(int64_t id, std::shared_ptr<Endpoint> endpoint, size_t early);

@@ -192,6 +192,30 @@ TEST_P(FlowTest, WhoSendsMuchIsNeverStarved) {
   EXPECT_GT(target(0).received.size() - before, kSteps * 8 * kKiB);
 }
 
+TEST_P(FlowTest, FirstBytesOfADialDoNotGoAheadOfWaitingData) {
+  Start();
+  auto dialled = Open("web:80");
+  EXPECT_EQ(hub_->early_limit(), kMaxEarlySent);
+  pair_.pause_client(true);
+  dialled->endpoint->Send("data");
+  EXPECT_EQ(hub_->early_limit(), 0u);
+  pair_.pause_client(false);
+  pair_.Run();
+  EXPECT_EQ(hub_->early_limit(), kMaxEarlySent);
+}
+
+TEST_P(FlowTest, FirstBytesOfDialsThatWaitAreFew) {
+  Start();
+  pair_.pause_client(true);
+  size_t early = 0;
+  for (int i = 0; i < 400; ++i) {
+    const size_t limit = hub_->early_limit();
+    early += limit;
+    Dial("web:80", std::string(limit, 'e'));
+  }
+  EXPECT_LE(early, 16 * kKiB);
+}
+
 INSTANTIATE_TEST_SUITE_P(Peers, FlowTest, ::testing::Values(false));
 
 TEST(StreamFlowTest, TheWindowOfAStreamGrowsWithItsReader) {

@@ -10,6 +10,8 @@ namespace {
 
 // Below that much room a data message is left to the next batch.
 constexpr size_t kMinDataRoom = 1024;
+// More than so many bytes of control packets mean that the transport takes nothing for now.
+constexpr size_t kMuchControl = 8 * 1024;
 
 std::span<const uint8_t> AsBytes(const std::string& text) {
   return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
@@ -160,6 +162,8 @@ void Session::LocalEnd(Connection& connection) {
     Watch(connection);
   }
 }
+
+bool Session::busy() const { return !ready_.empty() || control_bytes_ > kMuchControl; }
 
 void Session::Ready(Connection& connection) {
   if (connection.ended_ || connection.local_end_ || connection.parked_) return;
