@@ -23,11 +23,12 @@ constexpr char kPath[] = "/ProxyService/Proxy";
 // A client's stream as the dialler: a relay joins it to the agent's session.
 class StreamDialler final : public Dialler {
  public:
-  StreamDialler(std::shared_ptr<FrontSession*> session, int64_t dial_id)
+  StreamDialler(std::shared_ptr<FrontSession*> session, int64_t dial_id, std::string early)
       : session_(std::move(session)),
         home_((*session_)->shard_),
         memory_((*session_)->options().memory),
-        dial_id_(dial_id) {}
+        dial_id_(dial_id),
+        early_(std::move(early)) {}
 
   void MoveTo(Shard& shard, base::Closure then) override {
     if (shard.loop().InLoopThread()) {
@@ -37,10 +38,11 @@ class StreamDialler final : public Dialler {
     }
   }
 
-  Attempt Prepare(const std::shared_ptr<RoutedDial>&, Shard& shard, size_t) override {
-    Relay relay = MakeRelay(home_.loop(), shard.loop(), memory_);
+  Attempt Prepare(const std::shared_ptr<RoutedDial>&, Shard& shard, size_t early_limit) override {
+    const bool with_dial = early_.size() <= early_limit;
+    Relay relay = MakeRelay(home_.loop(), shard.loop(), memory_, with_dial ? "" : early_);
     end_ = std::move(relay.client);
-    return {std::move(relay.agent), ""};
+    return {std::move(relay.agent), with_dial ? early_ : ""};
   }
 
   void OnDialed(Shard& shard, const Failure* failure) override {
@@ -81,6 +83,7 @@ class StreamDialler final : public Dialler {
   Shard& home_;
   tunnel::MemoryBudget* const memory_;
   const int64_t dial_id_;
+  const std::string early_;                // the client's first bytes
   std::shared_ptr<tunnel::Endpoint> end_;  // the client's
 };
 
@@ -127,8 +130,9 @@ void FrontSession::OnDial(Request request) {
            {Reason::kProtocolError, Hop::kHub, std::string(target.status().message())});
     return;
   }
-  dial_ = RoutedDial::Start(registry_, shard_, {*target, dial_timeout_, client_},
-                            std::make_unique<StreamDialler>(self_, request.dial_id));
+  dial_ = RoutedDial::Start(
+      registry_, shard_, {*target, dial_timeout_, client_},
+      std::make_unique<StreamDialler>(self_, request.dial_id, TakeEarly(request.dial_id)));
 }
 
 void FrontSession::Reject(int64_t dial_id, const Failure& failure) {

@@ -198,8 +198,8 @@ absl::Status Hub::CreateFrontEnds() {
     grpc.trust_domain = options_.trust_domain;
     grpc.transport.keepalive = options_.frontend_keepalive;
     grpc.transport.max_streams = static_cast<uint32_t>(options_.limits.streams_per_connection);
-    // What a client may have on its way for a connection that is not read.
-    grpc.transport.stream_window = static_cast<uint32_t>(options_.limits.max_window);
+    // Grows with the connection that the stream carries.
+    grpc.transport.stream_window = static_cast<uint32_t>(options_.limits.first_window);
     grpc.session = SessionOptions();
     grpc.session.one_connection = true;
     grpc.dial_timeout = options_.backend_dial_timeout;

@@ -419,7 +419,7 @@ TEST_F(HubTest, MetricsAndListingsShowWhatGoesOn) {
     EXPECT_THAT(metrics, HasSubstr(line));
   EXPECT_THAT(GetDebug("/debug/sessions"),
               AllOf(HasSubstr("\"cluster\": \"paris\""), HasSubstr("\"connections\": 1"),
-                    HasSubstr("early,fin,reason,window")));
+                    HasSubstr("demand,early,fin,reason,window")));
   EXPECT_THAT(GetDebug("/debug/connections"), HasSubstr("\"bytes_to_target\": 5"));
 }
 

@@ -39,7 +39,7 @@ TEST_F(AgentTest, IntroducesItself) {
   const net::Metadata& request = Connect().request();
   EXPECT_EQ(request.Get("agentid"), "agent-1");
   EXPECT_EQ(request.Get("agentidentifiers"), "host=paris");
-  EXPECT_EQ(request.Get("hawser-features"), "early,fin,reason,window");
+  EXPECT_EQ(request.Get("hawser-features"), "demand,early,fin,reason,window");
 }
 
 TEST_F(AgentTest, CarriesBytesBothWays) {

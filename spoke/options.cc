@@ -110,7 +110,7 @@ DEFINE_int64(max_buffered_bytes, 0,
              "[Limits] bytes queued for slow targets, in all; 0: a quarter of the memory that the "
              "container or machine has, at most 1 GiB");
 DEFINE_int64(first_window, 256 * 1024, "[Limits] bytes a new connection may have on its way");
-DEFINE_int64(max_window, 1024 * 1024, "[Limits] bytes a connection may have on its way");
+DEFINE_int64(max_window, 16 * 1024 * 1024, "[Limits] bytes a connection may have on its way");
 
 DEFINE_int32(xfr_channel_size, 150, "[Without effect] windows of bytes do its work");
 DEFINE_bool(warn_on_channel_limit, false, "[Without effect] see hawser_window_stalls_total");

@@ -23,7 +23,7 @@ declare -A packages=(
 
 programs="//hub:proxy-server //spoke:proxy-agent //addon-manager //cli:hawser
   //examples:fetch //examples:http-test-server //examples:proxy-test-client"
-load="//bench:link //bench:load //bench:target"
+load="//bench:client_load //bench:link //bench:load //bench:target"
 images="//images:hawser.tar //images:hawser-cli.tar"
 
 declare -A groups needs builds
@@ -37,7 +37,7 @@ row() {
 row build         "build demo"                   build            "$programs"
 row demo          "build demo"                   "build networks" "$programs"
 row images        "build"                        build            "$images"
-row bench         "build bench"                  build            "$programs $load"
+row bench         "build bench demo"             "build networks"           "$programs $load"
 row bench-addons  "build demo go test"           "build networks" "//addon-manager"
 row e2e           "build demo go pods test"      "build networks" "$programs $images"
 row interop       "build demo go"                "build networks" "$programs"

@@ -58,6 +58,8 @@ class Socket {
   // Takes bytes in order; may take fewer than offered. For TLS all that is taken is encrypted and
   // sent in one system call.
   virtual Result Write(std::span<const iovec> bytes) = 0;
+  // How many bytes one Write() should carry, so that those of the next one do not wait for long.
+  virtual size_t batch() const { return SIZE_MAX; }
   // False while accepted bytes still wait for the kernel.
   virtual bool written() const = 0;
 

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "lib/base/status.h"
+#include "lib/net/delivery_rate.h"
 #include "lib/net/socket_address.h"
 #include "lib/net/tls_error.h"
 
@@ -24,8 +25,13 @@ constexpr size_t kRecord = SSL3_RT_MAX_PLAIN_LENGTH;
 // Plaintext taken by one Write(), bytes: bounds the loop's scratch and what may wait for the
 // kernel.
 constexpr size_t kMaxWrite = 512 * 1024;
-// Bytes in the kernel that were not sent yet; more would only be latency for what comes next.
-constexpr int kNotSentLowWater = 256 * 1024;
+// How often the rate of a link that takes no more is looked at.
+constexpr base::Duration kPaceInterval = std::chrono::milliseconds(10);
+
+void SetLowWater(int fd, size_t bytes) {
+  const int value = static_cast<int>(bytes);
+  ::setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &value, sizeof value);
+}
 
 // A BIO that appends to the loop's scratch: what one call encrypts is sent together.
 BIO_METHOD* ScratchBio() {
@@ -70,7 +76,7 @@ TlsSocket::TlsSocket(EventLoop& loop, int fd, std::shared_ptr<TlsContext> contex
   peer_.address = PeerAddress(fd);
   const int on = 1;
   ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  ::setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kNotSentLowWater, sizeof kNotSentLowWater);
+  SetLowWater(fd, pace_.low_water());
   BIO* const out = BIO_new(ScratchBio());
   BIO_set_data(out, &loop.ciphertext());
   SSL_set_bio(ssl_, BIO_new_socket(fd, BIO_NOCLOSE), out);
@@ -227,6 +233,7 @@ void TlsSocket::SendCiphertext() {
     const bool flushing = !unsent_.empty();
     unsent_.Append(left);
     if (!flushing) WaitToFlush();
+    AdaptPace();
   }
   scratch.Clear();
 }
@@ -243,6 +250,14 @@ size_t TlsSocket::Send(std::span<const iovec> bytes) {
     if (errno != EINTR) WriteFailed(base::ErrnoStatus(errno, "write to " + peer_.address));
   }
   return 0;
+}
+
+void TlsSocket::AdaptPace() {
+  const base::Time now = loop().Now();
+  if (now - paced_at_ < kPaceInterval) return;
+  paced_at_ = now;
+  const uint64_t rate = DeliveryRate(fd());
+  if (rate > 0 && pace_.OnRate(rate)) SetLowWater(fd(), pace_.low_water());
 }
 
 void TlsSocket::WaitToFlush() {
