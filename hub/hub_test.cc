@@ -108,6 +108,17 @@ TEST_F(HubTest, ConnectFailuresSayWhy) {
   EXPECT_THAT(answer("web.paris"), StartsWith("HTTP/1.1 400"));
 }
 
+TEST_F(HubTest, PagesThatNameTenantsAreOnTheUnixSocketOnly) {
+  StartHub();
+  for (const char* page : {"/debug/sessions", "/debug/connections"}) {
+    EXPECT_THAT(GetDebug(page), StartsWith("HTTP/1.1 200"));
+    for (const char* port : {"admin", "health"})
+      EXPECT_THAT(Get(port, page), StartsWith("HTTP/1.1 404")) << port;
+  }
+  const auto mode = std::filesystem::status(folder_ + "/admin.sock").permissions();
+  EXPECT_EQ(mode, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+}
+
 TEST_F(HubTest, OnlyConnectIsServed) {
   StartHub();
   RawClient client(folder_ + "/connect.sock");
@@ -347,7 +358,7 @@ TEST_F(HubTest, DrainingAgentsAreTheLastResort) {
   TestClient client(GrpcSocket());
   ASSERT_THAT(client.Connected(), IsOk());
   // The hub has read the DRAIN when it answers what was sent behind it.
-  while (Get("admin", "/debug/sessions").find("\"draining\": true") == std::string::npos) {
+  while (GetDebug("/debug/sessions").find("\"draining\": true") == std::string::npos) {
   }
   for (int i = 0; i < 4; ++i) EXPECT_TRUE(client.Dial("name.paris:80")->AwaitReceived("2"));
   second->Lose();
@@ -406,10 +417,10 @@ TEST_F(HubTest, MetricsAndListingsShowWhatGoesOn) {
         "hawser_sessions{cluster=\"paris\"} 1", "hawser_certificate_expiry_seconds",
         "hawser_build_info"})
     EXPECT_THAT(metrics, HasSubstr(line));
-  EXPECT_THAT(Get("admin", "/debug/sessions"),
+  EXPECT_THAT(GetDebug("/debug/sessions"),
               AllOf(HasSubstr("\"cluster\": \"paris\""), HasSubstr("\"connections\": 1"),
-                    HasSubstr("early,fin,reason,window")));
-  EXPECT_THAT(Get("admin", "/debug/connections"), HasSubstr("\"bytes_to_target\": 5"));
+                    HasSubstr("demand,early,fin,reason,window")));
+  EXPECT_THAT(GetDebug("/debug/connections"), HasSubstr("\"bytes_to_target\": 5"));
 }
 
 TEST_F(HubTest, ControlApiShowsClustersAndSessions) {

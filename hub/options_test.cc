@@ -56,6 +56,18 @@ TEST_F(OptionsTest, DefaultsAreKonnectivitys) {
   EXPECT_EQ(options->server.id.size(), 36) << "a uuid: " << options->server.id;
 }
 
+TEST_F(OptionsTest, TheTrustDomainMustBeOne) {
+  Set("trust_domain", "fleet.example");
+  const auto options = OptionsFromFlags();
+  ASSERT_THAT(options, IsOk());
+  EXPECT_EQ(options->trust_domain, "fleet.example");
+  EXPECT_EQ(options->grants.trust_domain, "fleet.example");
+  for (const char* bad : {"a b", "x/client/y", "Fleet"}) {
+    Set("trust_domain", bad);
+    ExpectRefused("flag --trust-domain: no trust domain");
+  }
+}
+
 TEST_F(OptionsTest, ModesShareTheFlags) {
   Set("uds_name", "/run/a.sock");
   Set("server_port", "0");
