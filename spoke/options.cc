@@ -24,7 +24,8 @@ DEFINE_string(keepalive_time, "15s", "[Servers] time between pings to servers");
 DEFINE_string(sync_interval, "200ms",
               "[Servers] the wait between attempts to connect is drawn from zero to a limit, which "
               "begins with this and doubles");
-DEFINE_string(sync_interval_cap, "10s", "[Servers] the highest such limit");
+DEFINE_string(sync_interval_cap, "12s",
+              "[Servers] the highest such limit; there the wait is at least half of it");
 DEFINE_string(graceful_shutdown_timeout, "30s",
               "[Servers] how long a stop waits for connections to end");
 DEFINE_string(replaced_link_timeout, "1h",

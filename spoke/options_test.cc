@@ -42,7 +42,7 @@ TEST_F(OptionsTest, Defaults) {
   EXPECT_EQ(options->agent_id.size(), 36);
   EXPECT_EQ(options->keepalive, seconds(15));
   EXPECT_EQ(options->backoff.first, milliseconds(200));
-  EXPECT_EQ(options->backoff.cap, seconds(10));
+  EXPECT_EQ(options->backoff.cap, seconds(12));
   EXPECT_EQ(options->health, (base::HostPort{"", 8093}));
   EXPECT_EQ(options->admin, (base::HostPort{"127.0.0.1", 8094}));
   EXPECT_EQ(options->names.kube_apiserver, (base::HostPort{"kubernetes.default.svc", 443}));
