@@ -15,7 +15,8 @@ DEFINE_string(request_head_timeout, "10s",
               "[Limits] a CONNECT request's head, or an agent's first call");
 DEFINE_int32(max_connections_per_address, 8192, "[Limits] TCP connections of one peer address");
 DEFINE_int32(max_connections_per_identity, 65536, "[Limits] connections of one client or cluster");
-DEFINE_int32(max_streams_per_connection, 256, "[Limits] streams of one gRPC client connection");
+DEFINE_int32(max_streams_per_connection, 1024,
+             "[Limits] streams of one gRPC client connection; dials on more are refused");
 DEFINE_int32(max_unfinished_handshakes, 256, "[Limits] unfinished TLS handshakes of one port");
 DEFINE_int32(max_pending_dials, 1000, "[Limits] unanswered dials of one agent");
 DEFINE_int32(descriptor_reserve, 256, "[Limits] descriptors that clients leave to agents");
