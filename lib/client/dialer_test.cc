@@ -343,6 +343,15 @@ TEST(DialerHawserTest, OpensAnotherLinkAtTheStreamLimit) {
   }
 }
 
+TEST(DialerHawserTest, ASilentHubIsNotTakenForASilentAgent) {
+  FakeFrontEnd front({.silent = true});
+  const auto dialer = MakeDialer(front);
+  const absl::StatusOr<Stream> stream =
+      dialer->Dial("never.paris:80", {.timeout = std::chrono::milliseconds(50)});
+  EXPECT_THAT(stream, StatusIs(absl::StatusCode::kDeadlineExceeded,
+                               HasSubstr("did not answer in time (timed_out at the hub)")));
+}
+
 class DialerTlsTest : public ::testing::Test {
  protected:
   static std::shared_ptr<net::TlsContext> ServerContext(const net::TlsFiles& files) {
