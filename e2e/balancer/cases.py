@@ -39,7 +39,11 @@ class Case:
         return "127.0.0.1", 0
 
     def make_agent(self):
-        return Agent(self.kind, self.cluster, self.balancer.address)
+        return self.start_agent()
+
+    def start_agent(self, **how):
+        base = self.lab.free_port()
+        return Agent(self.kind, self.cluster, base, self.balancer.address, **how)
 
     def begin(self):
         raise NotImplementedError
@@ -100,7 +104,7 @@ class Refuses(Misbehaves):
 
     def make_agent(self):
         # Proxies are for names: loopback is reached without them.
-        return Agent(self.kind, self.cluster, self.balancer.address, (HUB_NAME, self.hub.agents[1]))
+        return self.start_agent(proxy_to=(HUB_NAME, self.hub.agents[1]))
 
 
 class Moves(Case):
@@ -119,7 +123,7 @@ class Moves(Case):
 
     def make_agent(self):
         self.lab.names.addresses[self.name()] = self.balancer.address[0]
-        return Agent(self.kind, self.cluster, self.balancer.address, name=self.name())
+        return self.start_agent(name=self.name())
 
     def begin(self):
         self.balancer.become(Behavior.SWALLOW)

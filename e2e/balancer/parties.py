@@ -159,9 +159,12 @@ class Hub:
 
 
 class Agent:
-    """The agent of `cluster`, which reaches its hub at `address`, or through the proxy there."""
+    """The agent of `cluster`, which reaches its hub at `address`, or through the proxy there.
 
-    def __init__(self, kind, cluster, address, proxy_to=None, name="127.0.0.1"):
+    `base` is the first of two ports of its own.
+    """
+
+    def __init__(self, kind, cluster, base, address, proxy_to=None, name="127.0.0.1"):
         host, port = address
         environment = {}
         if proxy_to is not None:
@@ -177,8 +180,8 @@ class Agent:
                 "--ca-cert=pki/ca/servers.crt",
                 *files("agent", leaf),
                 f"--agent-id={cluster}",
-                "--health-server-port=0",
-                "--admin-server-port=0",
+                f"--health-server-port={base}",
+                f"--admin-server-port={base + 1}",
                 *kind.agent_flags(cluster),
             ],
             environment,
@@ -189,6 +192,6 @@ async def echo(reader, writer):
     try:
         while block := await reader.read(65536):
             writer.write(block)
-    except ConnectionError:
-        pass  # the peer left
+    except (ConnectionError, asyncio.CancelledError):
+        pass  # the peer left, or the run is over
     writer.close()

@@ -188,6 +188,7 @@ async def run(kinds, options):
             if options.only not in make.title:
                 continue
             case = make(lab, kind, number)
+            lab.names.addresses[f"{case.cluster}.cluster.test"] = "127.0.0.1"
             await case.set_up()
             watches.append(Watch(case))
     for watch in watches:
