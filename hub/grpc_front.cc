@@ -88,11 +88,12 @@ class StreamDialler final : public Dialler {
 };
 
 FrontSession::FrontSession(const tunnel::SessionOptions& options, base::Duration dial_timeout,
-                           std::string client, SessionRegistry& registry, Shard& shard,
-                           base::KeyedLogLimit& failures)
+                           std::string client, bool surplus, SessionRegistry& registry,
+                           Shard& shard, base::KeyedLogLimit& failures)
     : DialedSession(options),
       dial_timeout_(dial_timeout),
       client_(std::move(client)),
+      surplus_(surplus),
       registry_(registry),
       shard_(shard),
       failures_(failures),
@@ -120,6 +121,12 @@ void FrontSession::OnClosed(const absl::Status& status) {
 }
 
 void FrontSession::OnDial(Request request) {
+  if (surplus_) {
+    ++shard_.counters.surplus_streams;
+    Reject(request.dial_id,
+           {Reason::kOverloaded, Hop::kHub, "this connection has as many streams as it may have"});
+    return;
+  }
   if (request.protocol != "tcp") {
     Reject(request.dial_id, {Reason::kPolicyDenied, Hop::kHub, "only tcp can be dialled"});
     return;
@@ -158,8 +165,9 @@ GrpcFront::GrpcFront(Options options, const Shards& shards, ConnectionLimits& li
           [this, &registry, &lists](const TransportServer::Caller& caller, const std::string& path,
                                     const net::Metadata&) -> std::unique_ptr<net::StreamHandler> {
             if (path != kPath) return ControlCall::ForPath(path, caller.identity, lists);
+            const bool surplus = caller.transport.stream_count() >= options_.streams_per_connection;
             return std::make_unique<FrontSession>(options_.session, options_.dial_timeout,
-                                                  caller.identity, registry, caller.shard,
+                                                  caller.identity, surplus, registry, caller.shard,
                                                   failures_);
           }),
       port_(

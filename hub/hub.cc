@@ -197,7 +197,9 @@ absl::Status Hub::CreateFrontEnds() {
     grpc.socket.spread_by_load = true;
     grpc.trust_domain = options_.trust_domain;
     grpc.transport.keepalive = options_.frontend_keepalive;
-    grpc.transport.max_streams = static_cast<uint32_t>(options_.limits.streams_per_connection);
+    // A client that waits for a stream does not know what for: it gets more, and is told.
+    grpc.streams_per_connection = options_.limits.streams_per_connection;
+    grpc.transport.max_streams = static_cast<uint32_t>(2 * grpc.streams_per_connection);
     // Grows with the connection that the stream carries.
     grpc.transport.stream_window = static_cast<uint32_t>(options_.limits.first_window);
     grpc.session = SessionOptions();

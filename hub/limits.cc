@@ -8,6 +8,7 @@
 #include "absl/strings/numbers.h"
 #include "lib/base/flag_values.h"
 #include "lib/base/memory_limit.h"
+#include "lib/base/quote.h"
 #include "lib/base/status.h"
 
 DEFINE_string(handshake_timeout, "10s", "[Limits] a TLS handshake");
@@ -15,7 +16,8 @@ DEFINE_string(request_head_timeout, "10s",
               "[Limits] a CONNECT request's head, or an agent's first call");
 DEFINE_int32(max_connections_per_address, 8192, "[Limits] TCP connections of one peer address");
 DEFINE_int32(max_connections_per_identity, 65536, "[Limits] connections of one client or cluster");
-DEFINE_int32(max_streams_per_connection, 256, "[Limits] streams of one gRPC client connection");
+DEFINE_int32(max_streams_per_connection, 1024,
+             "[Limits] streams of one gRPC client connection; dials on more are refused");
 DEFINE_int32(max_unfinished_handshakes, 256, "[Limits] unfinished TLS handshakes of one port");
 DEFINE_int32(max_pending_dials, 1000, "[Limits] unanswered dials of one agent");
 DEFINE_int32(descriptor_reserve, 256, "[Limits] descriptors that clients leave to agents");
@@ -48,38 +50,55 @@ constexpr const char* kLimits[] = {
 // The command line goes before the file.
 class Source {
  public:
-  explicit Source(const std::map<std::string, std::string>& file) : file_(file) {}
+  explicit Source(const FileLimits& file) : file_(file) {}
 
   absl::StatusOr<base::Duration> Time(const char* name) const {
-    return base::PositiveDuration(name, Text(name));
+    return Placed(name, base::PositiveDuration(name, Text(name)));
   }
   template <typename Integer>
   absl::StatusOr<Integer> Number(const char* name, Integer least) const {
     Integer value;
     const std::string text = Text(name);
     if (!absl::SimpleAtoi(text, &value))
-      return BadFlag("config", std::string("limit ") + name + ": not a value for it: " + text);
-    return AtLeast(name, value, least);
+      return Placed<Integer>(name, BadFlag(name, "not a number: " + base::Quote(text)));
+    return Placed(name, AtLeast(name, value, least));
   }
 
  private:
-  std::string Text(const std::string& name) const {
-    std::string flag = name;
-    std::replace(flag.begin(), flag.end(), '-', '_');
-    const auto info = gflags::GetCommandLineFlagInfoOrDie(flag.c_str());
+  // Null when the command line says what it is, or nobody.
+  const FileLimit* InFile(const std::string& name) const {
     const auto entry = file_.find(name);
-    return info.is_default && entry != file_.end() ? entry->second : info.current_value;
+    return Flag(name).is_default && entry != file_.end() ? &entry->second : nullptr;
   }
 
-  const std::map<std::string, std::string>& file_;
+  std::string Text(const std::string& name) const {
+    const FileLimit* const limit = InFile(name);
+    return limit != nullptr ? limit->text : Flag(name).current_value;
+  }
+
+  template <typename Value>
+  absl::StatusOr<Value> Placed(const std::string& name, absl::StatusOr<Value> value) const {
+    const FileLimit* const limit = InFile(name);
+    if (value.ok() || limit == nullptr) return value;
+    return base::Annotate(value.status(), limit->place);
+  }
+
+  static gflags::CommandLineFlagInfo Flag(std::string name) {
+    std::replace(name.begin(), name.end(), '-', '_');
+    return gflags::GetCommandLineFlagInfoOrDie(name.c_str());
+  }
+
+  const FileLimits& file_;
 };
 
 }  // namespace
 
-absl::StatusOr<Limits> ReadLimits(const std::map<std::string, std::string>& file) {
-  for (const auto& [name, value] : file)
+std::vector<std::string> LimitNames() { return {std::begin(kLimits), std::end(kLimits)}; }
+
+absl::StatusOr<Limits> ReadLimits(const FileLimits& file) {
+  for (const auto& [name, limit] : file)
     if (std::find(std::begin(kLimits), std::end(kLimits), name) == std::end(kLimits))
-      return BadFlag("config", "unknown limit " + name);
+      return absl::InvalidArgumentError(limit.place + ": unknown limit " + base::Quote(name));
   const Source source(file);
   Limits limits;
   HAWSER_ASSIGN_OR_RETURN(limits.handshake_timeout, source.Time("handshake-timeout"));

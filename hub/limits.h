@@ -3,11 +3,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "hub/config_file.h"
 #include "lib/base/scheduler.h"
 
 namespace hawser::hub {
@@ -27,9 +27,13 @@ struct Limits {
   uint64_t buffered_bytes;    // of the process
 };
 
-// The flags (parsed before), and `file` for those that are not on the command line: values by name
-// of flag. InvalidArgument, naming the flag, for what makes no sense or is no limit.
-absl::StatusOr<Limits> ReadLimits(const std::map<std::string, std::string>& file);
+// The flags (parsed before), and `file` for those that are not on the command line.
+// InvalidArgument, naming the flag and its place in the file, for what makes no sense or is no
+// limit.
+absl::StatusOr<Limits> ReadLimits(const FileLimits& file);
+
+// All of them, by name of flag.
+std::vector<std::string> LimitNames();
 
 // Names of the limits that differ and are read at the start only.
 std::vector<std::string> ChangedAtNextStart(const Limits& now, const Limits& next);

@@ -277,6 +277,9 @@ std::string MetricsText(const MetricsInput& input) {
   families.Counter(Hawser("refused_requests_total"),
                    "CONNECT requests that were malformed, late or of another method.",
                    counters.refused_requests);
+  families.Counter(Hawser("surplus_streams_total"),
+                   "Dials of gRPC clients on more streams than a connection may have.",
+                   counters.surplus_streams);
   families.Gauge(Hawser("buffered_bytes"), "Bytes queued for sockets that do not take them.",
                  input.queued_bytes);
   AddCertificates(families, input);

@@ -24,7 +24,8 @@ DEFINE_string(keepalive_time, "15s", "[Servers] time between pings to servers");
 DEFINE_string(sync_interval, "200ms",
               "[Servers] the wait between attempts to connect is drawn from zero to a limit, which "
               "begins with this and doubles");
-DEFINE_string(sync_interval_cap, "10s", "[Servers] the highest such limit");
+DEFINE_string(sync_interval_cap, "12s",
+              "[Servers] the highest such limit; there the wait is at least half of it");
 DEFINE_string(graceful_shutdown_timeout, "30s",
               "[Servers] how long a stop waits for connections to end");
 DEFINE_string(replaced_link_timeout, "1h",
@@ -92,7 +93,11 @@ DEFINE_string(resolve, "",
 DEFINE_string(
     kube_apiserver, "kubernetes.default.svc:443",
     "[Targets] host:port that the bare cluster name leads to; empty: it is a name like any other");
-DEFINE_string(config, "", "[Targets] YAML file with allow and resolve");
+DEFINE_string(config, "",
+              "[Targets] YAML file with allow and resolve, read again when it changes; "
+              "docs/configuration.md");
+DEFINE_bool(check_config, false,
+            "[Targets] only say what is wrong with the file of --config; exit code 0: nothing");
 DEFINE_string(dial_timeout, "5s", "[Targets] deadline of a dial, name resolution included");
 
 DEFINE_string(
@@ -268,20 +273,18 @@ absl::Status ReadTargets(Options& options) {
       return BadFlag("kube-apiserver", std::string(kube_apiserver.status().message()));
     options.names.kube_apiserver = *kube_apiserver;
   }
-  ResolveTable& table = options.names.table;
   if (!FLAGS_config.empty()) {
-    const auto config = LoadConfigFile(FLAGS_config);
+    auto config = LoadConfigFile(FLAGS_config);
     if (!config.ok()) return BadFlag("config", std::string(config.status().message()));
-    options.allow_list = config->allow_list;
-    HAWSER_ASSIGN_OR_RETURN(auto own, OwnAddresses::FromEnvironment());
-    options.allow_list.SetOwnAddresses(std::move(own));
-    for (const auto& [name, address] : config->resolve)
-      if (const auto status = table.Add(name, address); !status.ok())
-        return BadFlag("config", std::string(status.message()));
+    HAWSER_ASSIGN_OR_RETURN(options.own_addresses, OwnAddresses::FromEnvironment());
+    options.allow_list = std::move(config->allow_list);
+    options.allow_list.SetOwnAddresses(options.own_addresses);
+    options.names.table = std::move(config->resolve);
+    options.config_file = FLAGS_config;
   }
-  // After the file: the command line goes first.
-  if (const auto status = table.AddList(FLAGS_resolve); !status.ok())
+  if (const auto status = options.command_line_names.AddList(FLAGS_resolve); !status.ok())
     return BadFlag("resolve", std::string(status.message()));
+  options.names.table.AddAll(options.command_line_names);
   HAWSER_ASSIGN_OR_RETURN(options.dial_timeout,
                           base::PositiveDuration("dial-timeout", FLAGS_dial_timeout));
   return absl::OkStatus();
@@ -318,6 +321,12 @@ absl::Status ReadLimits(Options& options) {
 }
 
 }  // namespace
+
+std::optional<absl::Status> CheckConfigFromFlags() {
+  if (!FLAGS_check_config) return std::nullopt;
+  if (FLAGS_config.empty()) return BadFlag("check-config", "needs --config");
+  return LoadConfigFile(FLAGS_config).status();
+}
 
 absl::StatusOr<Options> OptionsFromFlags() {
   Options options;

@@ -97,6 +97,7 @@ class FakeFrontEnd::Session final : public tunnel::DialedSession {
   }
 
   void OnOpen(net::MessageStream& stream, const net::Metadata& headers) override {
+    if (front_.options_.silent) return DialedSession::OnOpen(stream, net::Metadata());
     const bool plain = front_.options_.plain;
     DialedSession::OnOpen(stream, plain ? net::Metadata() : headers);
     net::Metadata answer;
