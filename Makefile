@@ -1,7 +1,7 @@
 # Every target is one line to a script or to Bazel; `make help` lists them.
 .DEFAULT_GOAL := help
 
-.PHONY: help demo build test interop asan tsan fuzz lint tidy fmt images bench bench-addons e2e
+.PHONY: help demo build test interop exact asan tsan fuzz lint tidy fmt images bench bench-addons e2e
 
 help:  ## this list
 	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 19
@@ -17,6 +17,9 @@ test:  ## everything that must pass: build, tests, sanitizers, interoperability,
 
 interop:  ## client x server x agent: ours, Konnectivity's own, peers on grpc-go
 	@tools/setup.sh interop && tools/build.sh interop && e2e/konnectivity/run.sh
+
+exact:  ## thousands of random connections: each is byte-exact or reset (EXACT=--seed=S repeats them)
+	@tools/setup.sh exact && tools/build.sh exact && e2e/exact/run.sh --cases=4000 $(EXACT)
 
 asan:  ## all tests with AddressSanitizer and UndefinedBehaviorSanitizer
 	@tools/setup.sh asan && tools/bazel.sh test --config=asan //...

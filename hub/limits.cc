@@ -21,6 +21,9 @@ DEFINE_int64(max_buffered_bytes, int64_t{1} << 30,
              "[Limits] bytes queued for slow readers, in all");
 DEFINE_int64(first_window, 256 * 1024, "[Limits] bytes a new connection may have on its way");
 DEFINE_int64(max_window, 1024 * 1024, "[Limits] bytes a connection may have on its way");
+DEFINE_string(idle_timeout, "0s",
+              "[Limits] a connection without a byte in either direction for that long is reset; 0s: "
+              "never");
 
 namespace hawser::hub {
 namespace {
@@ -39,6 +42,7 @@ constexpr const char* kLimits[] = {
     "max-buffered-bytes",
     "first-window",
     "max-window",
+    "idle-timeout",
 };
 
 // The command line goes before the file.
@@ -48,6 +52,9 @@ class Source {
 
   absl::StatusOr<base::Duration> Time(const char* name) const {
     return base::PositiveDuration(name, Text(name));
+  }
+  absl::StatusOr<base::Duration> TimeOrNone(const char* name) const {
+    return base::AnyDuration(name, Text(name));
   }
   template <typename Integer>
   absl::StatusOr<Integer> Number(const char* name, Integer least) const {
@@ -93,6 +100,7 @@ absl::StatusOr<Limits> ReadLimits(const std::map<std::string, std::string>& file
   HAWSER_ASSIGN_OR_RETURN(limits.first_window, source.Number<int64_t>("first-window", 64 * 1024));
   HAWSER_ASSIGN_OR_RETURN(limits.max_window,
                           source.Number<int64_t>("max-window", limits.first_window));
+  HAWSER_ASSIGN_OR_RETURN(limits.idle_timeout, source.TimeOrNone("idle-timeout"));
   return limits;
 }
 
@@ -106,6 +114,7 @@ std::vector<std::string> ChangedAtNextStart(const Limits& now, const Limits& nex
   compare("max-streams-per-connection", now.streams_per_connection, next.streams_per_connection);
   compare("first-window", now.first_window, next.first_window);
   compare("max-window", now.max_window, next.max_window);
+  compare("idle-timeout", now.idle_timeout, next.idle_timeout);
   return names;
 }
 

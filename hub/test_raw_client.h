@@ -24,6 +24,8 @@ class RawClient {
   bool ok() const { return ok_; }
   void Send(const std::string& bytes);
   void FinishSending();
+  // Waits until the hub has read what was sent, which Unix sockets alone tell; false after 20 s.
+  bool AwaitRead();
   // Reads until `end` was read; what came before the connection ended otherwise.
   std::string ReadUntil(const std::string& end);
   std::string ReadToEnd() { return ReadUntil(""); }

@@ -41,6 +41,7 @@ row bench         "build bench"                  build            "$programs $lo
 row bench-addons  "build demo go test"           "build networks" "//addon-manager"
 row e2e           "build demo go pods test"      "build networks" "$programs $images"
 row interop       "build demo go"                "build networks" "$programs"
+row exact         "build demo go"                "build networks" "$programs"
 row test          "build demo go lint test"      "build networks" "//..."
 row asan          "build demo test"              build            "//..."
 row tsan          "build demo test"              build            "//lib/net/... //lib/tunnel/..."

@@ -89,11 +89,12 @@ stage_examples() {
 stage_quickstart() { e2e/quickstart/run.sh; }
 stage_demo() { e2e/demo/run.sh; }
 stage_bad_input() { e2e/bad_input/run.sh; }
+stage_exact() { e2e/exact/run.sh; }
 
 rm -rf "$logs"
 mkdir -p "$logs"
 (($#)) || set -- build setup lint unit chart apiserver kubernetes grpcgo interop examples \
-  quickstart demo bad_input asan tsan
+  quickstart demo bad_input exact asan tsan
 for name in "$@"; do stage "$name"; done
 echo "$passed passed, $failed failed"
 ((failed == 0))

@@ -14,30 +14,7 @@ using tunnel::Failure;
 using tunnel::Hop;
 using tunnel::Reason;
 
-using Ended = absl::AnyInvocable<void(const Failure*)>;
-
 const Failure kCancelled{Reason::kCancelled, Hop::kClient, "the dial was cancelled"};
-
-// Tells how the tunnel ended before its socket shows that it did.
-class WatchedEndpoint final : public tunnel::Endpoint {
- public:
-  WatchedEndpoint(std::shared_ptr<tunnel::Endpoint> endpoint, Ended ended)
-      : endpoint_(std::move(endpoint)), ended_(std::move(ended)) {}
-
-  void OnOpen(tunnel::Connection& connection) override { endpoint_->OnOpen(connection); }
-  tunnel::Pulled Pull(std::span<uint8_t> space) override { return endpoint_->Pull(space); }
-  void Deliver(std::span<const uint8_t> bytes) override { endpoint_->Deliver(bytes); }
-  void DeliverEnd() override { endpoint_->DeliverEnd(); }
-  void OnClosed(const Failure* failure) override {
-    ended_(failure);
-    endpoint_->OnClosed(failure);
-  }
-  bool Gone() override { return endpoint_->Gone(); }
-
- private:
-  const std::shared_ptr<tunnel::Endpoint> endpoint_;
-  Ended ended_;
-};
 
 Failure NoLink(const absl::Status& error) {
   const Reason reason = error.code() == absl::StatusCode::kDeadlineExceeded ? Reason::kTimedOut
@@ -75,7 +52,10 @@ TunnelDialer::~TunnelDialer() {
 
 void TunnelDialer::Dial(DialId id, Tunnel tunnel) {
   Attempt& attempt = *(attempts_[id] = std::make_unique<Attempt>(loop_, std::move(tunnel)));
-  attempt.local->OnHangUp([this, id] { Cancel(id); });
+  attempt.local->SetPatience(attempt.tunnel.patience);
+  attempt.local->OnDone(std::move(attempt.tunnel.ended));
+  // The caller may finish sending before the dial is answered.
+  attempt.local->OnHangUp(tunnel::DialWatch::End::kIsHalfClose, [this, id] { Cancel(id); });
   attempt.deadline.Set(attempt.tunnel.timeout, [this, id] {
     Fail(id, {Reason::kTimedOut, Hop::kHub,
               "no connection to hub " + links_.connector().hub() + " in time"});
@@ -98,8 +78,7 @@ void TunnelDialer::OnLink(DialId id, h2::Transport* link, const absl::Status& er
     return Fail(id, NoLink(status));
   attempt.session = &opened;
   opened.Dial(attempt.tunnel.address, std::max(attempt.expires - loop_.Now(), base::Duration{}),
-              std::make_shared<WatchedEndpoint>(attempt.local, std::move(attempt.tunnel.ended)),
-              [this, id](const Failure* failure) { OnAnswer(id, failure); });
+              attempt.local, [this, id](const Failure* failure) { OnAnswer(id, failure); });
 }
 
 void TunnelDialer::OnAnswer(DialId id, const Failure* failure) {
@@ -118,7 +97,7 @@ void TunnelDialer::Fail(DialId id, const Failure& failure) {
   links_.Forget(attempt.waiter);
   if (attempt.session != nullptr) attempt.session->Cancel();
   // A waiting socket would keep its endpoint.
-  attempt.local->TakeSocket()->Abort();
+  attempt.local->TakeBack().socket->Abort();
   attempt.tunnel.answered(DialError("dial", attempt.tunnel.address, failure));
 }
 

@@ -12,7 +12,8 @@ Connection::Connection(Session& session, int64_t id, std::shared_ptr<Endpoint> e
       endpoint_(std::move(endpoint)),
       opened_at_(session.stream()->scheduler().Now()),
       progress_at_(opened_at_),
-      returned_at_(opened_at_) {}
+      returned_at_(opened_at_),
+      moved_at_(opened_at_) {}
 
 void Connection::Ready() { session_.Ready(*this); }
 void Connection::Delivered(size_t bytes) { session_.Delivered(*this, bytes); }

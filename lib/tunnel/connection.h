@@ -86,6 +86,9 @@ class Connection {
   base::Time progress_at_;   // when the endpoint last took bytes, or last had none
   base::Time queued_since_;  // when the endpoint was last given bytes while it had none
   base::Time returned_at_;   // when the window was last given back
+  base::Time parked_at_;     // when it was last parked
+  base::Time moved_at_;      // for EndIdle(): when bytes were last seen to have moved,
+  uint64_t moved_ = 0;       // and how many there were
 
   ConnectionHook ready_hook_;  // waits for its turn to be pulled
   ConnectionHook grant_hook_;  // owes the peer a WINDOW

@@ -101,7 +101,7 @@ class FuzzEndpoint final : public Endpoint {
     CHECK(!std::exchange(closed_, true)) << "closed twice";
     connection_ = nullptr;
   }
-  bool Gone() override { return false; }
+  Presence Look() override { return Presence::kHere; }
 
   bool open() const { return connection_ != nullptr; }
   void Stall() { stalled_ = true; }

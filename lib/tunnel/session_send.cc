@@ -93,6 +93,7 @@ bool Session::ProduceData(Connection& connection, net::MessageBatch& batch) {
   if (connection.send_window_ < SmallestSend()) {
     ++counters_.window_stalls;
     connection.parked_ = true;
+    connection.parked_at_ = stream_->scheduler().Now();
     Watch(connection);
     return true;
   }
@@ -126,7 +127,9 @@ bool Session::ProduceData(Connection& connection, net::MessageBatch& batch) {
 // The endpoint finished sending, and all it sent is on its way.
 void Session::LocalEnd(Connection& connection) {
   connection.local_end_ = true;
-  if (connection.endpoint_->Gone()) {
+  const Presence presence = connection.endpoint_->Look();
+  if (connection.ended_) return;
+  if (presence == Presence::kGone) {
     CloseByUs(connection, nullptr);
   } else if (features_.fin) {
     wire::Packet packet;
