@@ -11,6 +11,8 @@ namespace hawser::hub {
 namespace {
 
 constexpr char kPath[] = "/AgentService/Connect";
+// Agents whose certificates name no cluster are counted as one.
+constexpr char kUnnamed[] = "agents without a name";
 
 // The stream of an agent that was refused: ends with the reason, and its connection after it.
 class RefusedStream final : public net::StreamHandler {
@@ -37,10 +39,19 @@ class RefusedStream final : public net::StreamHandler {
 // The name that an agent's connections are counted by.
 absl::StatusOr<std::string> ConnectionName(const net::PeerInfo& peer) {
   const auto identity = pki::IdentityOf(peer.certificate.get());
-  if (!identity.ok() || !identity->has_value()) return "agents without a name";
+  if (!identity.ok() || !identity->has_value()) return kUnnamed;
   const auto* cluster = std::get_if<pki::ClusterIdentity>(&**identity);
   // Told apart, and refused, by IdentifyAgent(), with an answer.
-  return cluster == nullptr ? "agents without a name" : "cluster " + cluster->cluster;
+  return cluster == nullptr ? kUnnamed : "cluster " + cluster->cluster;
+}
+
+// Asks an agent of ours to connect again, by when it has a new certificate; as in
+// AgentPort::Drain(), others are left alone.
+void GiveNotice(Shard& shard, h2::Transport& transport) {
+  const auto certificate = transport.socket().peer().certificate;
+  for (const auto& [handle, session] : shard.agents)
+    if (session->peer().certificate == certificate && session->features().any())
+      session->SendDrain();
 }
 
 // What is asked about a token, and what becomes of it, as a metric's label.
@@ -54,16 +65,16 @@ const char* TokenResult(const absl::Status& verdict, bool sent) {
 }  // namespace
 
 AgentPort::AgentPort(Options options, AgentGrants grants, const Shards& shards,
-                     ConnectionLimits& limits, SessionRegistry& registry)
+                     ConnectionLimits& limits, Credentials& credentials, SessionRegistry& registry)
     : options_(std::move(options)),
       shards_(shards),
       registry_(registry),
       grants_(std::make_shared<const AgentGrants>(std::move(grants))),
-      server_({Port::kAgents, options_.transport, options_.first_call_timeout}, shards,
+      server_({Port::kAgents, options_.transport, options_.first_call_timeout, &GiveNotice}, shards,
               [this](const auto& caller, const auto& path, const auto& headers) {
                 return path == kPath ? Accept(caller, headers) : nullptr;
               }),
-      port_(options_.socket, shards, limits, ConnectionName,
+      port_(options_.socket, shards, limits, credentials, ConnectionName,
             [this](Shard& shard, std::unique_ptr<net::Socket> socket, Admission admission) {
               server_.Serve(shard, std::move(socket), std::move(admission));
             }) {}
@@ -139,9 +150,10 @@ absl::Status AgentPort::Refuse(const TransportServer::Caller& caller, const char
                                const absl::Status& why) {
   ++caller.shard.counters.refused_agents[reason];
   const std::string text(why.message());
-  if (const auto line = refusals_.Admit(caller.shard.loop().Now()))
-    LOG(WARNING) << "agent refused from " << caller.transport.socket().peer().address << ": "
-                 << text << *line;
+  const net::PeerInfo& peer = caller.transport.socket().peer();
+  const std::string who = caller.identity == kUnnamed ? peer.host() : caller.identity;
+  if (const auto line = refusals_.Admit(caller.shard.loop().Now(), who))
+    LOG(WARNING) << "agent refused from " << peer.address << ": " << text << *line;
   return {why.code(), "agent refused: " + text};
 }
 

@@ -10,7 +10,8 @@ namespace hawser::hub {
 
 // "client/<name>" by its certificate, "unix:<uid>" on a Unix socket, "client" for a certificate of
 // the clients' CA without a name (as reference clients have). PermissionDenied for a certificate
-// that names something else.
-absl::StatusOr<std::string> ClientIdentityOf(const net::PeerInfo& peer);
+// that names something else, or something of another trust domain than `trust_domain` (empty: any).
+absl::StatusOr<std::string> ClientIdentityOf(const net::PeerInfo& peer,
+                                             const std::string& trust_domain);
 
 }  // namespace hawser::hub

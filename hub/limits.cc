@@ -7,6 +7,7 @@
 
 #include "absl/strings/numbers.h"
 #include "lib/base/flag_values.h"
+#include "lib/base/memory_limit.h"
 #include "lib/base/status.h"
 
 DEFINE_string(handshake_timeout, "10s", "[Limits] a TLS handshake");
@@ -15,15 +16,18 @@ DEFINE_string(request_head_timeout, "10s",
 DEFINE_int32(max_connections_per_address, 8192, "[Limits] TCP connections of one peer address");
 DEFINE_int32(max_connections_per_identity, 65536, "[Limits] connections of one client or cluster");
 DEFINE_int32(max_streams_per_connection, 256, "[Limits] streams of one gRPC client connection");
+DEFINE_int32(max_unfinished_handshakes, 256, "[Limits] unfinished TLS handshakes of one port");
 DEFINE_int32(max_pending_dials, 1000, "[Limits] unanswered dials of one agent");
 DEFINE_int32(descriptor_reserve, 256, "[Limits] descriptors that clients leave to agents");
-DEFINE_int64(max_buffered_bytes, int64_t{1} << 30,
-             "[Limits] bytes queued for slow readers, in all");
+DEFINE_int64(max_buffered_bytes, 0,
+             "[Limits] bytes queued for slow readers, in all; 0: a quarter of the memory that the "
+             "container or machine has, at most 1 GiB");
 DEFINE_int64(first_window, 256 * 1024, "[Limits] bytes a new connection may have on its way");
-DEFINE_int64(max_window, 1024 * 1024, "[Limits] bytes a connection may have on its way");
-DEFINE_string(idle_timeout, "0s",
-              "[Limits] a connection without a byte in either direction for that long is reset; 0s: "
-              "never");
+DEFINE_int64(max_window, 16 * 1024 * 1024, "[Limits] bytes a connection may have on its way");
+DEFINE_string(
+    idle_timeout, "0s",
+    "[Limits] a connection without a byte in either direction for that long is reset; 0s: "
+    "never");
 
 namespace hawser::hub {
 namespace {
@@ -37,6 +41,7 @@ constexpr const char* kLimits[] = {
     "max-connections-per-address",
     "max-connections-per-identity",
     "max-streams-per-connection",
+    "max-unfinished-handshakes",
     "max-pending-dials",
     "descriptor-reserve",
     "max-buffered-bytes",
@@ -93,10 +98,13 @@ absl::StatusOr<Limits> ReadLimits(const std::map<std::string, std::string>& file
                           source.Number("max-connections-per-identity", 1));
   HAWSER_ASSIGN_OR_RETURN(limits.streams_per_connection,
                           source.Number("max-streams-per-connection", 1));
+  HAWSER_ASSIGN_OR_RETURN(limits.unfinished_handshakes,
+                          source.Number("max-unfinished-handshakes", 1));
   HAWSER_ASSIGN_OR_RETURN(limits.pending_dials, source.Number("max-pending-dials", 1));
   HAWSER_ASSIGN_OR_RETURN(limits.descriptor_reserve, source.Number("descriptor-reserve", 0));
+  HAWSER_ASSIGN_OR_RETURN(const int64_t buffered, source.Number<int64_t>("max-buffered-bytes", 0));
   HAWSER_ASSIGN_OR_RETURN(limits.buffered_bytes,
-                          source.Number<int64_t>("max-buffered-bytes", 16 * 1024 * 1024));
+                          base::BufferBudget("max-buffered-bytes", buffered));
   HAWSER_ASSIGN_OR_RETURN(limits.first_window, source.Number<int64_t>("first-window", 64 * 1024));
   HAWSER_ASSIGN_OR_RETURN(limits.max_window,
                           source.Number<int64_t>("max-window", limits.first_window));
@@ -112,6 +120,7 @@ std::vector<std::string> ChangedAtNextStart(const Limits& now, const Limits& nex
   compare("handshake-timeout", now.handshake_timeout, next.handshake_timeout);
   compare("request-head-timeout", now.request_head_timeout, next.request_head_timeout);
   compare("max-streams-per-connection", now.streams_per_connection, next.streams_per_connection);
+  compare("max-unfinished-handshakes", now.unfinished_handshakes, next.unfinished_handshakes);
   compare("first-window", now.first_window, next.first_window);
   compare("max-window", now.max_window, next.max_window);
   compare("idle-timeout", now.idle_timeout, next.idle_timeout);

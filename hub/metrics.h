@@ -7,6 +7,8 @@
 
 #include "hub/certificates.h"
 #include "hub/connection_limits.h"
+#include "hub/credentials.h"
+#include "hub/handshake_counts.h"
 #include "hub/lease_collector.h"
 #include "hub/session_registry.h"
 #include "hub/snapshot.h"
@@ -17,6 +19,8 @@ struct MetricsInput {
   const Snapshot& snapshot;
   const SessionRegistry& registry;
   const ConnectionLimits& limits;
+  const Credentials& credentials;
+  const std::map<Port, const HandshakeCounts*>& handshakes;
   const LeaseCollector* leases;  // null: none are collected
   uint64_t queued_bytes;         // of the process's budget
   const std::map<std::string, Certificates::Picture>& certificates;

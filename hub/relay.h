@@ -11,6 +11,7 @@
 #pragma once
 
 #include <memory>
+#include <string_view>
 
 #include "lib/base/scheduler.h"
 #include "lib/tunnel/endpoint.h"
@@ -23,7 +24,9 @@ struct Relay {
   std::shared_ptr<tunnel::Endpoint> agent;
 };
 
-// `memory` is charged for queued bytes; it may be null. It and the schedulers outlive the ends.
-Relay MakeRelay(base::Scheduler& client, base::Scheduler& agent, tunnel::MemoryBudget* memory);
+// `early` are bytes of the client's, ahead of what its session delivers. `memory` is charged for
+// queued bytes; it may be null. It and the schedulers outlive the ends.
+Relay MakeRelay(base::Scheduler& client, base::Scheduler& agent, tunnel::MemoryBudget* memory,
+                std::string_view early = {});
 
 }  // namespace hawser::hub

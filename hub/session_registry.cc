@@ -12,10 +12,11 @@ DialLease::~DialLease() {
   if (registry_ != nullptr) registry_->Release(session_);
 }
 
-SessionRegistry::SessionRegistry(std::vector<tunnel::Strategy> strategies,
-                                 std::string cluster_domain, size_t max_pending_dials)
+SessionRegistry::SessionRegistry(std::vector<tunnel::Strategy> strategies, tunnel::NameRules names,
+                                 size_t max_pending_dials)
     : strategies_(strategies),
-      table_(std::move(strategies), std::move(cluster_domain)),
+      names_(std::make_shared<const tunnel::NameRules>(std::move(names))),
+      table_(std::move(strategies)),
       max_pending_dials_(max_pending_dials) {}
 
 SessionRegistry::Handle SessionRegistry::Add(Shard& shard, const AgentIdentity& identity) {
@@ -23,7 +24,7 @@ SessionRegistry::Handle SessionRegistry::Add(Shard& shard, const AgentIdentity& 
   {
     const std::lock_guard lock(mutex_);
     handle = ++last_handle_;
-    table_.Add(handle, identity.cluster, identity.identifiers);
+    table_.Add(handle, identity.cluster, identity.identifiers, identity.granted_hosts);
     members_[handle] = {&shard, identity.name()};
     Present& present = present_[identity.name()];
     if (present.sessions++ == 0) present.since = std::chrono::system_clock::now();
@@ -51,13 +52,31 @@ void SessionRegistry::SetDraining(Handle handle) {
   Changed();
 }
 
-std::variant<DialLease, Failure> SessionRegistry::Reserve(const std::string& host,
+std::variant<tunnel::Destination, Failure> SessionRegistry::Resolve(const std::string& host) const {
+  const auto parsed = tunnel::Host::Parse(host);
+  if (!parsed)
+    return Failure{Reason::kNoAgent, Hop::kHub, "no agent available for " + base::Quote(host)};
+  const auto names = [this] {
+    const std::lock_guard lock(names_mutex_);
+    return names_;
+  }();
+  return names->Resolve(*parsed);
+}
+
+void SessionRegistry::SetNames(tunnel::NameRules names) {
+  auto next = std::make_shared<const tunnel::NameRules>(std::move(names));
+  const std::lock_guard lock(names_mutex_);
+  names_.swap(next);
+}
+
+std::variant<DialLease, Failure> SessionRegistry::Reserve(const tunnel::Destination& destination,
                                                           std::optional<Handle> excluded) {
+  const std::string& host = destination.host.text();
   const std::lock_guard lock(mutex_);
   if (closed_)
     return Failure{Reason::kNoAgent, Hop::kHub,
                    "no agent available for " + base::Quote(host) + ": the hub is stopping"};
-  const auto choice = table_.Pick(host, excluded);
+  const auto choice = table_.Pick(destination, excluded);
   if (!choice)
     return Failure{Reason::kNoAgent, Hop::kHub, "no agent available for " + base::Quote(host)};
   if (choice->pending_dials >= max_pending_dials_)

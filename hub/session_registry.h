@@ -7,6 +7,7 @@
 #include <chrono>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -17,6 +18,7 @@
 
 #include "hub/agent_identity.h"
 #include "lib/tunnel/failure.h"
+#include "lib/tunnel/name_rules.h"
 #include "lib/tunnel/route_table.h"
 
 namespace hawser::hub {
@@ -51,17 +53,22 @@ class SessionRegistry {
   using Handle = tunnel::RouteTable::Handle;
 
   // `max_pending_dials` is per session.
-  SessionRegistry(std::vector<tunnel::Strategy> strategies, std::string cluster_domain,
+  SessionRegistry(std::vector<tunnel::Strategy> strategies, tunnel::NameRules names,
                   size_t max_pending_dials);
+
+  // Where a dial to `host` goes, found once per dial and without the lock of the sessions; kNoAgent
+  // for what is neither a name nor an address.
+  std::variant<tunnel::Destination, tunnel::Failure> Resolve(const std::string& host) const;
+  // For dials from now on.
+  void SetNames(tunnel::NameRules names);
 
   // A session on `shard` of the agent that `identity` describes.
   Handle Add(Shard& shard, const AgentIdentity& identity);
   void Remove(Handle handle);
   void SetDraining(Handle handle);
 
-  // A place for a dial to `host` at the best session but `excluded`; kNoAgent or kOverloaded
-  // otherwise.
-  std::variant<DialLease, tunnel::Failure> Reserve(const std::string& host,
+  // A place for a dial at the best session but `excluded`; kNoAgent or kOverloaded otherwise.
+  std::variant<DialLease, tunnel::Failure> Reserve(const tunnel::Destination& destination,
                                                    std::optional<Handle> excluded);
 
   // For dials from now on.
@@ -96,7 +103,9 @@ class SessionRegistry {
   void Changed();
 
   const std::vector<tunnel::Strategy> strategies_;
-  mutable std::mutex mutex_;  // guards all below
+  mutable std::mutex names_mutex_;
+  std::shared_ptr<const tunnel::NameRules> names_;  // guarded by names_mutex_
+  mutable std::mutex mutex_;                        // guards all below
   tunnel::RouteTable table_;
   std::unordered_map<Handle, Member> members_;
   std::map<std::string, Present> present_;

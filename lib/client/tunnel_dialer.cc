@@ -29,8 +29,8 @@ struct TunnelDialer::Attempt {
       : tunnel(std::move(wanted)),
         expires(loop.Now() + tunnel.timeout),
         deadline(loop),
-        local(tunnel::SocketEndpoint::Make(net::MakePlainSocket(loop, tunnel.fd), "",
-                                           Hop::kClient)) {}
+        local(tunnel::SocketEndpoint::Make(net::MakePlainSocket(loop, tunnel.fd),
+                                           std::move(tunnel.first_bytes), Hop::kClient)) {}
 
   Tunnel tunnel;
   const base::Time expires;
@@ -77,8 +77,12 @@ void TunnelDialer::OnLink(DialId id, h2::Transport* link, const absl::Status& er
       !status.ok())
     return Fail(id, NoLink(status));
   attempt.session = &opened;
+  attempt.local->ReadAhead();
+  // Whether the hub takes them is known when it answers; then they are sent again where it did not.
+  std::string early = attempt.local->TakeEarly(tunnel::kMaxEarlySent);
   opened.Dial(attempt.tunnel.address, std::max(attempt.expires - loop_.Now(), base::Duration{}),
-              attempt.local, [this, id](const Failure* failure) { OnAnswer(id, failure); });
+              std::move(early), attempt.local,
+              [this, id](const Failure* failure) { OnAnswer(id, failure); });
 }
 
 void TunnelDialer::OnAnswer(DialId id, const Failure* failure) {

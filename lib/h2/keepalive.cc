@@ -24,7 +24,9 @@ void Keepalive::Start(bool ping_now) {
 
 void Keepalive::SetInterval(base::Duration interval) {
   interval_ = interval;
-  if (!outstanding_) ScheduleNext();
+  if (outstanding_) return;
+  const bool unknown = round_trip_ == base::Duration::zero() && interval != base::Duration::zero();
+  unknown ? Ping() : ScheduleNext();
 }
 
 bool Keepalive::OnAck(uint64_t opaque) {

@@ -27,16 +27,23 @@ void DialWatch::WaitReadable() {
   client_.socket->WaitReadable([this] { Read(); });
 }
 
+net::Socket::Result DialWatch::ReadSome() {
+  uint8_t bytes[4096];
+  const size_t room = kMaxReadAhead - std::min(kMaxReadAhead, client_.read_ahead.size());
+  if (room == 0) return {net::Socket::Result::kOk};
+  const net::Socket::Result result = client_.socket->Read({bytes, std::min(room, sizeof bytes)});
+  client_.read_ahead.append(bytes, bytes + result.bytes);
+  return result;
+}
+
+// An end or an error is told again to whoever reads next.
+void DialWatch::ReadAhead() { ReadSome(); }
+
 void DialWatch::Read() {
   if (client_.socket->Look() != net::Socket::Peer::kThere) return HangUp();
-  const size_t room = kMaxReadAhead - std::min(kMaxReadAhead, client_.read_ahead.size());
-  if (room == 0) return WaitHangUp();
-  uint8_t bytes[4096];
-  const net::Socket::Result result = client_.socket->Read({bytes, std::min(room, sizeof bytes)});
+  const net::Socket::Result result = ReadSome();
   switch (result.kind) {
-    case net::Socket::Result::kOk:
-      client_.read_ahead.append(bytes, bytes + result.bytes);
-      return WaitReadable();
+    case net::Socket::Result::kOk: return result.bytes > 0 ? WaitReadable() : WaitHangUp();
     case net::Socket::Result::kWouldBlock: return WaitReadable();
     case net::Socket::Result::kError: return HangUp();
     case net::Socket::Result::kEnd: break;

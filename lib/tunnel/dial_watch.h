@@ -36,9 +36,12 @@ class DialWatch {
   void Start(End end, base::Closure hung_up);
   // Ends the watch.
   Client Take();
+  // Reads what the client has said by now, without waiting for more.
+  void ReadAhead();
   const std::string& read_ahead() const { return client_.read_ahead; }
 
  private:
+  net::Socket::Result ReadSome();
   void WaitReadable();
   void Read();
   void WaitHangUp();

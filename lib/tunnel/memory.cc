@@ -1,5 +1,7 @@
 #include "lib/tunnel/memory.h"
 
+#include <algorithm>
+
 namespace hawser::tunnel {
 
 MemoryBudget::Pressure MemoryBudget::pressure() const {
@@ -10,6 +12,11 @@ MemoryBudget::Pressure MemoryBudget::pressure() const {
   if (now > cap / 4 * 3) return Pressure::kShrink;
   if (now > cap / 2) return Pressure::kStopGrowing;
   return Pressure::kNone;
+}
+
+int64_t MemoryBudget::Promisable(int64_t own) const {
+  const auto shared = static_cast<int64_t>(cap_.load(std::memory_order_relaxed) / 2);
+  return std::max(shared - promised() - own, int64_t{0});
 }
 
 void MemoryCharge::Attach(MemoryBudget* budget) {

@@ -1,5 +1,6 @@
 // The process's budget for bytes that tunnels have queued because a local socket does not take
-// them. Windows overcommit memory on purpose; this is what bounds the sum.
+// them. Windows overcommit memory on purpose; this is what bounds the sum, and how far windows may
+// grow in all.
 //
 // Threads: any. Only queueing touches it; bytes that pass straight through do not.
 #pragma once
@@ -29,10 +30,18 @@ class MemoryBudget {
   uint64_t used() const { return used_.load(std::memory_order_relaxed); }
   Pressure pressure() const;
 
+  // How many bytes the windows of an owner may still grow by, who was promised `own` bytes so far:
+  // all owners together get half of the budget, and none more than what is left for others.
+  int64_t Promisable(int64_t own) const;
+  // Windows grew by `bytes` beyond their first size, or shrank (less than 0).
+  void Promise(int64_t bytes) { promised_.fetch_add(bytes, std::memory_order_relaxed); }
+  int64_t promised() const { return promised_.load(std::memory_order_relaxed); }
+
  private:
   friend class MemoryCharge;
   std::atomic<uint64_t> cap_;
   std::atomic<uint64_t> used_{0};
+  std::atomic<int64_t> promised_{0};
 };
 
 // What one queue has charged to a budget; gives it back when destroyed.

@@ -14,6 +14,8 @@ constexpr base::Duration kSweepInterval = std::chrono::milliseconds(250);
 constexpr base::Duration kMemoryStallLimit = std::chrono::seconds(1);
 constexpr size_t kMaxControlBytes = 4 * 1024 * 1024;
 constexpr int64_t kFirstLateBudget = 1024 * 1024;
+// Window of a stream whose connections have windows, bytes: 1 Gbit/s over half a second.
+constexpr size_t kSharedStreamWindow = 64 * 1024 * 1024;
 
 }  // namespace
 
@@ -21,13 +23,14 @@ size_t PacketKind(wire::PacketType type) {
   if (type >= wire::DIAL_REQ && type <= wire::DRAIN) return static_cast<size_t>(type);
   if (type == wire::WINDOW) return 7;
   if (type == wire::FIN) return 8;
+  if (type == wire::DEMAND) return 9;
   return kPacketKinds;
 }
 
 const char* PacketKindName(size_t kind) {
-  static constexpr const char* kNames[kPacketKinds] = {"DIAL_REQ",  "DIAL_RSP", "CLOSE_REQ",
-                                                       "CLOSE_RSP", "DATA",     "DIAL_CLS",
-                                                       "DRAIN",     "WINDOW",   "FIN"};
+  static constexpr const char* kNames[kPacketKinds] = {
+      "DIAL_REQ", "DIAL_RSP", "CLOSE_REQ", "CLOSE_RSP", "DATA",
+      "DIAL_CLS", "DRAIN",    "WINDOW",    "FIN",       "DEMAND"};
   return kind < kPacketKinds ? kNames[kind] : "UNKNOWN";
 }
 
@@ -45,7 +48,10 @@ void SessionCounters::Add(const SessionCounters& other) {
 }
 
 Session::Session(const SessionOptions& options)
-    : options_(options), decoder_(*this), late_budget_(kFirstLateBudget) {}
+    : options_(options),
+      decoder_(*this),
+      stream_window_(options.first_window, {}),
+      late_budget_(kFirstLateBudget) {}
 
 Session::~Session() { CHECK(connections_.empty()) << "a session outlived its stream's OnClosed()"; }
 
@@ -58,10 +64,18 @@ void Session::OnOpen(net::MessageStream& stream, const net::Metadata& headers) {
   });
   sweep_ = std::make_unique<base::Timer>(stream.scheduler());
   idle_ = std::make_unique<base::Timer>(stream.scheduler());
+  stream_window_ = StreamWindow(options_.first_window, stream.scheduler().Now());
+  OnFeatures();
 }
 
 void Session::OnHeaders(const net::Metadata& headers) {
   features_ = Accept(headers, !options_.one_connection);
+  OnFeatures();
+}
+
+void Session::OnFeatures() {
+  // Each connection's own window bounds what it may cost; all of them together shall fill the way.
+  if (features_.window) stream_->SetWindow(kSharedStreamWindow);
 }
 
 void Session::OfferFeatures(net::Metadata& headers) const {
@@ -81,6 +95,7 @@ void Session::OnClosed(const absl::Status& status) {
   const Failure lost = LostFailure(status);
   while (!connections_.empty()) End(*connections_.begin()->second, &lost);
   control_.clear();
+  Promise(-promised_);
   ended_.clear();
   bury_.reset();
   sweep_.reset();
@@ -96,10 +111,9 @@ Connection& Session::AddConnection(int64_t id, std::shared_ptr<Endpoint> endpoin
   NoteId(id);
   ++counters_.connections;
   if (features_.window) {
-    connection.send_window_ = features_.peer_window - static_cast<int64_t>(early);
-    connection.receive_window_ = connection.receive_allowance_ = options_.first_window;
-  } else {
-    connection.send_window_ = INT64_MAX;
+    connection.credit_ = SendCredit(features_.peer_window);
+    connection.credit_.Spend(early);
+    connection.window_ = ReceiveWindow(options_.first_window);
   }
   counters_.bytes_to_peer += early;
   connection.bytes_sent_ += early;
@@ -118,7 +132,8 @@ void Session::End(Connection& connection, const Failure* failure) {
   if (last_found_ == &connection) last_found_ = nullptr;
   Unhold(connection, connection.withheld_);
   // What may still be on its way: a window, or all that a stream of a plain peer can hold.
-  late_budget_ += features_.window ? connection.receive_window_ : 16 * 1024 * 1024;
+  late_budget_ += features_.window ? connection.window_.size() : 16 * 1024 * 1024;
+  Promise(-Growth(connection));
 
   auto node = connections_.extract(connection.id_);
   ended_.push_back(std::move(node.mapped()));
@@ -198,7 +213,12 @@ void Session::Sweep() {
 
 bool Session::StillWatched(Connection& connection) {
   if (!LocalSideStays(connection)) return false;
-  const base::Duration idle = stream_->scheduler().Now() - connection.progress_at_;
+  const base::Time now = stream_->scheduler().Now();
+  const base::Duration idle = now - connection.progress_at_;
+  const bool idle_window = connection.credit_.surplus() > 0 && !connection.local_end_ &&
+                           connection.drained_at_ != base::Time::max();
+  if (idle_window && now - connection.drained_at_ > options_.idle_window_limit)
+    SendDemand(connection, connection.credit_.GiveUpSurplus());
   const bool holds_stream = connection.withheld_ > 0 && !options_.one_connection;
   if (holds_stream && idle > options_.plain_stall_limit) {
     Fail(connection, Reason::kTimedOut,
@@ -207,7 +227,8 @@ bool Session::StillWatched(Connection& connection) {
              " ms");
     return false;
   }
-  return connection.parked_ || (connection.local_end_ && !features_.fin) || connection.queued_ > 0;
+  return connection.parked_ || (connection.local_end_ && !features_.fin) ||
+         connection.queued_ > 0 || (idle_window && connection.credit_.surplus() > 0);
 }
 
 bool Session::LocalSideStays(Connection& connection) {

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <utility>
 
+#include "lib/tunnel/session.h"
+
 namespace hawser::tunnel {
 namespace {
 
@@ -39,10 +41,9 @@ void SocketEndpoint::OnHangUp(DialWatch::End end, base::Closure callback) {
 }
 
 std::string SocketEndpoint::TakeEarly(size_t limit) {
-  const std::string& read_ahead = unopened_->watch.read_ahead();
-  if (read_ahead.size() > limit) return {};
-  unopened_->early = read_ahead.size();
-  return read_ahead;
+  std::string early = unopened_->watch.read_ahead().substr(0, limit);
+  unopened_->early = early.size();
+  return early;
 }
 
 DialWatch::Client SocketEndpoint::TakeBack() { return unopened_->watch.Take(); }
@@ -51,7 +52,7 @@ void SocketEndpoint::OnOpen(Connection& connection) {
   connection_ = &connection;
   const std::unique_ptr<Unopened> unopened = std::move(unopened_);
   DialWatch::Client client = unopened->watch.Take();
-  client.read_ahead.erase(0, unopened->early);
+  if (connection.session().features().early) client.read_ahead.erase(0, unopened->early);
   socket_ = std::move(client.socket);
   source_.emplace(*socket_, std::move(client.read_ahead), static_cast<SocketSource::Owner&>(*this));
   sink_.emplace(*socket_, static_cast<SocketSink::Owner&>(*this), unopened->patience);
@@ -120,6 +121,16 @@ void SocketEndpoint::OnClosed(const Failure* failure) {
     socket_->Abort();
   } else if (const DialWatch::Client client = TakeBack(); client.socket != nullptr) {
     client.socket->Abort();
+  }
+}
+
+void SocketEndpoint::Abort(const Failure& failure) {
+  if (connection_ != nullptr) {
+    connection_->Close(failure);
+  } else if (const auto finishing = std::move(self_); finishing != nullptr) {
+    Done(&failure);
+    sink_->Drop();
+    socket_->Abort();
   }
 }
 

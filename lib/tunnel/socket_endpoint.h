@@ -46,12 +46,17 @@ class SocketEndpoint final : public Endpoint,
   void SetPatience(base::Duration patience);
   // As DialWatch::Start().
   void OnHangUp(DialWatch::End end, base::Closure callback);
-  // The first bytes for the dial to carry: all that was read ahead, or nothing when that is more
-  // than `limit`. They are not sent again when the connection opens, nor lost when it does not.
+  // Reads what the socket has already, without waiting.
+  void ReadAhead() { unopened_->watch.ReadAhead(); }
+  // The first bytes for the dial to carry, `limit` at most. They are not sent again when the
+  // connection opens with the feature `early`, nor lost when it does not open.
   std::string TakeEarly(size_t limit);
   // The dial failed: the socket, with all that was read from it.
   DialWatch::Client TakeBack();
 
+  // Once the connection has opened: ends it, with what is still to be written; the peer is told
+  // why.
+  void Abort(const Failure& failure);
   // Runs once when the endpoint is done with, before its socket's peer can see that: `failure` as
   // in OnClosed(), or why the last bytes did not arrive.
   void OnDone(absl::AnyInvocable<void(const Failure* failure)> done) { done_ = std::move(done); }
