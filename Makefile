@@ -1,7 +1,7 @@
 # Every target is one line to a script or to Bazel; `make help` lists them.
 .DEFAULT_GOAL := help
 
-.PHONY: help demo build test interop balancer asan tsan fuzz lint tidy fmt images bench bench-addons e2e
+.PHONY: help demo build test interop balancer exact asan tsan fuzz lint tidy fmt images bench bench-addons e2e
 
 help:  ## this list
 	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 19
@@ -20,6 +20,9 @@ interop:  ## client x server x agent: ours, Konnectivity's own, peers on grpc-go
 
 balancer:  ## minutes of broken balancers, networks and hubs, and how soon agents are back
 	@tools/setup.sh balancer && tools/build.sh balancer && e2e/balancer/run.sh --fault 240 --rounds 3
+
+exact:  ## thousands of random connections: each is byte-exact or reset (EXACT=--seed=S repeats them)
+	@tools/setup.sh exact && tools/build.sh exact && e2e/exact/run.sh --cases=4000 $(EXACT)
 
 asan:  ## all tests with AddressSanitizer and UndefinedBehaviorSanitizer
 	@tools/setup.sh asan && tools/bazel.sh test --config=asan //...

@@ -34,7 +34,7 @@ class SilentEndpoint : public tunnel::Endpoint {
   void Deliver(std::span<const uint8_t>) override {}
   void DeliverEnd() override {}
   void OnClosed(const Failure*) override { closed = true; }
-  bool Gone() override { return false; }
+  tunnel::Presence Look() override { return tunnel::Presence::kHere; }
 
   bool closed = false;
 };

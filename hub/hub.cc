@@ -97,6 +97,7 @@ Hub::~Hub() { Shutdown(); }
 tunnel::SessionOptions Hub::SessionOptions() {
   return {.first_window = options_.limits.first_window,
           .max_window = options_.limits.max_window,
+          .idle_timeout = options_.limits.idle_timeout,
           // The registry counts them, by a limit that may change.
           .max_pending_dials = SIZE_MAX,
           .memory = &memory_};
@@ -204,6 +205,7 @@ absl::Status Hub::CreateFrontEnds() {
     grpc.transport.stream_window = static_cast<uint32_t>(options_.limits.first_window);
     grpc.session = SessionOptions();
     grpc.session.one_connection = true;
+    grpc.session.idle_timeout = {};  // the agent's side of the connection keeps it
     grpc.dial_timeout = options_.backend_dial_timeout;
     grpc_ = std::make_unique<GrpcFront>(std::move(grpc), shards_, limits_, credentials_, registry_,
                                         control_lists_);

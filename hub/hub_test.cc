@@ -274,6 +274,21 @@ TEST_F(HubTest, AnotherReplicaIsTriedWhenOneIsLost) {
   EXPECT_TRUE(tunnel->Dialled());
 }
 
+TEST_F(HubTest, FirstBytesGoAlongWhenAnotherReplicaIsTried) {
+  StartHub();
+  auto first = StartAgent("paris", "1");
+  RawClient client(folder_ + "/connect.sock");
+  client.Send("CONNECT held.paris:80 HTTP/1.1\r\n\r\n");
+  ASSERT_TRUE(first->AwaitDials(1));
+  client.Send("first, ");
+  ASSERT_TRUE(client.AwaitRead());
+  const auto second = StartAgent("paris", "2");
+  first->Lose();
+  EXPECT_EQ(client.ReadUntil("\r\n\r\n"), kEstablished);
+  client.Send("second");
+  EXPECT_EQ(client.ReadUntil("second"), "first, second");
+}
+
 TEST_F(HubTest, LostAgentEndsItsConnections) {
   StartHub();
   const auto paris = StartAgent("paris");
@@ -317,12 +332,20 @@ TEST_F(HubTest, ClientsThatHangUpLeaveNoDial) {
     client.FinishSending();  // it has not sent anything: nobody waits for an answer
     EXPECT_TRUE(paris->AwaitCancelled(2));
   }
+  {
+    RawClient client(folder_ + "/connect.sock");
+    client.Send("CONNECT silent.paris:80 HTTP/1.1\r\n\r\n");
+    ASSERT_TRUE(paris->AwaitDials(3));
+    client.Send("in haste");
+    ASSERT_TRUE(client.AwaitRead());
+  }
+  EXPECT_TRUE(paris->AwaitCancelled(3));
   TestClient grpc(GrpcSocket());
   ASSERT_THAT(grpc.Connected(), IsOk());
   const auto tunnel = grpc.Dial("silent.paris:80");
-  ASSERT_TRUE(paris->AwaitDials(3));
+  ASSERT_TRUE(paris->AwaitDials(4));
   tunnel->Cancel();
-  EXPECT_TRUE(paris->AwaitCancelled(3));
+  EXPECT_TRUE(paris->AwaitCancelled(4));
 }
 
 TEST_F(HubTest, PendingDialsAreLimited) {

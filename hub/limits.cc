@@ -26,6 +26,10 @@ DEFINE_int64(max_buffered_bytes, 0,
              "container or machine has, at most 1 GiB");
 DEFINE_int64(first_window, 256 * 1024, "[Limits] bytes a new connection may have on its way");
 DEFINE_int64(max_window, 16 * 1024 * 1024, "[Limits] bytes a connection may have on its way");
+DEFINE_string(
+    idle_timeout, "0s",
+    "[Limits] a connection without a byte in either direction for that long is reset; 0s: "
+    "never");
 
 namespace hawser::hub {
 namespace {
@@ -45,6 +49,7 @@ constexpr const char* kLimits[] = {
     "max-buffered-bytes",
     "first-window",
     "max-window",
+    "idle-timeout",
 };
 
 // The command line goes before the file.
@@ -54,6 +59,9 @@ class Source {
 
   absl::StatusOr<base::Duration> Time(const char* name) const {
     return Placed(name, base::PositiveDuration(name, Text(name)));
+  }
+  absl::StatusOr<base::Duration> TimeOrNone(const char* name) const {
+    return base::AnyDuration(name, Text(name));
   }
   template <typename Integer>
   absl::StatusOr<Integer> Number(const char* name, Integer least) const {
@@ -119,6 +127,7 @@ absl::StatusOr<Limits> ReadLimits(const FileLimits& file) {
   HAWSER_ASSIGN_OR_RETURN(limits.first_window, source.Number<int64_t>("first-window", 64 * 1024));
   HAWSER_ASSIGN_OR_RETURN(limits.max_window,
                           source.Number<int64_t>("max-window", limits.first_window));
+  HAWSER_ASSIGN_OR_RETURN(limits.idle_timeout, source.TimeOrNone("idle-timeout"));
   return limits;
 }
 
@@ -133,6 +142,7 @@ std::vector<std::string> ChangedAtNextStart(const Limits& now, const Limits& nex
   compare("max-unfinished-handshakes", now.unfinished_handshakes, next.unfinished_handshakes);
   compare("first-window", now.first_window, next.first_window);
   compare("max-window", now.max_window, next.max_window);
+  compare("idle-timeout", now.idle_timeout, next.idle_timeout);
   return names;
 }
 

@@ -19,6 +19,7 @@ struct Limits {
   size_t unfinished_handshakes;  // of one port
   int64_t first_window;          // bytes per connection
   int64_t max_window;
+  base::Duration idle_timeout{};  // of a connection; zero: none
   // From here on: for those who come from now on, whenever they change.
   size_t connections_per_address;
   size_t connections_per_identity;

@@ -134,6 +134,7 @@ TEST_F(OptionsTest, BadValuesNameTheirFlag) {
       {"kubeconfig_burst", "-1"},
       {"max_pending_dials", "0"},
       {"max_window", "1000"},
+      {"idle_timeout", "-1s"},
       {"config", "/nonexistent/hub.yaml"},
   };
   for (const auto& [flag, value] : kBad) {

@@ -52,7 +52,7 @@ class End final : public tunnel::Endpoint, public std::enable_shared_from_this<E
   void Deliver(std::span<const uint8_t> bytes) override;
   void DeliverEnd() override;
   void OnClosed(const Failure* failure) override;
-  bool Gone() override;
+  tunnel::Presence Look() override;
 
  private:
   Shared::Side& mine() { return shared_->sides[index_]; }
@@ -119,9 +119,10 @@ void End::OnClosed(const Failure* failure) {
   WakeOther(std::move(lock));
 }
 
-bool End::Gone() {
+tunnel::Presence End::Look() {
   const std::lock_guard lock(shared_->mutex);
-  return other().closed && other().bytes.empty();
+  if (!other().closed) return tunnel::Presence::kHere;
+  return other().bytes.empty() ? tunnel::Presence::kGone : tunnel::Presence::kLeft;
 }
 
 void End::WakeOther(std::unique_lock<std::mutex> lock) {

@@ -49,7 +49,7 @@ class Peer : public tunnel::Endpoint {
     closed = true;
     if (why != nullptr) failure = *why;
   }
-  bool Gone() override { return false; }
+  tunnel::Presence Look() override { return tunnel::Presence::kHere; }
 
   void Send(const std::string& bytes) {
     to_send_ += bytes;

@@ -45,6 +45,7 @@ struct HubAddress {
 //   name      says which agent it is (`agent_id`), and ends
 //   refused   refuses
 //   silent    never answers
+//   held      never answers when its id is "1", is echo otherwise
 //   late      answers with a connection once the dial was cancelled
 //   stuck     takes nothing of what it receives
 class TestAgent {

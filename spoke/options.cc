@@ -116,6 +116,10 @@ DEFINE_int64(max_buffered_bytes, 0,
              "container or machine has, at most 1 GiB");
 DEFINE_int64(first_window, 256 * 1024, "[Limits] bytes a new connection may have on its way");
 DEFINE_int64(max_window, 16 * 1024 * 1024, "[Limits] bytes a connection may have on its way");
+DEFINE_string(
+    idle_timeout, "0s",
+    "[Limits] a connection without a byte in either direction for that long is reset; 0s: "
+    "never");
 
 DEFINE_int32(xfr_channel_size, 150, "[Without effect] windows of bytes do its work");
 DEFINE_bool(warn_on_channel_limit, false, "[Without effect] see hawser_window_stalls_total");
@@ -315,6 +319,8 @@ absl::Status ReadLimits(Options& options) {
   HAWSER_ASSIGN_OR_RETURN(
       options.session.max_window,
       base::AtLeast<int64_t>("max-window", FLAGS_max_window, FLAGS_first_window));
+  HAWSER_ASSIGN_OR_RETURN(options.session.idle_timeout,
+                          base::AnyDuration("idle-timeout", FLAGS_idle_timeout));
   HAWSER_ASSIGN_OR_RETURN(options.buffered_bytes,
                           base::BufferBudget("max-buffered-bytes", FLAGS_max_buffered_bytes));
   return absl::OkStatus();

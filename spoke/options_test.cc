@@ -210,6 +210,7 @@ TEST_F(OptionsTest, ErrorsNameTheFlag) {
   invalid("graceful_shutdown_timeout", "-1s", "graceful-shutdown-timeout: ");
   invalid("max_pending_dials", "0", "max-pending-dials: ");
   invalid("max_window", "1000", "max-window: ");
+  invalid("idle_timeout", "-1s", "idle-timeout: ");
   invalid("health_server_port", "-1", "health-server-port: ");
   invalid("health_server_host", "example.org", "health-server-host: not an ip address");
   invalid("admin_bind_address", "[1.2.3.4]", "admin-bind-address: not an ip address");

@@ -43,6 +43,7 @@ row bench-addons  "build demo go test"           "build networks" "//addon-manag
 row e2e           "build demo go pods test"      "build networks" "$programs $images"
 row interop       "build demo go"                "build networks" "$programs"
 row balancer      "build clock demo"             "build networks" "$programs"
+row exact         "build demo go"                "build networks" "$programs"
 row test          "build clock demo go lint test" "build networks" "//..."
 row asan          "build demo test"              build            "//..."
 row tsan          "build demo test"              build            "//lib/net/... //lib/tunnel/..."

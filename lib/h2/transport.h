@@ -27,6 +27,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "lib/base/scheduler.h"
+#include "lib/base/seeded_hash.h"
 #include "lib/h2/abuse_budget.h"
 #include "lib/h2/grpc_headers.h"
 #include "lib/h2/keepalive.h"
@@ -197,7 +198,7 @@ class Transport : private Keepalive::Link {
   Keepalive keepalive_;
   base::Timer preface_timer_;
 
-  std::unordered_map<int32_t, std::unique_ptr<Stream>> streams_;
+  std::unordered_map<int32_t, std::unique_ptr<Stream>, base::SeededHash> streams_;
   std::vector<std::unique_ptr<Stream>> retired_;
   std::vector<int32_t> woken_;  // streams whose handlers have something to send
   HeaderBlock block_;           // the header block being received

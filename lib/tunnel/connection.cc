@@ -12,6 +12,7 @@ Connection::Connection(Session& session, int64_t id, std::shared_ptr<Endpoint> e
       endpoint_(std::move(endpoint)),
       opened_at_(session.stream()->scheduler().Now()),
       progress_at_(opened_at_),
+      moved_at_(opened_at_),
       drained_at_(opened_at_) {}
 
 void Connection::Ready() { session_.Ready(*this); }

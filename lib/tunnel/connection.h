@@ -84,6 +84,9 @@ class Connection {
   uint64_t withheld_ = 0;    // bytes of the stream's own window held back on this one's account
   base::Time progress_at_;   // when the endpoint last took bytes, or last had none
   base::Time queued_since_;  // when the endpoint was last given bytes while it had none
+  base::Time parked_at_;     // when it was last parked
+  base::Time moved_at_;      // for EndIdle(): when bytes were last seen to have moved,
+  uint64_t moved_ = 0;       // and how many there were
   base::Time drained_at_;    // when the endpoint last had no more to send; max(): it may have
 
   ConnectionHook ready_hook_;  // waits for its turn to be pulled

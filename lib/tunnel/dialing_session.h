@@ -67,7 +67,7 @@ class DialingSession : public Session {
   void Fail(DialId id, const Failure& failure);
   void FailLater(DialId id, const Failure& failure);
 
-  std::unordered_map<DialId, Pending> pending_;
+  std::unordered_map<DialId, Pending, base::SeededHash> pending_;
   DialId last_dial_ = 0;
   bool draining_ = false;
 };

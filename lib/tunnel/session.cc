@@ -63,6 +63,7 @@ void Session::OnOpen(net::MessageStream& stream, const net::Metadata& headers) {
     ended_bytes_.clear();
   });
   sweep_ = std::make_unique<base::Timer>(stream.scheduler());
+  idle_ = std::make_unique<base::Timer>(stream.scheduler());
   stream_window_ = StreamWindow(options_.first_window, stream.scheduler().Now());
   OnFeatures();
 }
@@ -98,6 +99,7 @@ void Session::OnClosed(const absl::Status& status) {
   ended_.clear();
   bury_.reset();
   sweep_.reset();
+  idle_.reset();
   stream_ = nullptr;
 }
 
@@ -115,6 +117,8 @@ Connection& Session::AddConnection(int64_t id, std::shared_ptr<Endpoint> endpoin
   }
   counters_.bytes_to_peer += early;
   connection.bytes_sent_ += early;
+  if (options_.idle_timeout > base::Duration::zero() && !idle_->armed())
+    idle_->Set(options_.idle_timeout / 4, [this] { EndIdle(); });
   connection.endpoint_->OnOpen(connection);
   return connection;
 }
@@ -204,38 +208,67 @@ void Session::Sweep() {
       largest = connection;
   }
   if (largest == nullptr || largest->ended_ || largest->queued_ == 0) return;
-  const Failure failure{Reason::kOverloaded, Hop::kUnknown, "stalled while memory is short"};
-  CloseByUs(*largest, &failure);
+  Fail(*largest, Reason::kOverloaded, "stalled while memory is short");
 }
 
 bool Session::StillWatched(Connection& connection) {
+  if (!LocalSideStays(connection)) return false;
   const base::Time now = stream_->scheduler().Now();
   const base::Duration idle = now - connection.progress_at_;
-  const bool waits_for_end = connection.local_end_ && !features_.fin;
-  if ((connection.parked_ || waits_for_end) && connection.endpoint_->Gone()) {
-    CloseByUs(connection, nullptr);
-    return false;
-  }
   const bool idle_window = connection.credit_.surplus() > 0 && !connection.local_end_ &&
                            connection.drained_at_ != base::Time::max();
   if (idle_window && now - connection.drained_at_ > options_.idle_window_limit)
     SendDemand(connection, connection.credit_.GiveUpSurplus());
-  if (waits_for_end && idle > options_.half_closed_limit) {
+  const bool holds_stream = connection.withheld_ > 0 && !options_.one_connection;
+  if (holds_stream && idle > options_.plain_stall_limit) {
+    Fail(connection, Reason::kTimedOut,
+         "stalled: nothing was read for " +
+             std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(idle).count()) +
+             " ms");
+    return false;
+  }
+  return connection.parked_ || (connection.local_end_ && !features_.fin) ||
+         connection.queued_ > 0 || (idle_window && connection.credit_.surplus() > 0);
+}
+
+bool Session::LocalSideStays(Connection& connection) {
+  const bool waits_for_end = connection.local_end_ && !features_.fin;
+  if (!connection.parked_ && !waits_for_end) return true;
+  const Presence presence = connection.endpoint_->Look();
+  if (connection.ended_) return false;
+  const base::Time now = stream_->scheduler().Now();
+  if (presence == Presence::kGone) {
     CloseByUs(connection, nullptr);
     return false;
   }
-  const bool holds_stream = connection.withheld_ > 0 && !options_.one_connection;
-  if (holds_stream && idle > options_.plain_stall_limit) {
-    const Failure failure{
-        Reason::kTimedOut, Hop::kUnknown,
-        "stalled: nothing was read for " +
-            std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(idle).count()) +
-            " ms"};
-    CloseByUs(connection, &failure);
+  if (presence == Presence::kLeft && now - connection.parked_at_ > options_.left_limit) {
+    Fail(connection, Reason::kTimedOut, "what was sent before the end was not taken in time");
     return false;
   }
-  return connection.parked_ || waits_for_end || connection.queued_ > 0 ||
-         (idle_window && connection.credit_.surplus() > 0);
+  if (waits_for_end && now - connection.progress_at_ > options_.half_closed_limit) {
+    Fail(connection, Reason::kTimedOut, "nothing came in time after the end of what was sent");
+    return false;
+  }
+  return true;
+}
+
+void Session::Fail(Connection& connection, Reason reason, std::string text) {
+  const Failure failure{reason, Hop::kUnknown, std::move(text)};
+  CloseByUs(connection, &failure);
+}
+
+void Session::EndIdle() {
+  const base::Time now = stream_->scheduler().Now();
+  std::vector<Connection*> idle;
+  for (const auto& [id, connection] : connections_) {
+    const uint64_t moved = connection->bytes_sent_ + connection->bytes_received_;
+    if (std::exchange(connection->moved_, moved) != moved) connection->moved_at_ = now;
+    const base::Time active = std::max(connection->moved_at_, connection->progress_at_);
+    if (now - active >= options_.idle_timeout) idle.push_back(connection.get());
+  }
+  for (Connection* connection : idle)
+    Fail(*connection, Reason::kTimedOut, "idle for longer than the limit");
+  if (!connections_.empty()) idle_->Set(options_.idle_timeout / 4, [this] { EndIdle(); });
 }
 
 }  // namespace hawser::tunnel

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "lib/base/scheduler.h"
+#include "lib/base/seeded_hash.h"
 #include "lib/net/message_stream.h"
 #include "lib/tunnel/connection.h"
 #include "lib/tunnel/connection_list.h"
@@ -49,8 +50,13 @@ struct SessionOptions {
   uint64_t plain_queue_cap = 1024 * 1024;
   base::Duration plain_stall_limit = std::chrono::seconds(5);
   // For peers without `fin`: how long a connection whose local side finished sending may stay
-  // without a byte from the peer. It gets its answer soon, or its peer is gone unnoticed.
-  base::Duration half_closed_limit = std::chrono::seconds(5);
+  // without a byte from the peer. It gets its answer in that time, or its local side is gone
+  // unnoticed (over TCP both begin alike); it ends with a reset.
+  base::Duration half_closed_limit = std::chrono::seconds(30);
+  // How long what a local side sent that is gone may wait for the peer's window.
+  base::Duration left_limit = std::chrono::seconds(90);
+  // A connection without a byte in either direction for that long is reset; zero: never.
+  base::Duration idle_timeout{};
   size_t max_connections = 65536;
   size_t max_pending_dials = 1000;
   // A front-end stream: one connection, held back by HTTP/2's stream window instead of ours.
@@ -192,6 +198,10 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   void Sweep();
   // Whether the sweep still has to look at it; ends it when its time is up.
   bool StillWatched(Connection& connection);
+  // The same for what the connection's local side is up to.
+  bool LocalSideStays(Connection& connection);
+  void Fail(Connection& connection, Reason reason, std::string text);
+  void EndIdle();
 
   const SessionOptions options_;
   Features features_;
@@ -199,7 +209,7 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   net::MessageStream* stream_ = nullptr;
   PacketDecoder decoder_;
 
-  std::unordered_map<int64_t, std::unique_ptr<Connection>> connections_;
+  std::unordered_map<int64_t, std::unique_ptr<Connection>, base::SeededHash> connections_;
   Connection* last_found_ = nullptr;  // spares the look-up while one connection sends
   ReadyQueue ready_;
   ConnectionList<&Connection::grant_hook_> grants_;
@@ -222,6 +232,7 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   std::deque<std::string> ended_bytes_;
   std::unique_ptr<base::Deferred> bury_;
   std::unique_ptr<base::Timer> sweep_;
+  std::unique_ptr<base::Timer> idle_;
 };
 
 }  // namespace hawser::tunnel

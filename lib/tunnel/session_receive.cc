@@ -236,6 +236,11 @@ absl::Status Session::OnClose(const wire::Packet& packet) {
   Connection* connection = Find(id);
   // Peers may close what never opened (a dial that failed); only its cost counts.
   if (connection == nullptr) return ChargeLate(0);
+  // Plain peers have only the text to say that it was no orderly end.
+  if (failure.reason == Reason::kUnknown && !failure.text.empty()) {
+    failure.reason = ReasonFromText(failure.text);
+    if (failure.reason == Reason::kUnknown) failure.reason = Reason::kReset;
+  }
   const bool abort = failure.reason != Reason::kUnknown;
   End(*connection, abort ? &failure : nullptr);
   return absl::OkStatus();

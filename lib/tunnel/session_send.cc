@@ -123,6 +123,7 @@ bool Session::ProduceData(Connection& connection, net::MessageBatch& batch) {
 void Session::Park(Connection& connection) {
   ++counters_.window_stalls;
   connection.parked_ = true;
+  connection.parked_at_ = stream_->scheduler().Now();
   Watch(connection);
   if (features_.demand) SendDemand(connection, 0);
 }
@@ -145,7 +146,9 @@ void Session::NoteIdle(Connection& connection) {
 // The endpoint finished sending, and all it sent is on its way.
 void Session::LocalEnd(Connection& connection) {
   connection.local_end_ = true;
-  if (connection.endpoint_->Gone()) {
+  const Presence presence = connection.endpoint_->Look();
+  if (connection.ended_) return;
+  if (presence == Presence::kGone) {
     CloseByUs(connection, nullptr);
   } else if (features_.fin) {
     wire::Packet packet;

@@ -163,7 +163,7 @@ TEST_P(SessionTest, ClientThatIsGoneClosesTheTargetInOrder) {
   Start();
   auto dialled = Open("web:80");
   dialled->endpoint->Send("last words");
-  dialled->endpoint->gone = true;
+  dialled->endpoint->presence = Presence::kGone;
   dialled->endpoint->Finish();
   pair_.Run();
   EXPECT_EQ(target().received, "last words");
@@ -340,11 +340,43 @@ TEST_P(WindowTest, ParkedConnectionWhoseClientLeftIsClosed) {
   dialled->endpoint->Send(std::string(1'000'000, 's'));
   pair_.Run();
   EXPECT_FALSE(dialled->endpoint->closed);
-  dialled->endpoint->gone = true;
+  dialled->endpoint->presence = Presence::kGone;
   scheduler_.Advance(seconds(1));
   pair_.Run();
   EXPECT_TRUE(dialled->endpoint->closed);
   EXPECT_TRUE(target().closed);
+}
+
+TEST_P(WindowTest, WhatALocalSideSaidThatLeftKeepsItsPlace) {
+  Start();
+  agent_->stall_new = true;
+  auto dialled = Open("stalled:1");
+  dialled->endpoint->Send(std::string(1'000'000, 's'));
+  dialled->endpoint->Finish();
+  dialled->endpoint->presence = Presence::kLeft;
+  pair_.Run();
+  scheduler_.Advance(seconds(80));
+  pair_.Run();
+  ASSERT_FALSE(dialled->endpoint->closed);
+  target().Unstall();
+  pair_.Run();
+  EXPECT_EQ(target().received.size(), 1'000'000u);
+  EXPECT_TRUE(target().got_end);
+}
+
+TEST_P(WindowTest, WhatALocalSideSaidThatLeftIsResetWhenNobodyTakesIt) {
+  Start();
+  agent_->stall_new = true;
+  auto dialled = Open("stalled:1");
+  dialled->endpoint->Send(std::string(1'000'000, 's'));
+  dialled->endpoint->Finish();
+  dialled->endpoint->presence = Presence::kLeft;
+  pair_.Run();
+  scheduler_.Advance(seconds(91));
+  pair_.Run();
+  ASSERT_TRUE(target().closed);
+  ASSERT_TRUE(target().failure.has_value()) << "a part must not pass for the whole";
+  EXPECT_EQ(target().failure->reason, Reason::kTimedOut);
 }
 
 TEST_P(WindowTest, MemoryPressureShrinksWindowsAndRefusesDials) {
@@ -394,6 +426,26 @@ TEST_P(WindowTest, EarlyBytesCanBeTakenToSendThemOn) {
 
 INSTANTIATE_TEST_SUITE_P(Peers, WindowTest, ::testing::Values(false));
 
+TEST_P(SessionTest, IdleConnectionsEndWhereThatIsWanted) {
+  SessionOptions options;
+  options.idle_timeout = seconds(100);
+  Start(options);
+  auto idle = Open("idle:1");
+  auto busy = Open("busy:1");
+  for (int i = 0; i < 13; ++i) {
+    EXPECT_FALSE(idle->endpoint->closed) << i;
+    busy->endpoint->Send("x");
+    pair_.Run();
+    scheduler_.Advance(seconds(10));
+    pair_.Run();
+    if (idle->endpoint->closed) break;
+  }
+  ASSERT_TRUE(idle->endpoint->failure.has_value());
+  EXPECT_EQ(idle->endpoint->failure->reason, Reason::kTimedOut);
+  EXPECT_TRUE(target(0).closed);
+  EXPECT_FALSE(busy->endpoint->closed);
+}
+
 // What only holds with a plain Konnectivity peer.
 class PlainTest : public SessionTest {};
 
@@ -431,7 +483,7 @@ TEST_P(PlainTest, HoldsTheStreamBackForPacketsThatAreCollected) {
   auto slow = Open("slow:1");
   slow->endpoint->stalled = true;
   pair_.set_piece(1000);
-  for (int i = 0; i < 20; ++i) pair_.InjectToServer(ReversedData(1, std::string(100'000, 's')));
+  for (int i = 0; i < 100; ++i) pair_.InjectToServer(ReversedData(1, std::string(20'000, 's')));
   EXPECT_GT(pair_.withheld_by_server(), 800'000u);
   slow->endpoint->Unstall();
   EXPECT_EQ(pair_.withheld_by_server(), 0u);
@@ -454,19 +506,32 @@ TEST_P(PlainTest, DialIdsBeginAnywhereAndOneInUseFailsOnlyItsOwnDial) {
   EXPECT_EQ(agent_->requests.size(), 1u);
 }
 
-TEST_P(PlainTest, HalfClosedConnectionWithoutTrafficEnds) {
+TEST_P(PlainTest, HalfClosedConnectionWithoutTrafficIsReset) {
   Start();
   auto dialled = Open("web:80");
   dialled->endpoint->Finish();
   pair_.Run();
   EXPECT_FALSE(dialled->endpoint->closed);
-  scheduler_.Advance(milliseconds(4900));
+  scheduler_.Advance(milliseconds(29'900));
   pair_.Run();
   EXPECT_FALSE(dialled->endpoint->closed);
   scheduler_.Advance(milliseconds(400));
   pair_.Run();
-  EXPECT_TRUE(dialled->endpoint->closed);
+  ASSERT_TRUE(dialled->endpoint->failure.has_value()) << "what it has got may not be all";
+  EXPECT_EQ(dialled->endpoint->failure->reason, Reason::kTimedOut);
   EXPECT_TRUE(target().closed);
+}
+
+TEST_P(PlainTest, ACloseWithAnErrorIsNoOrderlyEnd) {
+  Start();
+  auto dialled = Open("web:80");
+  wire::Packet packet;
+  packet.set_type(wire::CLOSE_RSP);
+  packet.mutable_close_response()->set_connect_id(1);
+  packet.mutable_close_response()->set_error("read tcp: connection reset by peer");
+  pair_.InjectToServer(packet.SerializeAsString());
+  ASSERT_TRUE(dialled->endpoint->failure.has_value());
+  EXPECT_EQ(dialled->endpoint->failure->reason, Reason::kReset);
 }
 
 TEST_P(PlainTest, ExtensionPacketsAreErrors) {
