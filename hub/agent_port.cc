@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "hub/agent_gate.h"
+#include "hub/client_identity.h"
 #include "lib/pki/identity.h"
 
 namespace hawser::hub {
@@ -35,12 +36,13 @@ class RefusedStream final : public net::StreamHandler {
 };
 
 // The name that an agent's connections are counted by.
-absl::StatusOr<std::string> ConnectionName(const net::PeerInfo& peer) {
+absl::StatusOr<PeerIdentity> ConnectionName(const net::PeerInfo& peer) {
   const auto identity = pki::IdentityOf(peer.certificate.get());
-  if (!identity.ok() || !identity->has_value()) return "agents without a name";
-  const auto* cluster = std::get_if<pki::ClusterIdentity>(&**identity);
-  // Told apart, and refused, by IdentifyAgent(), with an answer.
-  return cluster == nullptr ? "agents without a name" : "cluster " + cluster->cluster;
+  if (identity.ok() && identity->has_value())
+    if (const auto* cluster = std::get_if<pki::ClusterIdentity>(&**identity))
+      return PeerIdentity{"cluster " + cluster->cluster, PeerIdentity::kCluster};
+  // IdentifyAgent() refuses those that must have a name, with an answer.
+  return PeerIdentity{"agents with " + CertificateName(peer), PeerIdentity::kUnnamedAgent};
 }
 
 // What is asked about a token, and what becomes of it, as a metric's label.
@@ -106,6 +108,12 @@ std::unique_ptr<net::StreamHandler> AgentPort::Accept(const TransportServer::Cal
     return std::make_unique<RefusedStream>(why, caller.transport);
   }
   auto& identity = std::get<AgentIdentity>(decision);
+  if (!registry_.HasRoomFor(identity)) {
+    const absl::Status why = Refuse(
+        caller, "too_many_sessions",
+        absl::ResourceExhaustedError("cluster " + identity.cluster + " has too many sessions"));
+    return std::make_unique<RefusedStream>(why, caller.transport);
+  }
   if (options_.tokens != nullptr) return CheckToken(caller, headers, std::move(identity));
   return std::make_unique<AgentSession>(options_.session, options_.server, std::move(identity),
                                         peer, registry_, caller.shard, lives_);

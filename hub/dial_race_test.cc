@@ -94,7 +94,7 @@ class DialRaceTest : public ::testing::Test {
   }
 
   Shards shards_;
-  SessionRegistry registry_{{tunnel::Strategy::kDefault}, "", 10};
+  SessionRegistry registry_{{tunnel::Strategy::kDefault}, "", {.pending_dials = 10}};
   ConnectionLimits limits_{{}};
   base::LogLimit log_;
   testing::ManualScheduler scheduler_;

@@ -26,8 +26,17 @@ size_t ClientConnections(size_t reserve) {
 ConnectionLimits::Options ConnectionOptions(const Limits& limits) {
   return {.per_address = limits.connections_per_address,
           .per_identity = limits.connections_per_identity,
+          .per_cluster = limits.sessions_per_cluster,
           .front_ends = ClientConnections(limits.descriptor_reserve)};
 }
+
+SessionRegistry::Limits SessionLimits(const Limits& limits) {
+  return {.pending_dials = limits.pending_dials,
+          .sessions_per_cluster = limits.sessions_per_cluster};
+}
+
+// An agent has one stream per connection, and a second one while it replaces that.
+constexpr uint32_t kAgentStreams = 2;
 
 // How often files are looked at.
 constexpr base::Duration kWatchInterval = std::chrono::seconds(10);
@@ -37,7 +46,7 @@ constexpr base::Duration kWatchInterval = std::chrono::seconds(10);
 Hub::Hub(const Options& options)
     : options_(options),
       memory_(options.limits.buffered_bytes),
-      registry_(options.strategies, options.cluster_domain, options.limits.pending_dials),
+      registry_(options.strategies, options.cluster_domain, SessionLimits(options.limits)),
       limits_(ConnectionOptions(options.limits)),
       control_state_(shards_, registry_),
       control_lists_(control_state_),
@@ -127,17 +136,18 @@ absl::Status Hub::CreateLeaseClient() {
 absl::Status Hub::CreateAgentPort() {
   HAWSER_ASSIGN_OR_RETURN(auto tls, LoadTls(Port::kAgents, options_.cluster_tls));
   agents_ = std::make_unique<AgentPort>(
-      AgentPort::Options{.socket = {.port = Port::kAgents,
-                                    .tcp = options_.agents,
-                                    .tls = std::move(tls),
-                                    .handshake_timeout = options_.limits.handshake_timeout,
-                                    .spread_by_load = true},
-                         .transport = {.keepalive = options_.keepalive},
-                         .first_call_timeout = options_.limits.request_head_timeout,
-                         .session = SessionOptions(),
-                         .identity_mode = options_.agent_identity,
-                         .server = options_.server,
-                         .tokens = tokens_.get()},
+      AgentPort::Options{
+          .socket = {.port = Port::kAgents,
+                     .tcp = options_.agents,
+                     .tls = std::move(tls),
+                     .handshake_timeout = options_.limits.handshake_timeout,
+                     .spread_by_load = true},
+          .transport = {.keepalive = options_.keepalive, .max_streams = kAgentStreams},
+          .first_call_timeout = options_.limits.request_head_timeout,
+          .session = SessionOptions(),
+          .identity_mode = options_.agent_identity,
+          .server = options_.server,
+          .tokens = tokens_.get()},
       options_.grants, shards_, limits_, registry_);
   return absl::OkStatus();
 }
@@ -302,7 +312,7 @@ absl::Status Hub::RefreshConfig() {
   HAWSER_ASSIGN_OR_RETURN(const Limits limits, ReadLimits(config->limits));
   agents_->SetGrants(std::move(config->grants));
   limits_.Set(ConnectionOptions(limits));
-  registry_.SetMaxPendingDials(limits.pending_dials);
+  registry_.SetLimits(SessionLimits(limits));
   memory_.SetCap(limits.buffered_bytes);
   LOG(INFO) << "grants and limits of " << options_.config_file << " reloaded";
   if (const auto names = ChangedAtNextStart(options_.limits, limits); !names.empty())

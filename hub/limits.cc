@@ -13,9 +13,14 @@ DEFINE_string(handshake_timeout, "10s", "[Limits] a TLS handshake");
 DEFINE_string(request_head_timeout, "10s",
               "[Limits] a CONNECT request's head, or an agent's first call");
 DEFINE_int32(max_connections_per_address, 8192, "[Limits] TCP connections of one peer address");
-DEFINE_int32(max_connections_per_identity, 65536, "[Limits] connections of one client or cluster");
+DEFINE_int32(max_connections_per_identity, 65536,
+             "[Limits] connections of one client, which has half of all clients' at most");
+DEFINE_int32(max_sessions_per_cluster, 64,
+             "[Limits] sessions, and connections, of the agents of one cluster");
 DEFINE_int32(max_streams_per_connection, 256, "[Limits] streams of one gRPC client connection");
-DEFINE_int32(max_pending_dials, 1000, "[Limits] unanswered dials of one agent");
+DEFINE_int32(
+    max_pending_dials, 1000,
+    "[Limits] unanswered dials of one agent; one client has a quarter of them, 16 at least");
 DEFINE_int32(descriptor_reserve, 256, "[Limits] descriptors that clients leave to agents");
 DEFINE_int64(max_buffered_bytes, int64_t{1} << 30,
              "[Limits] bytes queued for slow readers, in all");
@@ -33,6 +38,7 @@ constexpr const char* kLimits[] = {
     "request-head-timeout",
     "max-connections-per-address",
     "max-connections-per-identity",
+    "max-sessions-per-cluster",
     "max-streams-per-connection",
     "max-pending-dials",
     "descriptor-reserve",
@@ -86,6 +92,8 @@ absl::StatusOr<Limits> ReadLimits(const std::map<std::string, std::string>& file
                           source.Number("max-connections-per-identity", 1));
   HAWSER_ASSIGN_OR_RETURN(limits.streams_per_connection,
                           source.Number("max-streams-per-connection", 1));
+  HAWSER_ASSIGN_OR_RETURN(limits.sessions_per_cluster,
+                          source.Number("max-sessions-per-cluster", 1));
   HAWSER_ASSIGN_OR_RETURN(limits.pending_dials, source.Number("max-pending-dials", 1));
   HAWSER_ASSIGN_OR_RETURN(limits.descriptor_reserve, source.Number("descriptor-reserve", 0));
   HAWSER_ASSIGN_OR_RETURN(limits.buffered_bytes,

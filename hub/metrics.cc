@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "hub/limit_metrics.h"
 #include "lib/base/build_info.h"
 #include "lib/base/metrics.h"
 
@@ -247,6 +248,7 @@ std::string MetricsText(const MetricsInput& input) {
                    counters.refused_requests);
   families.Gauge(Hawser("buffered_bytes"), "Bytes queued for sockets that do not take them.",
                  input.queued_bytes);
+  AddLimits(families, input.registry, input.limits);
   AddCertificates(families, input);
   const base::BuildInfo& build = base::GetBuildInfo();
   MetricFamily& info =

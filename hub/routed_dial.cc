@@ -14,7 +14,7 @@ std::shared_ptr<RoutedDial> RoutedDial::Start(SessionRegistry& registry, Shard& 
                                               Request request, std::unique_ptr<Dialler> dialler) {
   const std::shared_ptr<RoutedDial> dial(
       new RoutedDial(registry, here, std::move(request), std::move(dialler)));
-  auto reserved = registry.Reserve(dial->request_.target.host, std::nullopt);
+  auto reserved = registry.Reserve(dial->request_.target.host, dial->request_.client, std::nullopt);
   if (const auto* failure = std::get_if<Failure>(&reserved)) {
     dial->Finish(failure);
   } else {
@@ -70,7 +70,7 @@ void RoutedDial::OnAnswer(const Failure* failure) {
   const bool tunnel_failed = failure != nullptr && (failure->reason == Reason::kAgentLost ||
                                                     failure->reason == Reason::kOverloaded);
   if (tunnel_failed && !early_sent_ && !cancelled_ && !std::exchange(retried_, true)) {
-    auto reserved = registry_.Reserve(request_.target.host, session);
+    auto reserved = registry_.Reserve(request_.target.host, request_.client, session);
     if (auto* lease = std::get_if<DialLease>(&reserved)) {
       GoTo(std::move(*lease));
       return;

@@ -43,7 +43,7 @@ class RoutedDial : public std::enable_shared_from_this<RoutedDial> {
   struct Request {
     base::HostPort target;
     base::Duration timeout;
-    std::string client;  // who asks, for listings
+    std::string client;  // who asks: for listings, and whose share it counts in
   };
 
   // On the thread of `here`, where `dialler` is now. May report from within.

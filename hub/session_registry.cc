@@ -1,5 +1,7 @@
 #include "hub/session_registry.h"
 
+#include <algorithm>
+
 #include "lib/base/quote.h"
 
 namespace hawser::hub {
@@ -9,14 +11,28 @@ using tunnel::Hop;
 using tunnel::Reason;
 
 DialLease::~DialLease() {
-  if (registry_ != nullptr) registry_->Release(session_);
+  if (registry_ != nullptr) registry_->Release(session_, client_);
 }
 
 SessionRegistry::SessionRegistry(std::vector<tunnel::Strategy> strategies,
-                                 std::string cluster_domain, size_t max_pending_dials)
+                                 std::string cluster_domain, const Limits& limits)
     : strategies_(strategies),
       table_(std::move(strategies), std::move(cluster_domain)),
-      max_pending_dials_(max_pending_dials) {}
+      limits_(limits) {}
+
+size_t SessionRegistry::ClientShare(size_t pending_dials) {
+  return std::min(pending_dials, std::max<size_t>(pending_dials / 4, 16));
+}
+
+bool SessionRegistry::HasRoomFor(const AgentIdentity& identity) {
+  if (identity.cluster.empty()) return true;
+  const std::lock_guard lock(mutex_);
+  const auto present = present_.find(identity.name());
+  if (present == present_.end() || present->second.sessions < limits_.sessions_per_cluster)
+    return true;
+  ++refused_sessions_;
+  return false;
+}
 
 SessionRegistry::Handle SessionRegistry::Add(Shard& shard, const AgentIdentity& identity) {
   Handle handle;
@@ -24,7 +40,7 @@ SessionRegistry::Handle SessionRegistry::Add(Shard& shard, const AgentIdentity& 
     const std::lock_guard lock(mutex_);
     handle = ++last_handle_;
     table_.Add(handle, identity.cluster, identity.identifiers);
-    members_[handle] = {&shard, identity.name()};
+    members_[handle] = {&shard, identity.name(), {}};
     Present& present = present_[identity.name()];
     if (present.sessions++ == 0) present.since = std::chrono::system_clock::now();
   }
@@ -52,6 +68,7 @@ void SessionRegistry::SetDraining(Handle handle) {
 }
 
 std::variant<DialLease, Failure> SessionRegistry::Reserve(const std::string& host,
+                                                          const std::string& client,
                                                           std::optional<Handle> excluded) {
   const std::lock_guard lock(mutex_);
   if (closed_)
@@ -60,23 +77,41 @@ std::variant<DialLease, Failure> SessionRegistry::Reserve(const std::string& hos
   const auto choice = table_.Pick(host, excluded);
   if (!choice)
     return Failure{Reason::kNoAgent, Hop::kHub, "no agent available for " + base::Quote(host)};
-  if (choice->pending_dials >= max_pending_dials_)
+  const auto refuse = [&](LimitKind kind, const char* whose) {
+    ++refused_dials_[static_cast<size_t>(kind)];
     return Failure{Reason::kOverloaded, Hop::kHub,
-                   "too many dials are pending at the agent for " + base::Quote(host)};
+                   std::string("too many dials") + whose + " are pending at the agent for " +
+                       base::Quote(host)};
+  };
+  if (choice->pending_dials >= limits_.pending_dials) return refuse(LimitKind::kTotal, "");
+  Member& member = members_.at(choice->handle);
+  size_t& of_client = member.pending_dials[client];
+  if (of_client >= ClientShare(limits_.pending_dials))
+    return refuse(LimitKind::kIdentity, " of this client");
+  ++of_client;
   table_.DialStarted(choice->handle);
   ++pending_dials_;
-  return DialLease(*this, choice->handle, *members_.at(choice->handle).shard);
+  return DialLease(*this, choice->handle, *member.shard, client);
 }
 
-void SessionRegistry::Release(Handle handle) {
+void SessionRegistry::Release(Handle handle, const std::string& client) {
   const std::lock_guard lock(mutex_);
-  table_.DialEnded(handle);
   --pending_dials_;
+  const auto member = members_.find(handle);
+  if (member == members_.end()) return;  // the session ended first
+  table_.DialEnded(handle);
+  const auto of_client = member->second.pending_dials.find(client);
+  if (--of_client->second == 0) member->second.pending_dials.erase(of_client);
 }
 
-void SessionRegistry::SetMaxPendingDials(size_t max_pending_dials) {
+void SessionRegistry::SetLimits(const Limits& limits) {
   const std::lock_guard lock(mutex_);
-  max_pending_dials_ = max_pending_dials;
+  limits_ = limits;
+}
+
+SessionRegistry::Limits SessionRegistry::limits() const {
+  const std::lock_guard lock(mutex_);
+  return limits_;
 }
 
 void SessionRegistry::Close() {
@@ -92,6 +127,16 @@ size_t SessionRegistry::size() const {
 size_t SessionRegistry::pending_dials() const {
   const std::lock_guard lock(mutex_);
   return pending_dials_;
+}
+
+uint64_t SessionRegistry::refused_dials(LimitKind kind) const {
+  const std::lock_guard lock(mutex_);
+  return refused_dials_[static_cast<size_t>(kind)];
+}
+
+uint64_t SessionRegistry::refused_sessions() const {
+  const std::lock_guard lock(mutex_);
+  return refused_sessions_;
 }
 
 std::vector<std::pair<tunnel::Strategy, size_t>> SessionRegistry::CountByStrategy() const {

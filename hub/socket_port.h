@@ -63,7 +63,7 @@ class SocketPort {
     bool spread_by_load = false;
   };
   // Who a peer is; an error refuses it.
-  using Identify = std::function<absl::StatusOr<std::string>(const net::PeerInfo&)>;
+  using Identify = std::function<absl::StatusOr<PeerIdentity>(const net::PeerInfo&)>;
   using Handler = std::function<void(Shard&, std::unique_ptr<net::Socket>, Admission)>;
 
   SocketPort(Options options, const Shards& shards, ConnectionLimits& limits, Identify identify,

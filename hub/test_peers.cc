@@ -190,6 +190,12 @@ void TestAgent::Lose() {
   shard_.RunAndWait([this] { transport_.reset(); });
 }
 
+size_t TestAgent::streams_available() {
+  size_t available = 0;
+  shard_.RunAndWait([&] { available = transport_->streams_available(); });
+  return available;
+}
+
 void TestAgent::Drain() {
   shard_.RunAndWait([this] { session_->SendDrain(); });
 }

@@ -73,6 +73,8 @@ class TestAgent {
   bool AwaitOpen(size_t count);
   // The hub asked it to connect elsewhere.
   bool AwaitDrained();
+  // Streams that the hub would still take on this connection.
+  size_t streams_available();
   bool drained();
   std::vector<std::string> dials();
 

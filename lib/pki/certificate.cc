@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <openssl/err.h>
+#include <openssl/evp.h>
 #include <openssl/pem.h>
 
 #include <algorithm>
@@ -156,6 +157,13 @@ bool Certificate::IsSignedBy(const Certificate& issuer) const {
 std::chrono::seconds TimeLeft(const X509* certificate, WallTime now) {
   return std::chrono::duration_cast<std::chrono::seconds>(
       ToWallTime(X509_get0_notAfter(certificate)) - now);
+}
+
+std::string Fingerprint(const X509* certificate) {
+  uint8_t digest[EVP_MAX_MD_SIZE];
+  unsigned size = 0;
+  X509_digest(certificate, EVP_sha256(), digest, &size);
+  return absl::BytesToHexString({reinterpret_cast<const char*>(digest), size});
 }
 
 }  // namespace hawser::pki

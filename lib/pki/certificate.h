@@ -47,4 +47,7 @@ class Certificate {
 // Seconds until a verified peer's certificate expires; negative when it has.
 std::chrono::seconds TimeLeft(const X509* certificate, WallTime now);
 
+// SHA-256 of the certificate as it is sent, lower-case hexadecimal: its name where it has no other.
+std::string Fingerprint(const X509* certificate);
+
 }  // namespace hawser::pki

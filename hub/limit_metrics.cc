@@ -1,0 +1,80 @@
+#include "hub/limit_metrics.h"
+
+namespace hawser::hub {
+namespace {
+
+using base::MetricFamilies;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+
+class LimitFamilies {
+ public:
+  explicit LimitFamilies(MetricFamilies& families)
+      : in_use_(families.Family("hawser_resource_in_use", "What is scarce and in use, in all.",
+                                MetricType::Gauge)),
+        limits_(families.Family("hawser_resource_limit",
+                                "How much there is in all, and for one identity or address.",
+                                MetricType::Gauge)),
+        refusals_(families.Family("hawser_refusals_total",
+                                  "Requests for something scarce that were refused, by the limit.",
+                                  MetricType::Counter)) {}
+
+  void InUse(const char* resource, size_t amount) {
+    MetricFamilies::Add(in_use_, {{"resource", resource}}, static_cast<double>(amount));
+  }
+  void Limit(const char* resource, LimitKind kind, size_t amount) {
+    MetricFamilies::Add(limits_, {{"resource", resource}, {"limit", LimitKindName(kind)}},
+                        static_cast<double>(amount));
+  }
+  void Refusals(const char* resource, LimitKind kind, uint64_t count) {
+    MetricFamilies::Add(refusals_, {{"resource", resource}, {"limit", LimitKindName(kind)}},
+                        static_cast<double>(count));
+  }
+
+ private:
+  MetricFamily& in_use_;
+  MetricFamily& limits_;
+  MetricFamily& refusals_;
+};
+
+void AddDialsAndSessions(LimitFamilies& families, const SessionRegistry& registry) {
+  const SessionRegistry::Limits limits = registry.limits();
+  families.InUse("pending_dials", registry.pending_dials());
+  families.Limit("pending_dials", LimitKind::kTotal, limits.pending_dials);
+  families.Limit("pending_dials", LimitKind::kIdentity,
+                 SessionRegistry::ClientShare(limits.pending_dials));
+  for (const LimitKind kind : {LimitKind::kTotal, LimitKind::kIdentity})
+    families.Refusals("pending_dials", kind, registry.refused_dials(kind));
+  families.InUse("sessions", registry.size());
+  families.Limit("sessions", LimitKind::kIdentity, limits.sessions_per_cluster);
+  families.Refusals("sessions", LimitKind::kIdentity, registry.refused_sessions());
+}
+
+void AddConnections(LimitFamilies& families, const ConnectionLimits& connections) {
+  families.InUse("agent_connections", connections.count(Port::kAgents));
+  families.InUse("client_connections",
+                 connections.count(Port::kGrpc) + connections.count(Port::kHttpConnect));
+  const ConnectionLimits::Options limits = connections.options();
+  families.Limit("agent_connections", LimitKind::kIdentity, limits.per_cluster);
+  families.Limit("agent_connections", LimitKind::kAddress, limits.per_address);
+  families.Limit("client_connections", LimitKind::kTotal, limits.front_ends);
+  families.Limit("client_connections", LimitKind::kIdentity, connections.client_share());
+  families.Limit("client_connections", LimitKind::kAddress, limits.per_address);
+  for (const LimitKind kind : {LimitKind::kTotal, LimitKind::kIdentity, LimitKind::kAddress}) {
+    families.Refusals("agent_connections", kind, connections.refused(Port::kAgents, kind));
+    families.Refusals(
+        "client_connections", kind,
+        connections.refused(Port::kGrpc, kind) + connections.refused(Port::kHttpConnect, kind));
+  }
+}
+
+}  // namespace
+
+void AddLimits(MetricFamilies& metrics, const SessionRegistry& registry,
+               const ConnectionLimits& connections) {
+  LimitFamilies families(metrics);
+  AddDialsAndSessions(families, registry);
+  AddConnections(families, connections);
+}
+
+}  // namespace hawser::hub

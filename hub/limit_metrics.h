@@ -1,0 +1,14 @@
+// Metrics of everything scarce: how much there is, how much is in use, and who was refused, by the
+// name of the resource and by the limit that was reached; never by anybody's name.
+#pragma once
+
+#include "hub/connection_limits.h"
+#include "hub/session_registry.h"
+#include "lib/base/metrics.h"
+
+namespace hawser::hub {
+
+void AddLimits(base::MetricFamilies& families, const SessionRegistry& registry,
+               const ConnectionLimits& connections);
+
+}  // namespace hawser::hub
