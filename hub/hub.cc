@@ -38,7 +38,10 @@ SessionRegistry::Limits SessionLimits(const Limits& limits) {
 // An agent has one stream per connection, and a second one while it replaces that.
 constexpr uint32_t kAgentStreams = 2;
 
-// How often files are looked at.
+// What a connection holds beside queued bytes: its sockets, TLS and HTTP/2 states.
+constexpr uint64_t kConnectionMemory = 40 * 1024;
+
+// How often files are looked at, and whether memory can be given back.
 constexpr base::Duration kWatchInterval = std::chrono::seconds(10);
 
 }  // namespace
@@ -293,8 +296,16 @@ void Hub::PublishLease() {
 void Hub::WatchFiles() {
   watch_.Set(kWatchInterval, [this] {
     RefreshFiles();
+    heap_.Observe(HeldMemory());
     WatchFiles();
   });
+}
+
+uint64_t Hub::HeldMemory() const {
+  uint64_t connections = 0;
+  for (const Port port : {Port::kAgents, Port::kGrpc, Port::kHttpConnect})
+    connections += limits_.count(port);
+  return memory_.used() + connections * kConnectionMemory;
 }
 
 void Hub::RefreshFiles() {

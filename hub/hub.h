@@ -28,6 +28,7 @@
 #include "hub/shard.h"
 #include "hub/snapshot.h"
 #include "hub/token_file.h"
+#include "lib/base/heap_trim.h"
 #include "lib/control/server.h"
 #include "lib/kube/client.h"
 #include "lib/net/event_loop.h"
@@ -81,6 +82,8 @@ class Hub {
   void WatchFiles();
   void RefreshFiles();
   absl::Status RefreshConfig();
+  // About what agents, clients and their bytes make the process hold, bytes.
+  uint64_t HeldMemory() const;
   void Drain();
   void Finish();
   void Shutdown();
@@ -116,6 +119,7 @@ class Hub {
   std::unique_ptr<LeaseCollector> lease_collector_;
   ConfigWatch config_;
   base::Timer watch_;
+  base::HeapTrim heap_;
   base::Timer drain_deadline_;
   bool draining_ = false;
 };

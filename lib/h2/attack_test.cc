@@ -264,6 +264,12 @@ INSTANTIATE_TEST_SUITE_P(
                 return Frame(kPriority, kNoFlags, 2 * i + 1, Number(0, 4) + Number(7, 1));
               },
               "PRIORITY"},
+        Flood{"UnknownFrames", "",
+              [](uint32_t i) {
+                return Frame(static_cast<uint8_t>(10 + i % 246), kNoFlags, 0,
+                             std::string(100, 'u'));
+              },
+              "unknown"},
         Flood{"GoAway", "",
               [](uint32_t) { return Frame(kGoAway, kNoFlags, 0, Number(0, 4) + Number(0, 4)); },
               "GOAWAY"},

@@ -43,11 +43,16 @@ struct Transport::ReceiveCallbacks {
     return transport.state_ == State::kOpen ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
   }
 
-  // Priorities are ignored: nghttp2 has nothing more to say about them.
+  // Priorities and unknown frames are ignored: nghttp2 has nothing more to say about them.
   static int OnBeginFrame(nghttp2_session*, const nghttp2_frame_hd* header, void* user) {
     auto& transport = *static_cast<Transport*>(user);
-    if (header->type == NGHTTP2_PRIORITY) transport.Charge(FrameName(header->type));
+    if (header->type == NGHTTP2_PRIORITY || header->type > NGHTTP2_CONTINUATION)
+      transport.Charge(FrameName(header->type));
     return Verdict(transport);
+  }
+
+  static int IgnoreExtension(nghttp2_session*, void**, const nghttp2_frame_hd*, void*) {
+    return NGHTTP2_ERR_CANCEL;
   }
 
   static int OnBeginHeaders(nghttp2_session*, const nghttp2_frame*, void* user) {
@@ -159,6 +164,7 @@ struct Transport::ReceiveCallbacks {
 void Transport::AddReceiveCallbacks(nghttp2_session_callbacks* callbacks) {
   using R = ReceiveCallbacks;
   nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, R::OnBeginFrame);
+  nghttp2_session_callbacks_set_unpack_extension_callback(callbacks, R::IgnoreExtension);
   nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, R::OnBeginHeaders);
   nghttp2_session_callbacks_set_on_header_callback(callbacks, R::OnHeader);
   nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, R::OnDataChunk);

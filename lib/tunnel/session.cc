@@ -12,7 +12,12 @@ namespace {
 constexpr base::Duration kSweepInterval = std::chrono::milliseconds(250);
 // When memory is at its cap: how long without progress makes a queue the one to go.
 constexpr base::Duration kMemoryStallLimit = std::chrono::seconds(1);
-constexpr size_t kMaxControlBytes = 4 * 1024 * 1024;
+// What may wait for a peer ahead of data, bytes: on a stream of one connection; on one of many,
+// where thousands may end at the same time; and on that when the peer takes nothing for a while.
+constexpr size_t kMaxControlOfOne = 16 * 1024;
+constexpr size_t kMaxControl = 4 * 1024 * 1024;
+constexpr size_t kMaxStalledControl = 256 * 1024;
+constexpr base::Duration kControlStallLimit = std::chrono::seconds(1);
 constexpr int64_t kFirstLateBudget = 1024 * 1024;
 
 }  // namespace
@@ -45,7 +50,10 @@ void SessionCounters::Add(const SessionCounters& other) {
 }
 
 Session::Session(const SessionOptions& options)
-    : options_(options), decoder_(*this), late_budget_(kFirstLateBudget) {}
+    : options_(options),
+      decoder_(*this),
+      control_charge_(options.memory),
+      late_budget_(kFirstLateBudget) {}
 
 Session::~Session() { CHECK(connections_.empty()) << "a session outlived its stream's OnClosed()"; }
 
@@ -79,7 +87,8 @@ void Session::OnRemoteEnd(const absl::Status& status) {
 void Session::OnClosed(const absl::Status& status) {
   const Failure lost = LostFailure(status);
   while (!connections_.empty()) End(*connections_.begin()->second, &lost);
-  control_.clear();
+  control_.Clear();
+  control_charge_.Set(0);
   ended_.clear();
   bury_.reset();
   sweep_.reset();
@@ -146,9 +155,13 @@ void Session::CloseByUs(Connection& connection, const Failure* failure) {
 void Session::SendPacket(const wire::Packet& packet) {
   if (stream_ == nullptr) return;
   ++counters_.packets_to_peer[PacketKind(packet.type())];
-  control_.push_back(packet.SerializeAsString());
-  control_bytes_ += control_.back().size();
-  if (control_bytes_ > kMaxControlBytes) {
+  const base::Time now = stream_->scheduler().Now();
+  if (control_.empty()) control_sent_at_ = now;
+  control_.Push(packet);
+  const size_t waiting = control_.memory();
+  control_charge_.Set(waiting);
+  const bool stalled = waiting > kMaxStalledControl && now - control_sent_at_ > kControlStallLimit;
+  if (stalled || waiting > (options_.one_connection ? kMaxControlOfOne : kMaxControl)) {
     stream_->Abort(absl::ResourceExhaustedError("tunnel: the peer asks but does not read"));
     return;
   }

@@ -22,6 +22,7 @@
 #include "lib/net/message_stream.h"
 #include "lib/tunnel/connection.h"
 #include "lib/tunnel/connection_list.h"
+#include "lib/tunnel/control_queue.h"
 #include "lib/tunnel/features.h"
 #include "lib/tunnel/memory.h"
 #include "lib/tunnel/packet_decoder.h"
@@ -131,7 +132,13 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   void DeliverEarly(Connection& connection, const std::string& early);
   // An id was used: from now on packets for it are late, not lies.
   void NoteId(int64_t id) { highest_id_ = std::max(highest_id_, id); }
+  // Ends the transport connection when too much waits for a peer that does not read.
   void SendPacket(const wire::Packet& packet);
+  // A packet that asks for nothing any more costs the peer this, and its bytes. An error ends the
+  // session.
+  absl::Status ChargeLate(size_t bytes);
+  // One such packet, of so many bytes, may come yet, by no fault of the peer's.
+  void AllowLate(size_t bytes);
   // Ends the session because the peer broke the protocol.
   absl::Status ProtocolError(const std::string& what) const;
   // For derived classes that count what only they see.
@@ -160,7 +167,6 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   // Receiving (session_receive.cc).
   Connection* Find(int64_t id);
   absl::Status OnLatePacket(int64_t id, size_t bytes);
-  absl::Status ChargeLate(size_t bytes);
   absl::Status OnWindow(const wire::Window& window);
   absl::Status OnFin(int64_t id);
   absl::Status OnClose(const wire::Packet& packet);
@@ -186,8 +192,9 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   ConnectionList<&Connection::ready_hook_> ready_;
   ConnectionList<&Connection::grant_hook_> grants_;
   ConnectionList<&Connection::watch_hook_> watched_;
-  std::deque<std::string> control_;  // serialised packets that go ahead of data
-  size_t control_bytes_ = 0;
+  ControlQueue control_;  // packets that go ahead of data
+  MemoryCharge control_charge_;
+  base::Time control_sent_at_;  // when the queue last gave something up, or was empty
 
   // For plain peers, bytes: what of the message bytes being handed over now can still be withheld,
   // and what is withheld on account of a packet that the decoder collects.

@@ -135,8 +135,13 @@ absl::Status Session::OnLatePacket(int64_t id, size_t bytes) {
 absl::Status Session::ChargeLate(size_t bytes) {
   ++counters_.ignored_packets;
   late_budget_ -= static_cast<int64_t>(bytes) + kLatePacketCost;
-  if (late_budget_ < 0) return ProtocolError("too much data for connections that have ended");
+  if (late_budget_ < 0)
+    return ProtocolError("too many packets that are late, unknown or ask for nothing");
   return absl::OkStatus();
+}
+
+void Session::AllowLate(size_t bytes) {
+  late_budget_ += static_cast<int64_t>(bytes) + kLatePacketCost;
 }
 
 absl::Status Session::OnPacket(const wire::Packet& packet) {
@@ -153,8 +158,7 @@ absl::Status Session::OnPacket(const wire::Packet& packet) {
     case wire::FIN: return OnFin(packet.fin().connect_id());
     default:
       // Konnectivity's rule: what is not known is ignored.
-      ++counters_.ignored_packets;
-      return absl::OkStatus();
+      return ChargeLate(packet.ByteSizeLong());
   }
 }
 

@@ -35,10 +35,10 @@ void Session::Produce(net::MessageBatch& batch) {
 }
 
 void Session::ProduceControl(net::MessageBatch& batch) {
-  while (!control_.empty() && batch.Add(AsBytes(control_.front()))) {
-    control_bytes_ -= control_.front().size();
-    control_.pop_front();
-  }
+  if (control_.empty()) return;
+  while (!control_.empty() && batch.Add(control_.front())) control_.Pop();
+  control_sent_at_ = stream_->scheduler().Now();
+  control_charge_.Set(control_.memory());
 }
 
 void Session::ProduceGrants(net::MessageBatch& batch) {
