@@ -93,15 +93,14 @@ void AgentPort::Drain() {
 
 std::unique_ptr<net::StreamHandler> AgentPort::Accept(const TransportServer::Caller& caller,
                                                       const net::Metadata& headers) {
-  const net::PeerInfo& peer = caller.transport.socket().peer();
   if (draining_) {
     const absl::Status why =
         Refuse(caller, "stopping", absl::UnavailableError("the hub is stopping"));
     return std::make_unique<RefusedStream>(why, caller.transport);
   }
-  auto decision =
-      IdentifyAgent(options_.identity_mode, *grants(), pki::IdentityOf(peer.certificate.get()),
-                    headers.Get("agentid"), headers.Get("agentidentifiers"));
+  auto decision = IdentifyAgent(options_.identity_mode, *grants(),
+                                pki::IdentityOf(caller.transport.socket().peer().certificate.get()),
+                                headers.Get("agentid"), headers.Get("agentidentifiers"));
   if (const auto* refusal = std::get_if<AgentRefusal>(&decision)) {
     const absl::Status why =
         Refuse(caller, refusal->reason, absl::PermissionDeniedError(refusal->why));
@@ -115,8 +114,16 @@ std::unique_ptr<net::StreamHandler> AgentPort::Accept(const TransportServer::Cal
     return std::make_unique<RefusedStream>(why, caller.transport);
   }
   if (options_.tokens != nullptr) return CheckToken(caller, headers, std::move(identity));
-  return std::make_unique<AgentSession>(options_.session, options_.server, std::move(identity),
-                                        peer, registry_, caller.shard, lives_);
+  return Open(caller, std::move(identity));
+}
+
+std::unique_ptr<AgentSession> AgentPort::Open(const TransportServer::Caller& caller,
+                                              AgentIdentity identity) {
+  tunnel::SessionOptions session = options_.session;
+  session.memory = caller.memory;
+  return std::make_unique<AgentSession>(session, options_.server, std::move(identity),
+                                        caller.transport.socket().peer(), registry_, caller.shard,
+                                        lives_);
 }
 
 std::unique_ptr<net::StreamHandler> AgentPort::CheckToken(const TransportServer::Caller& caller,
@@ -130,9 +137,7 @@ std::unique_ptr<net::StreamHandler> AgentPort::CheckToken(const TransportServer:
   AgentGate::Ways ways;
   ways.open = [this, caller, count, identity = std::move(identity)] {
     count(absl::OkStatus());
-    return std::make_unique<AgentSession>(options_.session, options_.server, identity,
-                                          caller.transport.socket().peer(), registry_, caller.shard,
-                                          lives_);
+    return Open(caller, identity);
   };
   ways.refuse = [this, caller, count](const absl::Status& verdict) {
     count(verdict);

@@ -89,13 +89,14 @@ class DialRaceTest : public ::testing::Test {
                         .registry = registry_,
                         .limits = limits_,
                         .leases = nullptr,
-                        .queued_bytes = 0,
+                        .memory = memory_,
                         .certificates = {}});
   }
 
   Shards shards_;
   SessionRegistry registry_{{tunnel::Strategy::kDefault}, "", {.pending_dials = 10}};
   ConnectionLimits limits_{{}};
+  MemoryShares memory_{{}};
   base::LogLimit log_;
   testing::ManualScheduler scheduler_;
   testing::StreamPair agent_stream_{scheduler_};

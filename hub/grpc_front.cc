@@ -77,7 +77,7 @@ class StreamDialler final : public Dialler {
 
   const std::shared_ptr<FrontSession*> session_;  // what it points to is for the client's loop
   Shard& home_;
-  tunnel::MemoryBudget* const memory_;
+  const std::shared_ptr<tunnel::MemoryBudget> memory_;  // the client's
   const int64_t dial_id_;
   std::shared_ptr<tunnel::Endpoint> end_;  // the client's
 };
@@ -118,7 +118,7 @@ void FrontSession::OnDial(Request request) {
            {Reason::kProtocolError, Hop::kHub, std::string(target.status().message())});
     return;
   }
-  dial_ = RoutedDial::Start(registry_, shard_, {*target, dial_timeout_, client_},
+  dial_ = RoutedDial::Start(registry_, shard_, {*target, dial_timeout_, client_, options().memory},
                             std::make_unique<StreamDialler>(self_, request.dial_id));
 }
 
@@ -145,8 +145,10 @@ GrpcFront::GrpcFront(Options options, const Shards& shards, ConnectionLimits& li
           [this, &registry, &lists](const TransportServer::Caller& caller, const std::string& path,
                                     const net::Metadata&) -> std::unique_ptr<net::StreamHandler> {
             if (path != kPath) return ControlCall::ForPath(path, caller.identity, lists);
-            return std::make_unique<FrontSession>(options_.session, options_.dial_timeout,
-                                                  caller.identity, registry, caller.shard);
+            tunnel::SessionOptions session = options_.session;
+            session.memory = caller.memory;
+            return std::make_unique<FrontSession>(session, options_.dial_timeout, caller.identity,
+                                                  registry, caller.shard);
           }),
       port_(options_.socket, shards, limits, ClientIdentityOf,
             [this](Shard& shard, std::unique_ptr<net::Socket> socket, Admission admission) {

@@ -35,6 +35,10 @@ SessionRegistry::Limits SessionLimits(const Limits& limits) {
           .sessions_per_cluster = limits.sessions_per_cluster};
 }
 
+MemoryShares::Limits MemoryLimits(const Limits& limits) {
+  return {.total = limits.buffered_bytes, .per_identity = limits.buffered_bytes_per_identity};
+}
+
 // An agent has one stream per connection, and a second one while it replaces that.
 constexpr uint32_t kAgentStreams = 2;
 
@@ -48,7 +52,7 @@ constexpr base::Duration kWatchInterval = std::chrono::seconds(10);
 
 Hub::Hub(const Options& options)
     : options_(options),
-      memory_(options.limits.buffered_bytes),
+      memory_(MemoryLimits(options.limits)),
       registry_(options.strategies, options.cluster_domain, SessionLimits(options.limits)),
       limits_(ConnectionOptions(options.limits)),
       control_state_(shards_, registry_),
@@ -81,8 +85,7 @@ tunnel::SessionOptions Hub::SessionOptions() {
   return {.first_window = options_.limits.first_window,
           .max_window = options_.limits.max_window,
           // The registry counts them, by a limit that may change.
-          .max_pending_dials = SIZE_MAX,
-          .memory = &memory_};
+          .max_pending_dials = SIZE_MAX};
 }
 
 absl::StatusOr<std::shared_ptr<const TlsSlot>> Hub::LoadTls(Port port, const net::TlsFiles& files) {
@@ -144,7 +147,8 @@ absl::Status Hub::CreateAgentPort() {
                      .tcp = options_.agents,
                      .tls = std::move(tls),
                      .handshake_timeout = options_.limits.handshake_timeout,
-                     .spread_by_load = true},
+                     .spread_by_load = true,
+                     .memory = &memory_},
           .transport = {.keepalive = options_.keepalive, .max_streams = kAgentStreams},
           .first_call_timeout = options_.limits.request_head_timeout,
           .session = SessionOptions(),
@@ -162,7 +166,8 @@ absl::Status Hub::CreateFrontEnds() {
                                .tcp = front.tcp,
                                .unix_path = front.unix_path,
                                .replace_stale_socket = options_.delete_existing_uds,
-                               .handshake_timeout = options_.limits.handshake_timeout};
+                               .handshake_timeout = options_.limits.handshake_timeout,
+                               .memory = &memory_};
     if (!front.tcp) return socket;
     HAWSER_ASSIGN_OR_RETURN(socket.tls, LoadTls(port, options_.server_tls));
     return socket;
@@ -254,7 +259,7 @@ net::Http1Server::Response Hub::Metrics() const {
                                .registry = registry_,
                                .limits = limits_,
                                .leases = lease_collector_.get(),
-                               .queued_bytes = memory_.used(),
+                               .memory = memory_,
                                .certificates = certificates_.pictures()})};
 }
 
@@ -305,7 +310,7 @@ uint64_t Hub::HeldMemory() const {
   uint64_t connections = 0;
   for (const Port port : {Port::kAgents, Port::kGrpc, Port::kHttpConnect})
     connections += limits_.count(port);
-  return memory_.used() + connections * kConnectionMemory;
+  return memory_.total()->used() + connections * kConnectionMemory;
 }
 
 void Hub::RefreshFiles() {
@@ -324,7 +329,7 @@ absl::Status Hub::RefreshConfig() {
   agents_->SetGrants(std::move(config->grants));
   limits_.Set(ConnectionOptions(limits));
   registry_.SetLimits(SessionLimits(limits));
-  memory_.SetCap(limits.buffered_bytes);
+  memory_.Set(MemoryLimits(limits));
   LOG(INFO) << "grants and limits of " << options_.config_file << " reloaded";
   if (const auto names = ChangedAtNextStart(options_.limits, limits); !names.empty())
     LOG(WARNING) << "limits of " << options_.config_file

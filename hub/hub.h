@@ -22,6 +22,7 @@
 #include "hub/control_state.h"
 #include "hub/grpc_front.h"
 #include "hub/lease_collector.h"
+#include "hub/memory_shares.h"
 #include "hub/options.h"
 #include "hub/server_lease.h"
 #include "hub/session_registry.h"
@@ -35,7 +36,6 @@
 #include "lib/net/http1_server.h"
 #include "lib/net/page_port.h"
 #include "lib/net/process_signals.h"
-#include "lib/tunnel/memory.h"
 
 namespace hawser::hub {
 
@@ -94,7 +94,7 @@ class Hub {
   const Options options_;
   net::EventLoop loop_;  // the main thread's
   // Outlive the shards, whose loops may still hold sockets on their way.
-  tunnel::MemoryBudget memory_;
+  MemoryShares memory_;
   SessionRegistry registry_;
   ConnectionLimits limits_;
   Shards shards_;

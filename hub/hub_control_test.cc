@@ -110,8 +110,10 @@ TEST(GrpcFront, AListMayBeLong) {
   Shards shards;
   shards.push_back(std::make_unique<Shard>());
   ControlLists lists(source);
-  GrpcFront front({.socket = {.port = Port::kGrpc, .unix_path = folder + "/grpc.sock"}}, shards,
-                  limits, registry, lists);
+  MemoryShares memory({.total = 64 << 20, .per_identity = 16 << 20});
+  GrpcFront front(
+      {.socket = {.port = Port::kGrpc, .unix_path = folder + "/grpc.sock", .memory = &memory}},
+      shards, limits, registry, lists);
   ASSERT_THAT(front.Listen(), IsOk());
   shards[0]->Start();
   front.Start();

@@ -17,7 +17,10 @@ class LimitFamilies {
                                 MetricType::Gauge)),
         refusals_(families.Family("hawser_refusals_total",
                                   "Requests for something scarce that were refused, by the limit.",
-                                  MetricType::Counter)) {}
+                                  MetricType::Counter)),
+        resets_(families.Family("hawser_resets_total",
+                                "What was taken back since there was too little, by the limit.",
+                                MetricType::Counter)) {}
 
   void InUse(const char* resource, size_t amount) {
     MetricFamilies::Add(in_use_, {{"resource", resource}}, static_cast<double>(amount));
@@ -30,11 +33,16 @@ class LimitFamilies {
     MetricFamilies::Add(refusals_, {{"resource", resource}, {"limit", LimitKindName(kind)}},
                         static_cast<double>(count));
   }
+  void Resets(const char* resource, LimitKind kind, uint64_t count) {
+    MetricFamilies::Add(resets_, {{"resource", resource}, {"limit", LimitKindName(kind)}},
+                        static_cast<double>(count));
+  }
 
  private:
   MetricFamily& in_use_;
   MetricFamily& limits_;
   MetricFamily& refusals_;
+  MetricFamily& resets_;
 };
 
 void AddDialsAndSessions(LimitFamilies& families, const SessionRegistry& registry) {
@@ -68,13 +76,27 @@ void AddConnections(LimitFamilies& families, const ConnectionLimits& connections
   }
 }
 
+void AddMemory(LimitFamilies& families, const MemoryShares& memory) {
+  families.InUse("buffered_bytes", memory.total()->used());
+  families.Limit("buffered_bytes", LimitKind::kTotal, memory.total()->cap());
+  families.Limit("buffered_bytes", LimitKind::kIdentity, memory.share());
+  const auto add = [&](LimitKind kind, tunnel::MemoryBudget::Scope scope) {
+    const tunnel::MemoryBudget::Tally tally = memory.total()->tally(scope);
+    families.Refusals("buffered_bytes", kind, tally.refused_dials);
+    families.Resets("buffered_bytes", kind, tally.reset_queues);
+  };
+  add(LimitKind::kIdentity, tunnel::MemoryBudget::Scope::kShare);
+  add(LimitKind::kTotal, tunnel::MemoryBudget::Scope::kTotal);
+}
+
 }  // namespace
 
 void AddLimits(MetricFamilies& metrics, const SessionRegistry& registry,
-               const ConnectionLimits& connections) {
+               const ConnectionLimits& connections, const MemoryShares& memory) {
   LimitFamilies families(metrics);
   AddDialsAndSessions(families, registry);
   AddConnections(families, connections);
+  AddMemory(families, memory);
 }
 
 }  // namespace hawser::hub

@@ -3,12 +3,13 @@
 #pragma once
 
 #include "hub/connection_limits.h"
+#include "hub/memory_shares.h"
 #include "hub/session_registry.h"
 #include "lib/base/metrics.h"
 
 namespace hawser::hub {
 
 void AddLimits(base::MetricFamilies& families, const SessionRegistry& registry,
-               const ConnectionLimits& connections);
+               const ConnectionLimits& connections, const MemoryShares& memory);
 
 }  // namespace hawser::hub

@@ -24,6 +24,8 @@ DEFINE_int32(
 DEFINE_int32(descriptor_reserve, 256, "[Limits] descriptors that clients leave to agents");
 DEFINE_int64(max_buffered_bytes, int64_t{1} << 30,
              "[Limits] bytes queued for slow readers, in all");
+DEFINE_int64(max_buffered_bytes_per_identity, 48 << 20,
+             "[Limits] of these, for one client or cluster, a quarter of all at most");
 DEFINE_int64(first_window, 256 * 1024, "[Limits] bytes a new connection may have on its way");
 DEFINE_int64(max_window, 1024 * 1024, "[Limits] bytes a connection may have on its way");
 
@@ -43,6 +45,7 @@ constexpr const char* kLimits[] = {
     "max-pending-dials",
     "descriptor-reserve",
     "max-buffered-bytes",
+    "max-buffered-bytes-per-identity",
     "first-window",
     "max-window",
 };
@@ -98,6 +101,8 @@ absl::StatusOr<Limits> ReadLimits(const std::map<std::string, std::string>& file
   HAWSER_ASSIGN_OR_RETURN(limits.descriptor_reserve, source.Number("descriptor-reserve", 0));
   HAWSER_ASSIGN_OR_RETURN(limits.buffered_bytes,
                           source.Number<int64_t>("max-buffered-bytes", 16 * 1024 * 1024));
+  HAWSER_ASSIGN_OR_RETURN(limits.buffered_bytes_per_identity,
+                          source.Number<int64_t>("max-buffered-bytes-per-identity", 1024 * 1024));
   HAWSER_ASSIGN_OR_RETURN(limits.first_window, source.Number<int64_t>("first-window", 64 * 1024));
   HAWSER_ASSIGN_OR_RETURN(limits.max_window,
                           source.Number<int64_t>("max-window", limits.first_window));

@@ -25,6 +25,7 @@ struct Limits {
   size_t pending_dials;         // per agent; a quarter of them per client
   size_t descriptor_reserve;    // descriptors that clients cannot take
   uint64_t buffered_bytes;      // of the process
+  uint64_t buffered_bytes_per_identity;
 };
 
 // The flags (parsed before), and `file` for those that are not on the command line: values by name

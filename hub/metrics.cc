@@ -247,8 +247,8 @@ std::string MetricsText(const MetricsInput& input) {
                    "CONNECT requests that were malformed, late or of another method.",
                    counters.refused_requests);
   families.Gauge(Hawser("buffered_bytes"), "Bytes queued for sockets that do not take them.",
-                 input.queued_bytes);
-  AddLimits(families, input.registry, input.limits);
+                 input.memory.total()->used());
+  AddLimits(families, input.registry, input.limits, input.memory);
   AddCertificates(families, input);
   const base::BuildInfo& build = base::GetBuildInfo();
   MetricFamily& info =

@@ -8,6 +8,7 @@
 #include "hub/certificates.h"
 #include "hub/connection_limits.h"
 #include "hub/lease_collector.h"
+#include "hub/memory_shares.h"
 #include "hub/session_registry.h"
 #include "hub/snapshot.h"
 
@@ -18,7 +19,7 @@ struct MetricsInput {
   const SessionRegistry& registry;
   const ConnectionLimits& limits;
   const LeaseCollector* leases;  // null: none are collected
-  uint64_t queued_bytes;         // of the process's budget
+  const MemoryShares& memory;
   const std::map<std::string, Certificates::Picture>& certificates;
 };
 

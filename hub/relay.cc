@@ -18,7 +18,7 @@ class End;
 // What the two ends share. Each field belongs to the end that writes it; the other reads it.
 struct Shared {
   struct Side {
-    explicit Side(tunnel::MemoryBudget* memory) : charge(memory) {}
+    explicit Side(const std::shared_ptr<tunnel::MemoryBudget>& memory) : charge(memory) {}
     net::ByteQueue bytes;  // for the other end to pull
     tunnel::MemoryCharge charge;
     bool end = false;     // nothing follows `bytes`
@@ -28,7 +28,8 @@ struct Shared {
     bool wake_posted = false;  // a turn of this end is on its way
   };
 
-  explicit Shared(tunnel::MemoryBudget* memory) : sides{Side(memory), Side(memory)} {}
+  explicit Shared(const std::shared_ptr<tunnel::MemoryBudget>& memory)
+      : sides{Side(memory), Side(memory)} {}
 
   std::mutex mutex;
   Side sides[2];
@@ -82,8 +83,13 @@ Pulled End::Pull(std::span<uint8_t> space) {
     return {last ? Pulled::kDrained : Pulled::kBytes, taken};
   }
   if (source.closed) {
+    const std::optional<Failure> failure = source.failure;
     lock.unlock();
-    connection_->Close();
+    if (failure) {
+      connection_->Close(*failure);
+    } else {
+      connection_->Close();
+    }
     return {Pulled::kDrained};
   }
   return {source.end ? Pulled::kEnd : Pulled::kDrained};
@@ -160,7 +166,8 @@ void End::OnWake() {
 
 }  // namespace
 
-Relay MakeRelay(base::Scheduler& client, base::Scheduler& agent, tunnel::MemoryBudget* memory) {
+Relay MakeRelay(base::Scheduler& client, base::Scheduler& agent,
+                const std::shared_ptr<tunnel::MemoryBudget>& memory) {
   const auto shared = std::make_shared<Shared>(memory);
   const auto client_end = std::make_shared<End>(client, agent, shared, 0);
   const auto agent_end = std::make_shared<End>(agent, client, shared, 1);

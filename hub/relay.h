@@ -23,7 +23,8 @@ struct Relay {
   std::shared_ptr<tunnel::Endpoint> agent;
 };
 
-// `memory` is charged for queued bytes; it may be null. It and the schedulers outlive the ends.
-Relay MakeRelay(base::Scheduler& client, base::Scheduler& agent, tunnel::MemoryBudget* memory);
+// `memory` is charged for queued bytes; it may be null. The schedulers outlive the ends.
+Relay MakeRelay(base::Scheduler& client, base::Scheduler& agent,
+                const std::shared_ptr<tunnel::MemoryBudget>& memory);
 
 }  // namespace hawser::hub

@@ -10,10 +10,27 @@ using tunnel::Failure;
 using tunnel::Hop;
 using tunnel::Reason;
 
+namespace {
+
+std::optional<Failure> ShortOfMemory(tunnel::MemoryBudget* memory) {
+  const auto scope = memory == nullptr ? std::nullopt : memory->RefusesDial();
+  if (!scope) return std::nullopt;
+  const bool share = *scope == tunnel::MemoryBudget::Scope::kShare;
+  return Failure{Reason::kOverloaded, Hop::kHub,
+                 share ? "too many bytes are queued for connections of this client"
+                       : "memory for queued bytes is short"};
+}
+
+}  // namespace
+
 std::shared_ptr<RoutedDial> RoutedDial::Start(SessionRegistry& registry, Shard& here,
                                               Request request, std::unique_ptr<Dialler> dialler) {
   const std::shared_ptr<RoutedDial> dial(
       new RoutedDial(registry, here, std::move(request), std::move(dialler)));
+  if (const auto failure = ShortOfMemory(dial->request_.memory.get())) {
+    dial->Finish(&*failure);
+    return dial;
+  }
   auto reserved = registry.Reserve(dial->request_.target.host, dial->request_.client, std::nullopt);
   if (const auto* failure = std::get_if<Failure>(&reserved)) {
     dial->Finish(failure);
@@ -57,7 +74,7 @@ void RoutedDial::DialHere() {
   early_sent_ = !attempt.early.empty();
   pending_ = session.StartDial(
       {FormatHostPort(request_.target), std::move(attempt.early), deadline_ - shard.loop().Now(),
-       request_.client},
+       request_.client, request_.memory},
       std::move(attempt.endpoint),
       [self = shared_from_this()](const Failure* failure) { self->OnAnswer(failure); });
 }

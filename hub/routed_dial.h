@@ -44,6 +44,7 @@ class RoutedDial : public std::enable_shared_from_this<RoutedDial> {
     base::HostPort target;
     base::Duration timeout;
     std::string client;  // who asks: for listings, and whose share it counts in
+    std::shared_ptr<tunnel::MemoryBudget> memory;  // the client's, for what is queued; may be null
   };
 
   // On the thread of `here`, where `dialler` is now. May report from within.

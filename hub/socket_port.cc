@@ -129,6 +129,7 @@ void SocketPort::OnConnected(Shard& shard, std::unique_ptr<net::Socket> socket,
     LogRefusal(shard, socket->peer().address, status);
     return;
   }
+  admission.memory = options_.memory->Of(identity->name);
   admission.identity = std::move(identity->name);
   handler_(shard, std::move(socket), std::move(admission));
 }

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "hub/connection_limits.h"
+#include "hub/memory_shares.h"
 #include "hub/shard.h"
 #include "hub/tls_slot.h"
 #include "lib/base/host_port.h"
@@ -47,8 +48,9 @@ class LoadTicket {
 // What comes with an accepted socket and lives as long as its connection.
 struct Admission {
   ConnectionPermit permit;
-  std::optional<LoadTicket> load;  // only where connections are spread by load
-  std::string identity;            // who the peer proved to be, for logs and listings
+  std::optional<LoadTicket> load;                // only where connections are spread by load
+  std::string identity;                          // who the peer proved to be, for logs and listings
+  std::shared_ptr<tunnel::MemoryBudget> memory;  // the identity's share
 };
 
 class SocketPort {
@@ -61,6 +63,7 @@ class SocketPort {
     std::shared_ptr<const TlsSlot> tls;  // for TCP; a Unix socket is plain
     base::Duration handshake_timeout;
     bool spread_by_load = false;
+    MemoryShares* memory;  // outlives the port
   };
   // Who a peer is; an error refuses it.
   using Identify = std::function<absl::StatusOr<PeerIdentity>(const net::PeerInfo&)>;

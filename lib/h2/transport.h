@@ -18,6 +18,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -63,6 +64,9 @@ struct Options {
   // Server: streams open at the same time.
   uint32_t max_streams = 256;
   AbuseBudget::Limits abuse;
+  // Told how many bytes wait for a peer that does not take them, whenever that changes; false: they
+  // are too many, and the connection ends. May be null.
+  std::function<bool(size_t bytes)> waiting;
 };
 
 struct Counters {
@@ -180,6 +184,7 @@ class Transport : private Keepalive::Link {
   bool SendBatch();
   void Write(std::span<const uint8_t> bytes);
   void OnWritable();
+  void TellWaiting(size_t bytes);
   void SayGoAway();
 
   const Options options_;

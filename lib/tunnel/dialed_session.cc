@@ -38,9 +38,6 @@ absl::Status DialedSession::OnRequest(const wire::DialRequest& request) {
     return reject(Reason::kOverloaded, "too many dials are pending");
   if (connection_count() >= options().max_connections)
     return reject(Reason::kOverloaded, "too many connections are open");
-  if (options().memory != nullptr &&
-      options().memory->pressure() >= MemoryBudget::Pressure::kRefuse)
-    return reject(Reason::kOverloaded, "memory for queued bytes is short");
   pending_.emplace(dial_id, request.early());
   OnDial({dial_id, request.protocol(), request.address()});
   return absl::OkStatus();
@@ -55,7 +52,7 @@ void DialedSession::AcceptDial(int64_t dial_id, std::shared_ptr<Endpoint> endpoi
   }
   const int64_t id = ++last_id_;
   Answer(dial_id, id, nullptr);
-  Connection& connection = AddConnection(id, std::move(endpoint), 0);
+  Connection& connection = AddConnection(id, std::move(endpoint), 0, options().memory);
   DeliverEarly(connection, node.mapped());
 }
 

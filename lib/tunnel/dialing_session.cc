@@ -34,6 +34,7 @@ DialingSession::DialId DialingSession::StartDial(Dial dial, std::shared_ptr<Endp
   pending.done = std::move(done);
   pending.target = dial.address;
   pending.client = std::move(dial.client);
+  pending.memory = dial.memory != nullptr ? std::move(dial.memory) : options().memory;
   pending.early = dial.early.size();
   pending.deadline = std::make_unique<base::Timer>(stream()->scheduler());
   if (overloaded) {
@@ -113,7 +114,8 @@ absl::Status DialingSession::OnAnswer(const wire::DialResponse& answer) {
   }
   Pending pending = std::move(node.mapped());
   if (opened) {
-    AddConnection(connection_id, std::move(pending.endpoint), pending.early)
+    AddConnection(connection_id, std::move(pending.endpoint), pending.early,
+                  std::move(pending.memory))
         .SetPeers(std::move(pending.target), std::move(pending.client));
     pending.done(nullptr);
     return absl::OkStatus();

@@ -21,6 +21,8 @@ class DialingSession : public Session {
     std::string early;       // first bytes for the target, at most early_limit()
     base::Duration timeout;  // kTimedOut after that
     std::string client;      // who asked, for listings
+    // What the connection's queue is charged to; null: the session's.
+    std::shared_ptr<MemoryBudget> memory;
   };
 
   explicit DialingSession(const SessionOptions& options) : Session(options) {}
@@ -55,6 +57,7 @@ class DialingSession : public Session {
     DialDone done;
     std::string target;
     std::string client;
+    std::shared_ptr<MemoryBudget> memory;
     size_t early;
     std::unique_ptr<base::Timer> deadline;
   };

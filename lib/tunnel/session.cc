@@ -9,8 +9,8 @@
 namespace hawser::tunnel {
 namespace {
 
-constexpr base::Duration kSweepInterval = std::chrono::milliseconds(250);
-// When memory is at its cap: how long without progress makes a queue the one to go.
+constexpr base::Duration kSweepInterval = MemoryBudget::kStallRound;
+// When memory is short: how long without progress makes a queue one that may have to go.
 constexpr base::Duration kMemoryStallLimit = std::chrono::seconds(1);
 // What may wait for a peer ahead of data, bytes: on a stream of one connection; on one of many,
 // where thousands may end at the same time; and on that when the peer takes nothing for a while.
@@ -95,10 +95,11 @@ void Session::OnClosed(const absl::Status& status) {
   stream_ = nullptr;
 }
 
-Connection& Session::AddConnection(int64_t id, std::shared_ptr<Endpoint> endpoint, size_t early) {
+Connection& Session::AddConnection(int64_t id, std::shared_ptr<Endpoint> endpoint, size_t early,
+                                   std::shared_ptr<MemoryBudget> memory) {
   auto& slot = connections_[id];
   CHECK(slot == nullptr) << "connection id " << id << " is in use";
-  slot = std::make_unique<Connection>(*this, id, std::move(endpoint));
+  slot = std::make_unique<Connection>(*this, id, std::move(endpoint), std::move(memory));
   Connection& connection = *slot;
   NoteId(id);
   ++counters_.connections;
@@ -161,7 +162,9 @@ void Session::SendPacket(const wire::Packet& packet) {
   const size_t waiting = control_.memory();
   control_charge_.Set(waiting);
   const bool stalled = waiting > kMaxStalledControl && now - control_sent_at_ > kControlStallLimit;
-  if (stalled || waiting > (options_.one_connection ? kMaxControlOfOne : kMaxControl)) {
+  const bool greedy =
+      waiting > kMaxControlOfOne && options_.memory != nullptr && options_.memory->ShedsGrowing();
+  if (stalled || greedy || waiting > (options_.one_connection ? kMaxControlOfOne : kMaxControl)) {
     stream_->Abort(absl::ResourceExhaustedError("tunnel: the peer asks but does not read"));
     return;
   }
@@ -189,21 +192,23 @@ void Session::Watch(Connection& connection) {
 void Session::Sweep() {
   std::vector<Connection*> watched;
   while (Connection* connection = watched_.PopFront()) watched.push_back(connection);
-  const bool full =
-      options_.memory != nullptr && options_.memory->pressure() == MemoryBudget::Pressure::kFull;
-  const base::Time now = stream_->scheduler().Now();
-  Connection* largest = nullptr;
   for (Connection* connection : watched) {
     // An ended one is buried only after this turn.
     if (connection->ended_ || !StillWatched(*connection)) continue;
-    Watch(*connection);
-    const bool stalled = now - connection->progress_at_ > kMemoryStallLimit;
-    if (full && stalled && (largest == nullptr || connection->queued_ > largest->queued_))
-      largest = connection;
+    if (HasToGo(*connection)) {
+      const Failure failure{Reason::kOverloaded, Hop::kUnknown, "stalled while memory is short"};
+      CloseByUs(*connection, &failure);
+    } else {
+      Watch(*connection);
+    }
   }
-  if (largest == nullptr || largest->ended_ || largest->queued_ == 0) return;
-  const Failure failure{Reason::kOverloaded, Hop::kUnknown, "stalled while memory is short"};
-  CloseByUs(*largest, &failure);
+}
+
+bool Session::HasToGo(const Connection& connection) const {
+  const base::Time now = stream_->scheduler().Now();
+  return connection.memory_ != nullptr && connection.queued_ > 0 &&
+         now - connection.progress_at_ > kMemoryStallLimit &&
+         connection.memory_->ShedsStalled(connection.queued_, now);
 }
 
 bool Session::StillWatched(Connection& connection) {

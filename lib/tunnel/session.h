@@ -52,8 +52,9 @@ struct SessionOptions {
   size_t max_pending_dials = 1000;
   // A front-end stream: one connection, held back by HTTP/2's stream window instead of ours.
   bool one_connection = false;
-  // Of the process; may be null, outlives the session.
-  MemoryBudget* memory = nullptr;
+  // What waits for the peer is charged to it, and what connections queue that have no other.
+  // May be null.
+  std::shared_ptr<MemoryBudget> memory;
 };
 
 // Packets by type: DIAL_REQ, DIAL_RSP, CLOSE_REQ, CLOSE_RSP, DATA, DIAL_CLS, DRAIN, WINDOW, FIN.
@@ -126,8 +127,9 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
 
   bool knows(int64_t id) const { return connections_.contains(id); }
   // Adds a connection under an id that is not in use and opens its endpoint; `early` bytes count
-  // as sent.
-  Connection& AddConnection(int64_t id, std::shared_ptr<Endpoint> endpoint, size_t early);
+  // as sent. `memory`: what its queue is charged to.
+  Connection& AddConnection(int64_t id, std::shared_ptr<Endpoint> endpoint, size_t early,
+                            std::shared_ptr<MemoryBudget> memory);
   // Hands `early`, bytes that came with the dial, to the endpoint. Counts them as received.
   void DeliverEarly(Connection& connection, const std::string& early);
   // An id was used: from now on packets for it are late, not lies.
@@ -178,6 +180,8 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   void End(Connection& connection, const Failure* failure);
   void Watch(Connection& connection);
   void Sweep();
+  // Its queue is one of those that memory has to be taken from.
+  bool HasToGo(const Connection& connection) const;
   // Whether the sweep still has to look at it; ends it when its time is up.
   bool StillWatched(Connection& connection);
 

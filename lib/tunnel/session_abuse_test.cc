@@ -78,7 +78,7 @@ class UnreadFrontEndTest : public ::testing::Test {
   UnreadFrontEndTest() {
     SessionOptions options;
     options.one_connection = true;
-    options.memory = &memory_;
+    options.memory = memory_;
     auto front = std::make_unique<FakeAgent>(options);
     front_ = front.get();
     front_->hold = true;
@@ -88,7 +88,7 @@ class UnreadFrontEndTest : public ::testing::Test {
   }
   void Ask(const wire::Packet& packet) { pair_.InjectToServer(packet.SerializeAsString()); }
 
-  MemoryBudget memory_{64 * 1024 * 1024};
+  std::shared_ptr<MemoryBudget> memory_ = std::make_shared<MemoryBudget>(64 * 1024 * 1024);
   testing::ManualScheduler scheduler_;
   testing::StreamPair pair_{scheduler_};
   FakeAgent* front_;
@@ -102,7 +102,7 @@ TEST_F(UnreadFrontEndTest, ASecondDialEndsTheStreamWithoutAnAnswer) {
   Ask(packet);
   packet.mutable_dial_request()->set_random(8);
   Ask(packet);
-  EXPECT_EQ(memory_.used(), 0u);
+  EXPECT_EQ(memory_->used(), 0u);
   pair_.Run();
   EXPECT_TRUE(pair_.closed());
   EXPECT_EQ(front_->requests.size(), 1u);
@@ -115,14 +115,14 @@ TEST_F(UnreadFrontEndTest, AnswersAreChargedAndBounded) {
   uint64_t most = 0;
   for (int i = 0; i < 100'000 && !pair_.closed(); ++i) {
     Ask(packet);
-    most = std::max(most, memory_.used());
+    most = std::max(most, memory_->used());
     pair_.Run();
   }
   EXPECT_TRUE(pair_.closed());
   EXPECT_THAT(std::string(pair_.status().message()), HasSubstr("asks but does not read"));
   EXPECT_GT(most, 1024u);
   EXPECT_LE(most, 32u * 1024);
-  EXPECT_EQ(memory_.used(), 0u) << "given back";
+  EXPECT_EQ(memory_->used(), 0u) << "given back";
 }
 
 }  // namespace

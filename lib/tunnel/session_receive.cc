@@ -10,6 +10,8 @@ namespace {
 
 // What one packet for an ended id costs, beside its bytes.
 constexpr int64_t kLatePacketCost = 64;
+// When memory is used up: how long without progress makes a queue one that may not grow.
+constexpr base::Duration kGrowingStallLimit = std::chrono::milliseconds(100);
 
 }  // namespace
 
@@ -56,6 +58,13 @@ absl::Status Session::OnData(int64_t id, std::span<const uint8_t> bytes, bool st
 }
 
 void Session::HandOver(Connection& connection, std::span<const uint8_t> bytes, bool stable) {
+  if (connection.queued_ > 0 && connection.memory_ != nullptr &&
+      stream_->scheduler().Now() - connection.progress_at_ > kGrowingStallLimit &&
+      connection.memory_->ShedsGrowing()) {
+    const Failure failure{Reason::kOverloaded, Hop::kUnknown, "not read while memory is used up"};
+    CloseByUs(connection, &failure);
+    return;
+  }
   counters_.bytes_from_peer += bytes.size();
   connection.bytes_received_ += bytes.size();
   if (connection.queued_ == 0) {

@@ -59,8 +59,8 @@ void Session::ProduceGrants(net::MessageBatch& batch) {
 // path, less when memory is short.
 int64_t Session::Grant(Connection& connection) {
   const base::Time now = stream_->scheduler().Now();
-  const auto pressure =
-      options_.memory != nullptr ? options_.memory->pressure() : MemoryBudget::Pressure::kNone;
+  const auto pressure = connection.memory_ == nullptr ? MemoryBudget::Pressure::kNone
+                                                      : connection.memory_->pressure();
   int64_t bytes = connection.unreturned_;
   if (pressure >= MemoryBudget::Pressure::kShrink) {
     const int64_t excess = std::max(connection.receive_window_ - kSmallestWindow, int64_t{0});
