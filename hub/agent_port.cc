@@ -121,9 +121,11 @@ std::unique_ptr<AgentSession> AgentPort::Open(const TransportServer::Caller& cal
                                               AgentIdentity identity) {
   tunnel::SessionOptions session = options_.session;
   session.memory = caller.memory;
-  return std::make_unique<AgentSession>(session, options_.server, std::move(identity),
-                                        caller.transport.socket().peer(), registry_, caller.shard,
-                                        lives_);
+  auto opened = std::make_unique<AgentSession>(session, options_.server, std::move(identity),
+                                               caller.transport.socket().peer(), registry_,
+                                               caller.shard, lives_);
+  opened->SetTransport(caller.transport);
+  return opened;
 }
 
 std::unique_ptr<net::StreamHandler> AgentPort::CheckToken(const TransportServer::Caller& caller,

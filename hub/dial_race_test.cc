@@ -90,6 +90,7 @@ class DialRaceTest : public ::testing::Test {
                         .limits = limits_,
                         .leases = nullptr,
                         .memory = memory_,
+                        .pages = {},
                         .certificates = {}});
   }
 

@@ -75,6 +75,7 @@ absl::StatusOr<std::unique_ptr<Hub>> Hub::Create(const Options& options) {
   HAWSER_RETURN_IF_ERROR(hub->Listen());
   HAWSER_RETURN_IF_ERROR(hub->CreatePages());
   for (const auto& shard : hub->shards_) shard->Start();
+  hub->health_thread_.Start();
   HAWSER_RETURN_IF_ERROR(hub->CreateControl());
   return hub;
 }
@@ -219,15 +220,15 @@ absl::Status Hub::CreateControl() {
 
 absl::Status Hub::CreatePages() {
   const auto listen =
-      [this](const char* what,
+      [this](net::EventLoop& loop, const char* what,
              const base::HostPort& address) -> absl::StatusOr<std::unique_ptr<net::PagePort>> {
-    auto port = net::PagePort::Listen(loop_, address);
+    auto port = net::PagePort::Listen(loop, address);
     if (!port.ok()) return base::Annotate(port.status(), std::string("serve ") + what);
     served_.push_back({what, (*port)->address()});
     return port;
   };
-  HAWSER_ASSIGN_OR_RETURN(health_, listen("health", options_.health));
-  HAWSER_ASSIGN_OR_RETURN(admin_, listen("admin", options_.admin));
+  HAWSER_ASSIGN_OR_RETURN(health_, listen(health_thread_.loop(), "health", options_.health));
+  HAWSER_ASSIGN_OR_RETURN(admin_, listen(loop_, "admin", options_.admin));
   using Response = net::Http1Server::Response;
   net::Http1Server& health = health_->pages();
   health.Handle("/healthz", [](const std::string&) { return Response{.body = "ok\n"}; });
@@ -260,6 +261,7 @@ net::Http1Server::Response Hub::Metrics() const {
                                .limits = limits_,
                                .leases = lease_collector_.get(),
                                .memory = memory_,
+                               .pages = {&health_->pages(), &admin_->pages()},
                                .certificates = certificates_.pictures()})};
 }
 
@@ -377,6 +379,7 @@ void Hub::Shutdown() {
   close(grpc_);
   close(http_connect_);
   for (const auto& shard : shards_) shard->Stop();
+  health_thread_.Stop();
   lease_collector_.reset();
   lease_.reset();
 }

@@ -3,10 +3,11 @@
 //   auto hub = Hub::Create(options);
 //   (*hub)->Run();       // until Stop()
 //
-// The main thread runs a loop of its own for the health and admin ports and for stopping; it may
-// wait for the shards, which never wait for it.
+// The main thread runs a loop of its own for the admin port and for stopping; it may wait for the
+// shards, which never wait for it. The health port has a thread that waits for nobody.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <utility>
@@ -34,6 +35,7 @@
 #include "lib/kube/client.h"
 #include "lib/net/event_loop.h"
 #include "lib/net/http1_server.h"
+#include "lib/net/loop_thread.h"
 #include "lib/net/page_port.h"
 #include "lib/net/process_signals.h"
 
@@ -105,7 +107,8 @@ class Hub {
   std::unique_ptr<AgentPort> agents_;
   std::unique_ptr<GrpcFront> grpc_;
   std::unique_ptr<ConnectFront> http_connect_;
-  std::unique_ptr<net::PagePort> health_;
+  net::LoopThread health_thread_;
+  std::unique_ptr<net::PagePort> health_;  // on the health thread
   std::unique_ptr<net::PagePort> admin_;
   std::unique_ptr<control::Server> control_;
   // Not the one of tokens: leases do not wait behind reviews. Null: there are none.
@@ -121,7 +124,7 @@ class Hub {
   base::Timer watch_;
   base::HeapTrim heap_;
   base::Timer drain_deadline_;
-  bool draining_ = false;
+  std::atomic<bool> draining_{false};
 };
 
 }  // namespace hawser::hub

@@ -368,6 +368,41 @@ TEST_F(HubTest, ConnectionsOfOneIdentityAreLimited) {
   EXPECT_EQ(Connect(other, "echo.paris:7"), kEstablished);
 }
 
+TEST_F(HubTest, AnAgentThatHangsLosesItsDialsToAnother) {
+  StartHub();
+  const auto hangs = StartAgent("paris", "1"), works = StartAgent("paris", "2");
+  hangs->Pause();
+  for (int i = 0; i < 4; ++i) {
+    RawClient client(folder_ + "/connect.sock");
+    EXPECT_EQ(Connect(client, "name.paris:80"), kEstablished);
+    EXPECT_EQ(client.ReadToEnd(), "2");
+    TestClient grpc(GrpcSocket());
+    ASSERT_THAT(grpc.Connected(), IsOk());
+    EXPECT_TRUE(grpc.Dial("name.paris:80")->AwaitReceived("2"));
+  }
+  hangs->Resume();
+  EXPECT_TRUE(hangs->AwaitCancelled(1));
+  for (bool again = false; !again;) {
+    RawClient client(folder_ + "/connect.sock");
+    EXPECT_EQ(Connect(client, "name.paris:80"), kEstablished);
+    again = client.ReadToEnd() == "1";
+  }
+}
+
+TEST_F(HubTest, TheNewestSessionOfAnAgentGoesFirst) {
+  StartHub();
+  const auto older = StartAgent("paris", "a1"), newer = StartAgent("paris", "a1");
+  for (int i = 0; i < 4; ++i) {
+    RawClient client(folder_ + "/connect.sock");
+    EXPECT_EQ(Connect(client, "name.paris:80"), kEstablished);
+  }
+  EXPECT_EQ(newer->dials().size(), 4u);
+  newer->Lose();
+  RawClient client(folder_ + "/connect.sock");
+  EXPECT_EQ(Connect(client, "name.paris:80"), kEstablished);
+  EXPECT_EQ(older->dials().size(), 1u);
+}
+
 TEST_F(HubTest, DrainingAgentsAreTheLastResort) {
   StartHub();
   const auto first = StartAgent("paris", "1"), second = StartAgent("paris", "2");

@@ -89,14 +89,30 @@ void AddMemory(LimitFamilies& families, const MemoryShares& memory) {
   add(LimitKind::kTotal, tunnel::MemoryBudget::Scope::kTotal);
 }
 
+void AddPages(LimitFamilies& families, const std::vector<const net::Http1Server*>& pages) {
+  if (pages.empty()) return;
+  net::Http1Server::Dropped dropped;
+  for (const net::Http1Server* each : pages) {
+    dropped.for_total += each->dropped().for_total;
+    dropped.for_address += each->dropped().for_address;
+  }
+  const net::Http1Server::Options& limits = pages.front()->options();
+  families.Limit("page_connections", LimitKind::kTotal, limits.max_connections);
+  families.Limit("page_connections", LimitKind::kAddress, limits.max_per_address);
+  families.Resets("page_connections", LimitKind::kTotal, dropped.for_total);
+  families.Resets("page_connections", LimitKind::kAddress, dropped.for_address);
+}
+
 }  // namespace
 
 void AddLimits(MetricFamilies& metrics, const SessionRegistry& registry,
-               const ConnectionLimits& connections, const MemoryShares& memory) {
+               const ConnectionLimits& connections, const MemoryShares& memory,
+               const std::vector<const net::Http1Server*>& pages) {
   LimitFamilies families(metrics);
   AddDialsAndSessions(families, registry);
   AddConnections(families, connections);
   AddMemory(families, memory);
+  AddPages(families, pages);
 }
 
 }  // namespace hawser::hub

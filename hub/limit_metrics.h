@@ -2,14 +2,18 @@
 // name of the resource and by the limit that was reached; never by anybody's name.
 #pragma once
 
+#include <vector>
+
 #include "hub/connection_limits.h"
 #include "hub/memory_shares.h"
 #include "hub/session_registry.h"
 #include "lib/base/metrics.h"
+#include "lib/net/http1_server.h"
 
 namespace hawser::hub {
 
 void AddLimits(base::MetricFamilies& families, const SessionRegistry& registry,
-               const ConnectionLimits& connections, const MemoryShares& memory);
+               const ConnectionLimits& connections, const MemoryShares& memory,
+               const std::vector<const net::Http1Server*>& pages);
 
 }  // namespace hawser::hub

@@ -248,7 +248,7 @@ std::string MetricsText(const MetricsInput& input) {
                    counters.refused_requests);
   families.Gauge(Hawser("buffered_bytes"), "Bytes queued for sockets that do not take them.",
                  input.memory.total()->used());
-  AddLimits(families, input.registry, input.limits, input.memory);
+  AddLimits(families, input.registry, input.limits, input.memory, input.pages);
   AddCertificates(families, input);
   const base::BuildInfo& build = base::GetBuildInfo();
   MetricFamily& info =

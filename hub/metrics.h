@@ -4,6 +4,7 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "hub/certificates.h"
 #include "hub/connection_limits.h"
@@ -11,6 +12,7 @@
 #include "hub/memory_shares.h"
 #include "hub/session_registry.h"
 #include "hub/snapshot.h"
+#include "lib/net/http1_server.h"
 
 namespace hawser::hub {
 
@@ -20,6 +22,7 @@ struct MetricsInput {
   const ConnectionLimits& limits;
   const LeaseCollector* leases;  // null: none are collected
   const MemoryShares& memory;
+  std::vector<const net::Http1Server*> pages;
   const std::map<std::string, Certificates::Picture>& certificates;
 };
 

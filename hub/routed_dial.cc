@@ -12,6 +12,10 @@ using tunnel::Reason;
 
 namespace {
 
+// How long an agent may leave a dial unanswered before it is asked whether it is there, and how
+// long it may then say nothing before it counts as silent.
+constexpr base::Duration kPatience = std::chrono::milliseconds(700);
+
 std::optional<Failure> ShortOfMemory(tunnel::MemoryBudget* memory) {
   const auto scope = memory == nullptr ? std::nullopt : memory->RefusesDial();
   if (!scope) return std::nullopt;
@@ -77,10 +81,38 @@ void RoutedDial::DialHere() {
        request_.client, request_.memory},
       std::move(attempt.endpoint),
       [self = shared_from_this()](const Failure* failure) { self->OnAnswer(failure); });
+  if (retried_) return;
+  patience_ = std::make_unique<base::Timer>(shard.loop());
+  patience_->Set(kPatience, [this] { AskForLife(); });
+}
+
+void RoutedDial::AskForLife() {
+  Shard& shard = lease_->shard();
+  const auto found = shard.agents.find(lease_->session());
+  if (found == shard.agents.end()) return;
+  found->second->AskForLife();
+  patience_->Set(kPatience, [this, now = shard.loop().Now()] { LeaveSilent(now); });
+}
+
+void RoutedDial::LeaveSilent(base::Time asked_at) {
+  const auto self = shared_from_this();
+  Shard& shard = lease_->shard();
+  const auto found = shard.agents.find(lease_->session());
+  if (found == shard.agents.end() || found->second->HeardSince(asked_at)) return;
+  AgentSession& session = *found->second;
+  session.OnSilent();
+  if (early_sent_ || cancelled_) return;
+  auto lease = registry_.ReserveElsewhere(request_.target.host, request_.client, lease_->session());
+  if (!lease) return;
+  retried_ = true;
+  session.CancelDial(*std::exchange(pending_, std::nullopt));
+  patience_.reset();
+  GoTo(*std::move(lease));
 }
 
 void RoutedDial::OnAnswer(const Failure* failure) {
   pending_.reset();
+  patience_.reset();
   const SessionRegistry::Handle session = lease_->session();
   lease_.reset();
   // The target was not even asked.
@@ -125,6 +157,7 @@ void RoutedDial::CancelHere(Shard& shard) {
 void RoutedDial::Drop(Shard& shard) {
   ++shard.counters.failed_dials[static_cast<size_t>(Reason::kCancelled)];
   pending_.reset();
+  patience_.reset();
   lease_.reset();
   dialler_.reset();
 }

@@ -1,6 +1,7 @@
 #include "hub/session_registry.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "lib/base/quote.h"
 
@@ -40,7 +41,14 @@ SessionRegistry::Handle SessionRegistry::Add(Shard& shard, const AgentIdentity& 
     const std::lock_guard lock(mutex_);
     handle = ++last_handle_;
     table_.Add(handle, identity.cluster, identity.identifiers);
-    members_[handle] = {&shard, identity.name(), {}};
+    std::string agent;
+    if (!identity.agent_id.empty()) agent = identity.name() + " " + identity.agent_id;
+    if (!agent.empty()) {
+      // An agent that has come back: what is left of its old link may not know yet.
+      const auto [newest, first] = newest_.try_emplace(agent, handle);
+      if (!first) table_.SetSuperseded(std::exchange(newest->second, handle));
+    }
+    members_[handle] = {&shard, identity.name(), std::move(agent), {}};
     Present& present = present_[identity.name()];
     if (present.sessions++ == 0) present.since = std::chrono::system_clock::now();
   }
@@ -53,6 +61,8 @@ void SessionRegistry::Remove(Handle handle) {
     const std::lock_guard lock(mutex_);
     table_.Remove(handle);
     const auto member = members_.extract(handle);
+    const auto newest = newest_.find(member.mapped().agent);
+    if (newest != newest_.end() && newest->second == handle) newest_.erase(newest);
     const auto present = present_.find(member.mapped().cluster);
     if (--present->second.sessions == 0) present_.erase(present);
   }
@@ -65,6 +75,11 @@ void SessionRegistry::SetDraining(Handle handle) {
     table_.SetDraining(handle);
   }
   Changed();
+}
+
+void SessionRegistry::SetSilent(Handle handle, bool silent) {
+  const std::lock_guard lock(mutex_);
+  table_.SetSilent(handle, silent);
 }
 
 std::variant<DialLease, Failure> SessionRegistry::Reserve(const std::string& host,
@@ -84,14 +99,33 @@ std::variant<DialLease, Failure> SessionRegistry::Reserve(const std::string& hos
                        base::Quote(host)};
   };
   if (choice->pending_dials >= limits_.pending_dials) return refuse(LimitKind::kTotal, "");
-  Member& member = members_.at(choice->handle);
-  size_t& of_client = member.pending_dials[client];
-  if (of_client >= ClientShare(limits_.pending_dials))
-    return refuse(LimitKind::kIdentity, " of this client");
-  ++of_client;
-  table_.DialStarted(choice->handle);
+  if (HasItsShare(choice->handle, client)) return refuse(LimitKind::kIdentity, " of this client");
+  return Take(choice->handle, client);
+}
+
+std::optional<DialLease> SessionRegistry::ReserveElsewhere(const std::string& host,
+                                                           const std::string& client,
+                                                           Handle silent) {
+  const std::lock_guard lock(mutex_);
+  const auto choice = table_.Pick(host, silent);
+  if (closed_ || !choice || choice->last_resort || choice->pending_dials >= limits_.pending_dials ||
+      HasItsShare(choice->handle, client))
+    return std::nullopt;
+  return Take(choice->handle, client);
+}
+
+bool SessionRegistry::HasItsShare(Handle handle, const std::string& client) const {
+  const auto& of_clients = members_.at(handle).pending_dials;
+  const auto of_client = of_clients.find(client);
+  return of_client != of_clients.end() && of_client->second >= ClientShare(limits_.pending_dials);
+}
+
+DialLease SessionRegistry::Take(Handle handle, const std::string& client) {
+  Member& member = members_.at(handle);
+  ++member.pending_dials[client];
+  table_.DialStarted(handle);
   ++pending_dials_;
-  return DialLease(*this, choice->handle, *member.shard, client);
+  return DialLease(*this, handle, *member.shard, client);
 }
 
 void SessionRegistry::Release(Handle handle, const std::string& client) {

@@ -73,12 +73,19 @@ class SessionRegistry {
   Handle Add(Shard& shard, const AgentIdentity& identity);
   void Remove(Handle handle);
   void SetDraining(Handle handle);
+  // It has not answered for a while, or does again: silent ones are asked last.
+  void SetSilent(Handle handle, bool silent);
 
   // A place for a dial of `client` to `host` at the best session but `excluded`; kNoAgent or
   // kOverloaded otherwise.
   std::variant<DialLease, tunnel::Failure> Reserve(const std::string& host,
                                                    const std::string& client,
                                                    std::optional<Handle> excluded);
+
+  // The same for a dial that waits at `silent`, only at a session that is worth leaving it for;
+  // counts no refusal.
+  std::optional<DialLease> ReserveElsewhere(const std::string& host, const std::string& client,
+                                            Handle silent);
 
   // For dials and sessions from now on.
   void SetLimits(const Limits& limits);
@@ -106,6 +113,7 @@ class SessionRegistry {
   struct Member {
     Shard* shard;
     std::string cluster;
+    std::string agent;  // its name and its id; empty without an id
     std::unordered_map<std::string, size_t> pending_dials;  // by client, none of them 0
   };
   struct Present {
@@ -113,6 +121,9 @@ class SessionRegistry {
     size_t sessions = 0;
   };
 
+  // These need the mutex, the second one a place.
+  bool HasItsShare(Handle handle, const std::string& client) const;
+  DialLease Take(Handle handle, const std::string& client);
   void Release(Handle handle, const std::string& client);
   void Changed();
 
@@ -121,6 +132,7 @@ class SessionRegistry {
   tunnel::RouteTable table_;
   std::unordered_map<Handle, Member> members_;
   std::map<std::string, Present> present_;
+  std::unordered_map<std::string, Handle> newest_;  // by Member::agent
   Handle last_handle_ = 0;
   Limits limits_;
   size_t pending_dials_ = 0;

@@ -4,6 +4,7 @@
 
 #include <condition_variable>
 #include <functional>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -66,6 +67,9 @@ class TestAgent {
   // Loses the connection to the hub.
   void Lose();
   void Drain();
+  // Its process stands still until it goes on.
+  void Pause();
+  void Resume();
 
   // Waits until this many dials came / were cancelled / connections are open now.
   bool AwaitDials(size_t count);
@@ -96,6 +100,7 @@ class TestAgent {
   Shard shard_;
   std::unique_ptr<h2::Transport> transport_;  // on the shard
   Session* session_ = nullptr;                // on the shard
+  std::unique_ptr<std::promise<void>> resumed_;
 };
 
 // A client of the gRPC front end.

@@ -29,6 +29,8 @@ class Keepalive {
   // Begins; `ping_now` measures the round trip at once, whatever the interval.
   void Start(bool ping_now);
   void Stop() { timer_.Cancel(); }
+  // Pings now, unless a ping is outstanding.
+  void Probe();
   // A shorter interval counts from the last ping, as a longer one does.
   void SetInterval(base::Duration interval);
   // An answer arrived. False when no ping with that value is outstanding.

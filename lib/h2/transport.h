@@ -108,6 +108,10 @@ class Transport : private Keepalive::Link {
   // Ends the connection and all its streams with `status` in the next turns; unsent data is lost.
   void Close(const absl::Status& status);
 
+  // Makes the peer say something soon: sends a PING now, unless one is unanswered anyway.
+  void Probe() { keepalive_.Probe(); }
+  // When bytes of the peer's arrived last.
+  base::Time heard_at() const { return heard_at_; }
   // Changes Options::keepalive; zero ends it.
   void SetKeepalive(base::Duration interval);
 
@@ -199,6 +203,7 @@ class Transport : private Keepalive::Link {
   Counters counters_;
   AbuseBudget budget_;
   Keepalive keepalive_;
+  base::Time heard_at_;
   base::Timer preface_timer_;
 
   std::unordered_map<int32_t, std::unique_ptr<Stream>> streams_;

@@ -202,6 +202,7 @@ void Transport::OnReadable() {
 
 void Transport::Receive(std::span<const uint8_t> bytes) {
   counters_.bytes_received += bytes.size();
+  heard_at_ = loop().Now();
   const ssize_t taken = nghttp2_session_mem_recv(session_, bytes.data(), bytes.size());
   // While the bytes are still there: whoever was handed some writes them out.
   loop().sinks().Run();
