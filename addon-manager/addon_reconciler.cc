@@ -119,9 +119,12 @@ absl::StatusOr<Object> AddonReconciler::Work(const Object& addon, const HubState
                                              const DeploymentConfig& config,
                                              const Object* existing) {
   const std::string cluster = kube::NameOf(addon).ns;
-  HAWSER_ASSIGN_OR_RETURN(
-      auto objects,
-      SpokeObjects(hub, {cluster, options_.kube_api_proxy, options_.host_suffixes}, config));
+  HAWSER_ASSIGN_OR_RETURN(auto objects, SpokeObjects(hub,
+                                                     {.cluster = cluster,
+                                                      .kube_api_proxy = options_.kube_api_proxy,
+                                                      .host_suffixes = options_.host_suffixes,
+                                                      .replaced_link = options_.replaced_link},
+                                                     config));
   std::map<std::string, std::string> annotations =
       AgentLeafAnnotations(leaves_.Latest(cluster, existing));
   annotations[kTrustAnnotation] = BundleHash(hub.server_bundle);

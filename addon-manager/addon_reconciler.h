@@ -2,6 +2,7 @@
 // ManagedClusterAddOn's status, and the ManifestWork.
 #pragma once
 
+#include <chrono>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -20,6 +21,7 @@ class AddonReconciler final : public kube::Reconciler {
     std::string agent_namespace;  // where no AddOnDeploymentConfig says another
     bool kube_api_proxy = true;
     std::vector<std::string> host_suffixes;  // SpokeSettings
+    std::chrono::seconds replaced_link{0};
   };
 
   // All outlive it.

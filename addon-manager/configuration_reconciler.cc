@@ -10,6 +10,7 @@
 #include "addon-manager/fields.h"
 #include "addon-manager/names.h"
 #include "addon-manager/resources.h"
+#include "addon-manager/ticket_keys.h"
 #include "lib/base/status.h"
 #include "lib/kube/api_error.h"
 #include "lib/pki/identity.h"
@@ -93,6 +94,11 @@ absl::Status ConfigurationReconciler::Bring(Pass& pass) {
                                       options_.rotation.authority_lifetime, pass.now, pass.call));
   HAWSER_RETURN_IF_ERROR(ReplaceExpired(pass));
   HAWSER_RETURN_IF_ERROR(EnsureLeaves(pass));
+  HAWSER_ASSIGN_OR_RETURN(
+      const pki::WallTime next_keys,
+      EnsureTicketKeys(client_, options_.ns, OwnerReferences(pass.configuration), pass.now,
+                       pass.call));
+  pass.next_look = std::min(pass.next_look, next_keys);
   HAWSER_RETURN_IF_ERROR(ApplyObjects(pass));
   Publish(pass);
   HAWSER_ASSIGN_OR_RETURN(const bool advanced, AdvanceRotation(pass));

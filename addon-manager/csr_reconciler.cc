@@ -37,7 +37,7 @@ absl::StatusOr<kube::Outcome> CsrReconciler::Reconcile(const std::string& key,
   const auto cluster = ClusterOfRequest(*request);
   // It comes again when there is a state of the hub.
   if (!cluster || state_.Get() == nullptr) return kube::Outcome::Done();
-  const CsrDecision decision = DecideRequest(*request, RegisteredOf(*cluster));
+  const CsrDecision decision = DecideRequest(*request, RegisteredOf(*cluster), options_.names);
   const kube::Call call{.timeout = std::nullopt, .stop = stop};
   switch (decision.action) {
     case CsrDecision::Action::kIgnore: return kube::Outcome::Done();

@@ -21,6 +21,7 @@ class CsrReconciler final : public kube::Reconciler {
  public:
   struct Options {
     std::string trust_domain;
+    tunnel::NameRules names;        // the hub's
     std::chrono::seconds lifetime;  // of certificates, at most
     // A certificate of that cluster was signed, by us or before us; runs on the worker's thread.
     std::function<void(const std::string& cluster)> on_signed;

@@ -87,7 +87,8 @@ std::optional<std::string> ClusterOfRequest(const json& request) {
 }
 
 CsrDecision DecideRequest(const json& request,
-                          const std::optional<std::vector<Registration>>& registrations) {
+                          const std::optional<std::vector<Registration>>& registrations,
+                          const tunnel::NameRules& names) {
   const auto cluster = ClusterOfRequest(request);
   if (!cluster || IsFinished(request)) return {};
   const auto pending = [&](const std::string& why) {
@@ -96,6 +97,8 @@ CsrDecision DecideRequest(const json& request,
   const std::string user = StringAt(request, {"spec", "username"});
   if (!IsAgentOf(user, *cluster))
     return pending("no agent of cluster " + *cluster + " requested it, but " + user);
+  if (const std::string why = names.WhyReserved(*cluster); !why.empty())
+    return pending("no cluster may be called " + *cluster + ": " + why);
   if (!registrations) return pending("the cluster has no such add-on");
   const std::string signer = StringAt(request, {"spec", "signerName"});
   const auto registration =

@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "lib/tunnel/name_rules.h"
+
 namespace hawser::addon_manager {
 
 // One entry of a ManagedClusterAddOn's status.registrations, as we wrote it.
@@ -45,8 +47,10 @@ struct CsrDecision {
 std::optional<std::string> ClusterOfRequest(const nlohmann::json& request);
 
 // `registrations`: what the ManagedClusterAddOn of that cluster has in its status; nothing when
-// there is no such add-on or the cluster is not accepted.
+// there is no such add-on or the cluster is not accepted. `names`: the hub's, which refuses agents
+// of clusters whose names they reserve.
 CsrDecision DecideRequest(const nlohmann::json& request,
-                          const std::optional<std::vector<Registration>>& registrations);
+                          const std::optional<std::vector<Registration>>& registrations,
+                          const tunnel::NameRules& names);
 
 }  // namespace hawser::addon_manager

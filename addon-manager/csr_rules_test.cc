@@ -16,7 +16,9 @@ using Action = CsrDecision::Action;
 
 class CsrRulesTest : public ::testing::Test {
  protected:
-  CsrDecision Decide(const json& request) const { return DecideRequest(request, registrations_); }
+  CsrDecision Decide(const json& request) const {
+    return DecideRequest(request, registrations_, tunnel::NameRules());
+  }
 
   // What the registration agent of paris sends for the registration of `signer`.
   json Request(const std::string& signer) const {
@@ -74,6 +76,19 @@ TEST_F(CsrRulesTest, AnApprovedOneIsStillToBeSigned) {
   EXPECT_EQ(Decide(request).action, Action::kSign);
 }
 
+TEST_F(CsrRulesTest, ClustersCalledLikeWhatNamesEndInGetNoCertificate) {
+  const std::string suffix = "open-cluster-management-agent-addon";
+  const tunnel::NameRules names({}, {tunnel::Domain::Parse(suffix).value()});
+  for (const std::string cluster : {"proxy", suffix.c_str()}) {
+    json request = Request(kProxyAgentSigner);
+    request["metadata"]["labels"]["open-cluster-management.io/cluster-name"] = cluster;
+    request["spec"]["username"] = "system:open-cluster-management:" + cluster + ":agent-1";
+    const CsrDecision decision = DecideRequest(request, registrations_, names);
+    EXPECT_EQ(decision.action, Action::kPending) << cluster;
+    EXPECT_THAT(decision.why, HasSubstr("no cluster may be called " + cluster));
+  }
+}
+
 TEST_F(CsrRulesTest, LabelsProveNothing) {
   for (const char* user :
        {"system:open-cluster-management:tokyo:agent-1", "system:open-cluster-management:paris",
@@ -88,11 +103,11 @@ TEST_F(CsrRulesTest, LabelsProveNothing) {
 }
 
 TEST_F(CsrRulesTest, WaitsForTheAddonAndItsRegistration) {
-  EXPECT_EQ(DecideRequest(Request(kProxyAgentSigner), std::nullopt).action, Action::kPending);
-  EXPECT_EQ(DecideRequest(Request(kProxyAgentSigner), std::vector<Registration>()).action,
+  EXPECT_EQ(DecideRequest(Request(kProxyAgentSigner), std::nullopt, {}).action, Action::kPending);
+  EXPECT_EQ(DecideRequest(Request(kProxyAgentSigner), std::vector<Registration>(), {}).action,
             Action::kPending);
   // The authority has changed: the registration will, and the agent will ask again.
-  EXPECT_THAT(DecideRequest(Request(kProxyAgentSigner), RegistrationsOf("paris", "def")).why,
+  EXPECT_THAT(DecideRequest(Request(kProxyAgentSigner), RegistrationsOf("paris", "def"), {}).why,
               HasSubstr("OU"));
 }
 

@@ -50,16 +50,23 @@ json ServerCaSecret(const ProxyConfiguration& configuration, const TrustBundles&
   return object;
 }
 
-// Pods may reach nothing: everything comes to them.
-json NetworkPolicy(const ProxyConfiguration& configuration) {
+// Pods may reach nothing: everything comes to them, by TLS from anywhere, and to what is not
+// authenticated from those who watch.
+json NetworkPolicy(const ProxyConfiguration& configuration, const HubSettings& settings) {
   json object = Object(configuration, "networking.k8s.io/v1", "NetworkPolicy", kServiceAccount);
-  json ports = json::array();
+  const auto ports = [](std::initializer_list<uint16_t> numbers) {
+    json list = json::array();
+    for (const uint16_t port : numbers) list.push_back({{"protocol", "TCP"}, {"port", port}});
+    return list;
+  };
   const auto& p = configuration.ports;
-  for (const uint16_t port : {p.proxy_server, p.agent_server, p.health, p.admin})
-    ports.push_back({{"protocol", "TCP"}, {"port", port}});
+  json ingress = json::array({{{"ports", ports({p.proxy_server, p.agent_server})}}});
+  // A rule with an empty `from` would be for all.
+  if (!settings.metrics_from.empty())
+    ingress.push_back({{"from", settings.metrics_from}, {"ports", ports({p.health, p.admin})}});
   object["spec"] = {{"podSelector", {{"matchLabels", Labels()}}},
                     {"policyTypes", {"Ingress", "Egress"}},
-                    {"ingress", {{{"ports", ports}}}},
+                    {"ingress", std::move(ingress)},
                     {"egress", json::array()}};
   return object;
 }
@@ -93,12 +100,13 @@ json LoadBalancer(const ProxyConfiguration& configuration) {
   return object;
 }
 
-json Arguments(const ProxyConfiguration& configuration) {
+json Arguments(const ProxyConfiguration& configuration, const HubSettings& settings) {
   const auto& ports = configuration.ports;
   json arguments = {
       absl::StrCat("--server-count=", configuration.server.replicas),
       "--proxy-strategies=destHost",
       "--agent-identity=certificate",
+      absl::StrCat("--trust-domain=", settings.trust_domain),
       absl::StrCat("--server-port=", ports.proxy_server),
       absl::StrCat("--agent-port=", ports.agent_server),
       absl::StrCat("--health-port=", ports.health),
@@ -110,8 +118,10 @@ json Arguments(const ProxyConfiguration& configuration) {
       "--cluster-cert=/etc/agent-pki/tls.crt",
       "--cluster-key=/etc/agent-pki/tls.key",
       "--cluster-ca-cert=/etc/trust/agents.crt",
+      "--ticket-keys-file=/etc/ticket-keys/keys",
       "--config=/etc/trust/hub.yaml",
       "--control-uds-name=/run/hawser/control.sock",
+      "--admin-uds-name=/run/hawser/admin.sock",
       // A new one works beside a hub that ends: there is time for most connections to end first.
       "--graceful-shutdown-timeout=5m",
   };
@@ -120,12 +130,12 @@ json Arguments(const ProxyConfiguration& configuration) {
   return arguments;
 }
 
-json Container(const ProxyConfiguration& configuration) {
+json Container(const ProxyConfiguration& configuration, const HubSettings& settings) {
   return {
       {"name", kProxyServer},
       {"image", configuration.server.image},
       {"command", {"/proxy-server"}},
-      {"args", Arguments(configuration)},
+      {"args", Arguments(configuration, settings)},
       {"env", json::array({PodUidVariable("PROXY_SERVER_ID")})},
       {"livenessProbe", HttpProbe("/healthz", configuration.ports.health)},
       // Ready as soon as it serves: agents reach it through a Service, which has ready pods only.
@@ -135,11 +145,12 @@ json Container(const ProxyConfiguration& configuration) {
       {"volumeMounts",
        {ReadOnlyMount("trust", "/etc/trust"), ReadOnlyMount("server-pki", "/etc/server-pki"),
         ReadOnlyMount("agent-pki", "/etc/agent-pki"),
+        ReadOnlyMount("ticket-keys", "/etc/ticket-keys"),
         json{{"name", "run"}, {"mountPath", "/run/hawser"}}}}};
 }
 
 json Pod(const ProxyConfiguration& configuration, const HubSettings& settings) {
-  json container = Container(configuration);
+  json container = Container(configuration, settings);
   if (!settings.image_pull_policy.empty())
     container["imagePullPolicy"] = settings.image_pull_policy;
   return RestrictedPod(
@@ -150,6 +161,7 @@ json Pod(const ProxyConfiguration& configuration, const HubSettings& settings) {
        .volumes = {ConfigMapVolume("trust", kTrustConfigMap),
                    SecretVolume("server-pki", configuration.proxy_server_secret),
                    SecretVolume("agent-pki", configuration.agent_server_secret),
+                   SecretVolume("ticket-keys", kTicketKeysSecret),
                    {{"name", "run"}, {"emptyDir", {{"medium", "Memory"}, {"sizeLimit", "1Mi"}}}}},
        .node_selector = configuration.server.node_selector,
        .tolerations = configuration.server.tolerations,
@@ -198,7 +210,7 @@ std::vector<json> HubObjects(const ProxyConfiguration& configuration, const HubS
   std::vector<json> objects = {account, TrustConfigMap(configuration, settings, trust),
                                ServerCaSecret(configuration, trust),
                                DisruptionBudget(configuration), InClusterService(configuration)};
-  if (settings.network_policies) objects.push_back(NetworkPolicy(configuration));
+  if (settings.network_policies) objects.push_back(NetworkPolicy(configuration, settings));
   const Entrypoint::Type type = configuration.server.entrypoint.type;
   if (type == Entrypoint::Type::kLoadBalancer) objects.push_back(LoadBalancer(configuration));
   if (type == Entrypoint::Type::kPortForward)

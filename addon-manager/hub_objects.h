@@ -22,8 +22,13 @@ struct HubSettings {
   std::string image_pull_policy;  // empty: Kubernetes' default
   std::vector<std::string> image_pull_secrets;
   bool network_policies = true;
+  // Who may reach the ports of health and metrics: peers of a NetworkPolicy, a JSON list. Probes
+  // come from the node, which policies let through.
+  nlohmann::json metrics_from = nlohmann::json::array();
   // What may follow a cluster in the names that its agents announce: their namespaces.
   std::vector<std::string> host_suffixes;
+  // Of the names in certificates.
+  std::string trust_domain;
 };
 
 // By which all of it goes when the configuration goes.

@@ -27,13 +27,13 @@ class HubObjectsTest : public ::testing::Test {
   // "Kind/name" of all objects, in their order.
   std::vector<std::string> Names() const {
     std::vector<std::string> names;
-    for (const json& object : HubObjects(configuration_, {}, kTrust))
+    for (const json& object : HubObjects(configuration_, kSettings, kTrust))
       names.push_back(object["kind"].get<std::string>() + "/" +
                       object["metadata"]["name"].get<std::string>());
     return names;
   }
   json Find(const std::string& kind) const {
-    const auto objects = HubObjects(configuration_, {}, kTrust);
+    const auto objects = HubObjects(configuration_, kSettings, kTrust);
     const auto found = std::find_if(objects.begin(), objects.end(),
                                     [&](const json& object) { return object["kind"] == kind; });
     return found == objects.end() ? json() : *found;
@@ -41,11 +41,13 @@ class HubObjectsTest : public ::testing::Test {
   json Container() const { return Find("Deployment")["spec"]["template"]["spec"]["containers"][0]; }
 
   const TrustBundles kTrust{"A", "C", "S"};
+  const json kWatchers = json::array({{{"podSelector", {{"matchLabels", {{"name", "watch"}}}}}}});
+  const HubSettings kSettings{.metrics_from = kWatchers, .trust_domain = "fleet.example"};
   ProxyConfiguration configuration_;
 };
 
 TEST_F(HubObjectsTest, AreOwnedByTheConfigurationAndInItsNamespace) {
-  for (const json& object : HubObjects(configuration_, {}, kTrust)) {
+  for (const json& object : HubObjects(configuration_, kSettings, kTrust)) {
     EXPECT_EQ(object["metadata"]["namespace"], "addon") << object;
     EXPECT_EQ(object["metadata"]["ownerReferences"][0]["uid"], "uid-1") << object;
   }
@@ -67,7 +69,7 @@ TEST_F(HubObjectsTest, EveryEntrypointHasWhatItNeedsAndNothingElse) {
   configuration_.server.entrypoint.type = Entrypoint::Type::kLoadBalancer;
   configuration_.server.entrypoint.annotations = {{"internal", "true"}};
   ASSERT_THAT(Names(), Contains("Service/proxy-agent-entrypoint"));
-  for (const json& object : HubObjects(configuration_, {}, kTrust)) {
+  for (const json& object : HubObjects(configuration_, kSettings, kTrust)) {
     if (object["metadata"]["name"] != "proxy-agent-entrypoint") continue;
     EXPECT_EQ(object["metadata"]["annotations"]["internal"], "true");
     ASSERT_EQ(object["spec"]["ports"].size(), 1) << "agents only";
@@ -84,7 +86,12 @@ TEST_F(HubObjectsTest, PodsKeepTheRestrictedProfile) {
   EXPECT_EQ(context["allowPrivilegeEscalation"], false);
   EXPECT_EQ(context["readOnlyRootFilesystem"], true);
   EXPECT_EQ(context["capabilities"]["drop"], json::array({"ALL"}));
-  EXPECT_TRUE(Find("NetworkPolicy")["spec"]["egress"].empty());
+  const json policy = Find("NetworkPolicy")["spec"];
+  EXPECT_TRUE(policy["egress"].empty());
+  const auto port = [](int number) { return json{{"protocol", "TCP"}, {"port", number}}; };
+  const json everybody = {{"ports", {port(8090), port(8091)}}};
+  const json watchers = {{"from", kWatchers}, {"ports", {port(8092), port(8095)}}};
+  EXPECT_EQ(policy["ingress"], json::array({everybody, watchers}));
 }
 
 TEST_F(HubObjectsTest, ConfigurationReachesTheServer) {
@@ -97,9 +104,10 @@ TEST_F(HubObjectsTest, ConfigurationReachesTheServer) {
   EXPECT_EQ(deployment["spec"]["template"]["spec"]["nodeSelector"]["role"], "edge");
   EXPECT_EQ(Container()["image"], "hawser:1");
   const auto arguments = Container()["args"].get<std::vector<std::string>>();
-  EXPECT_THAT(std::vector<std::string>(
-                  {"--server-count=2", "--admin-port=9095", "--agent-identity=certificate"}),
-              IsSubsetOf(arguments));
+  EXPECT_THAT(
+      std::vector<std::string>({"--server-count=2", "--admin-port=9095",
+                                "--agent-identity=certificate", "--trust-domain=fleet.example"}),
+      IsSubsetOf(arguments));
   EXPECT_EQ(arguments.back(), "--v=4") << "the operator's word is the last";
 }
 

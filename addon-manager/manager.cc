@@ -3,6 +3,7 @@
 #include <glog/logging.h>
 
 #include <algorithm>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "addon-manager/metrics.h"
@@ -32,10 +33,26 @@ std::vector<std::string> HostSuffixes(const Options& options) {
   return {options.agent_namespace, kSharedNamespace};
 }
 
-HubSettings WithSuffixes(const Options& options) {
+tunnel::NameRules Names(const Options& options) {
+  std::vector<tunnel::Domain> suffixes;
+  for (const std::string& suffix : HostSuffixes(options))
+    suffixes.push_back(tunnel::Domain::Parse(suffix).value_or(tunnel::Domain()));
+  return {{}, std::move(suffixes)};
+}
+
+HubSettings WithNames(const Options& options) {
   HubSettings hub = options.hub;
   hub.host_suffixes = HostSuffixes(options);
+  hub.trust_domain = options.trust_domain;
   return hub;
+}
+
+// All that there is to read in Secrets: the rights are for these names only.
+std::vector<std::string> Secrets(const Options& options) {
+  std::set<std::string> secrets(options.certificate_secrets.begin(),
+                                options.certificate_secrets.end());
+  secrets.insert({options.signer_secret, kServerCaSecret});
+  return {secrets.begin(), secrets.end()};
 }
 
 // An add-on may name a configuration before Open Cluster Management refers to it.
@@ -59,7 +76,9 @@ Manager::Manager(const Options& options, const kube::Config& config)
     : options_(options),
       client_(config),
       election_client_(config),
-      sources_(client_, {.ns = options.ns, .configuration = options.configuration}),
+      sources_(
+          client_,
+          {.ns = options.ns, .configuration = options.configuration, .secrets = Secrets(options)}),
       state_([this] { EnqueueAll(); }),
       configuration_reconciler_(client_, sources_, state_,
                                 {.ns = options.ns,
@@ -67,15 +86,17 @@ Manager::Manager(const Options& options, const kube::Config& config)
                                  .signer_must_exist = options.signer_must_exist,
                                  .trust_domain = options.trust_domain,
                                  .rotation = options.rotation,
-                                 .hub = WithSuffixes(options)}),
+                                 .hub = WithNames(options)}),
       addon_reconciler_(client_, sources_, state_, leaves_,
                         {.agent_namespace = options.agent_namespace,
                          .kube_api_proxy = options.kube_api_proxy,
-                         .host_suffixes = HostSuffixes(options)}),
+                         .host_suffixes = HostSuffixes(options),
+                         .replaced_link = options.rotation.replaced_link}),
       management_addon_reconciler_(client_, sources_),
       csr_reconciler_(
           client_, sources_, state_, leaves_,
           {.trust_domain = options.trust_domain,
+           .names = Names(options),
            .lifetime = options.rotation.agent_leaf_lifetime,
            .on_signed = [this](const std::string& cluster) { addons_.queue().Add(cluster); }}),
       configurations_("configuration", configuration_reconciler_, Workers(1)),
@@ -118,10 +139,10 @@ void Manager::Connect() {
   const auto look_at_cluster = [this](const kube::Change& change) {
     addons_.queue().Add(kube::NameFromKey(change.key).ns);
   };
-  for (kube::Informer* informer :
-       {&sources_.proxy_configurations, &sources_.secrets, &sources_.config_maps,
-        &sources_.services, &sources_.deployments})
+  for (kube::Informer* informer : {&sources_.proxy_configurations, &sources_.config_maps,
+                                   &sources_.services, &sources_.deployments})
     informer->OnChange(look_at_configuration);
+  for (const auto& secret : sources_.secrets) secret->OnChange(look_at_configuration);
   for (kube::Informer* informer :
        {&sources_.proxy_configurations, &sources_.deployment_configs, &sources_.management_addons})
     informer->OnChange(look_at_management_addon);

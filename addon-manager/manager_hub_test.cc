@@ -6,6 +6,7 @@
 #include "addon-manager/secret_data.h"
 #include "addon-manager/test_hub.h"
 #include "lib/kube/conditions.h"
+#include "lib/kube/timestamp.h"
 #include "lib/testing/log_capture.h"
 
 namespace hawser::addon_manager {
@@ -89,6 +90,35 @@ TEST_F(ManagerHubTest, AConfigurationGetsItsHub) {
     EXPECT_THAT((*condition)["message"].get<std::string>(), HasSubstr("valid until 20"));
   }
   EXPECT_EQ(hub_.AwaitCondition("AuthorityRotationProgressing", "False")["reason"], "Stable");
+}
+
+TEST_F(ManagerHubTest, TicketKeysAreMadeAndReplacedDaily) {
+  Install();
+  const auto keys = [](const Data& data) { return data.at(kTicketKeysEntry); };
+  const std::string first = keys(hub_.SecretData(kTicketKeysSecret));
+  EXPECT_EQ(first.size(), 80u);
+  const auto made = [this](std::chrono::hours age) {
+    const auto time = std::chrono::system_clock::now() - age;
+    hub_.Patch(kSecrets, {TestHub::kNs, kTicketKeysSecret},
+               {{"metadata", {{"annotations", {{kMadeAtAnnotation, kube::FormatTime(time)}}}}}});
+    hub_.Touch();
+  };
+  std::string last = first;
+  for (const size_t size : {160, 240, 240}) {
+    made(25h);
+    const Data data =
+        hub_.AwaitSecret(kTicketKeysSecret, [&](const Data& now) { return keys(now) != last; });
+    EXPECT_EQ(keys(data).size(), size);
+    EXPECT_TRUE(keys(data).substr(80).starts_with(last.substr(0, 80))) << "the newest is first";
+    last = keys(data);
+  }
+  EXPECT_EQ(last.find(first), std::string::npos) << "the oldest is gone";
+  made(-1h);  // by a clock that was ahead
+  hub_.AwaitSecret(kTicketKeysSecret, [&](const Data& now) { return keys(now) != last; });
+  hub_.Patch(kSecrets, {TestHub::kNs, kTicketKeysSecret},
+             {{"data", EncodeSecretData({{kTicketKeysEntry, "torn"}})}});
+  hub_.Touch();
+  hub_.AwaitSecret(kTicketKeysSecret, [&](const Data& now) { return keys(now).size() == 80; });
 }
 
 TEST_F(ManagerHubTest, TheKeysOfAuthoritiesAreInOneSecretOnly) {

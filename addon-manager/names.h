@@ -44,6 +44,10 @@ inline constexpr char kFilesHashAnnotation[] = "proxy.open-cluster-management.io
 inline constexpr char kTrustConfigMap[] = "cluster-proxy-trust";
 // What users of the hub trust: ca.crt.
 inline constexpr char kServerCaSecret[] = "proxy-server-ca";
+// Keys of hub pods' session tickets: the Secret, what is in it, when its newest one was made.
+inline constexpr char kTicketKeysSecret[] = "cluster-proxy-ticket-keys";
+inline constexpr char kTicketKeysEntry[] = "keys";
+inline constexpr char kMadeAtAnnotation[] = "proxy.open-cluster-management.io/made-at";
 
 // The agents' way in through the hub's API server, where that is the entrypoint.
 inline constexpr char kPortForwardRole[] = "cluster-proxy-addon-agent:portforward";

@@ -3,6 +3,7 @@
 #include <gflags/gflags.h>
 
 #include <cstdlib>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "absl/strings/str_split.h"
@@ -23,6 +24,9 @@ DEFINE_bool(enable_kube_api_proxy, true,
             "[Add-on] bare cluster names lead to the clusters' kube-apiservers");
 DEFINE_string(signer_secret, "cluster-proxy-signer",
               "[Certificates] secret that keeps the authorities and their keys");
+HAWSER_DEFINE_LIST(certificate_secrets,
+                   "[Certificates] secrets with the hub's certificates, as the configuration names "
+                   "them, that are watched; empty: proxy-server,agent-server,proxy-client");
 DEFINE_bool(signer_must_exist, false,
             "[Certificates] --signer-secret is the operator's own: never make it");
 DEFINE_string(trust_domain, "hawser", "[Certificates] trust domain of the identities");
@@ -35,11 +39,18 @@ DEFINE_string(agent_certificate_lifetime, "2160h",
               "fifth of it is left, and looked at every 5 minutes");
 DEFINE_string(trust_delivery, "5m",
               "[Certificates] how long pods may take to see a change of a secret");
+DEFINE_string(replaced_link_timeout, "1h",
+              "[Certificates] how long connections of agents may go on over a link after another "
+              "one took over; an old authority stays trusted as long");
 DEFINE_string(
     image_pull_policy, "",
     "[Hub] pull policy of its pods: Always, IfNotPresent or Never; empty: Kubernetes' own");
 HAWSER_DEFINE_LIST(image_pull_secrets, "[Hub] secrets that its image is pulled with");
 DEFINE_bool(network_policies, true, "[Hub] a NetworkPolicy for its pods");
+DEFINE_string(
+    metrics_from, "[]",
+    "[Hub] whom that lets reach the ports of health and metrics: a JSON list of peers, as "
+    "in a NetworkPolicy's `from`");
 DEFINE_string(
     health_host, "",
     "[Health and metrics] address that serves /healthz, /readyz and /metrics; empty: all");
@@ -78,6 +89,8 @@ absl::Status ReadRotation(RotationSettings& rotation) {
                                      seconds(600), rotation.agent_leaf_lifetime));
   HAWSER_RETURN_IF_ERROR(
       ReadSeconds("trust-delivery", FLAGS_trust_delivery, seconds(0), rotation.delivery));
+  HAWSER_RETURN_IF_ERROR(ReadSeconds("replaced-link-timeout", FLAGS_replaced_link_timeout,
+                                     seconds(0), rotation.replaced_link));
   // A certificate is renewed when a third of its life is left, and has to reach its pods in time.
   if (rotation.leaf_lifetime < 3 * rotation.delivery)
     return BadFlag("certificate-lifetime", "must be at least three times --trust-delivery");
@@ -91,6 +104,8 @@ absl::Status ReadHub(HubSettings& hub) {
     return BadFlag("image-pull-policy", "must be Always, IfNotPresent or Never");
   hub.image_pull_secrets = absl::StrSplit(FLAGS_image_pull_secrets, ',', absl::SkipEmpty());
   hub.network_policies = FLAGS_network_policies;
+  hub.metrics_from = nlohmann::json::parse(FLAGS_metrics_from, nullptr, /*allow_exceptions=*/false);
+  if (!hub.metrics_from.is_array()) return BadFlag("metrics-from", "is no JSON list");
   return absl::OkStatus();
 }
 
@@ -113,6 +128,8 @@ absl::StatusOr<Options> OptionsFromFlags() {
                           Needed("agent-install-namespace", FLAGS_agent_install_namespace));
   HAWSER_ASSIGN_OR_RETURN(options.signer_secret, Needed("signer-secret", FLAGS_signer_secret));
   options.signer_must_exist = FLAGS_signer_must_exist;
+  if (!FLAGS_certificate_secrets.empty())
+    options.certificate_secrets = absl::StrSplit(FLAGS_certificate_secrets, ',', absl::SkipEmpty());
   options.kube_api_proxy = FLAGS_enable_kube_api_proxy;
   options.trust_domain = FLAGS_trust_domain;
   if (!pki::ParseIdentity("spiffe://" + options.trust_domain + "/client/x").ok())

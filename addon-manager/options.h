@@ -17,6 +17,8 @@ struct Options {
   std::string configuration;
   std::string agent_namespace;
   bool kube_api_proxy = true;
+  // With the hub's certificates, as the configuration names them.
+  std::vector<std::string> certificate_secrets = {"proxy-server", "agent-server", "proxy-client"};
   std::string signer_secret;
   bool signer_must_exist = false;
   std::string trust_domain;

@@ -113,6 +113,9 @@ TEST_F(OptionsTest, WhatMakesNoSenseIsNamed) {
   ExpectRefused("certificate_lifetime", "0s", "--certificate-lifetime: must be at least 1 s");
   ExpectRefused("agent_certificate_lifetime", "599s", "must be at least 600 s");
   ExpectRefused("trust_delivery", "-1s", "--trust-delivery");
+  ExpectRefused("replaced_link_timeout", "-1s", "--replaced-link-timeout");
+  ExpectRefused("metrics_from", "{}", "--metrics-from: is no JSON list");
+  ExpectRefused("metrics_from", "[", "--metrics-from: is no JSON list");
   ExpectRefused("uninstall_timeout", "0s", "--uninstall-timeout");
   ExpectRefused("health_host", "somewhere.example", "--health-host");
   ExpectRefused("health_port", "65536", "--health-port");

@@ -51,6 +51,10 @@ json PodUidVariable(const char* name) {
   return {{"name", name}, {"valueFrom", {{"fieldRef", {{"fieldPath", "metadata.uid"}}}}}};
 }
 
+json NodeAddressVariable(const char* name) {
+  return {{"name", name}, {"valueFrom", {{"fieldRef", {{"fieldPath", "status.hostIP"}}}}}};
+}
+
 json RestrictedContainer() {
   return {{"allowPrivilegeEscalation", false},
           {"readOnlyRootFilesystem", true},

@@ -16,6 +16,8 @@ nlohmann::json SecretVolume(const char* volume, const std::string& secret);
 nlohmann::json ConfigMapVolume(const char* volume, const char* config_map);
 // A variable with the pod's uid.
 nlohmann::json PodUidVariable(const char* name);
+// A variable with the address of the pod's node.
+nlohmann::json NodeAddressVariable(const char* name);
 // A container's securityContext.
 nlohmann::json RestrictedContainer();
 

@@ -41,9 +41,10 @@ bool AnyAgentIsBehind(const CaRotation& rotation, const RotationSettings& settin
                       const RotationWorld& world) {
   if (world.now >= rotation.since + settings.agent_leaf_lifetime) return false;
   const std::string active = AuthorityHash(rotation.active.certificate);
+  const std::chrono::seconds in_use = settings.delivery + settings.replaced_link;
   return std::any_of(world.works.begin(), world.works.end(), [&](const kube::ObjectPtr& work) {
     const auto leaf = AgentLeafOf(work.get());
-    return leaf && (leaf->authority != active || world.now < leaf->signed_at + settings.delivery);
+    return leaf && (leaf->authority != active || world.now < leaf->signed_at + in_use);
   });
 }
 

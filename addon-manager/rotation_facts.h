@@ -17,6 +17,9 @@ struct RotationSettings {
   std::chrono::seconds agent_leaf_lifetime = std::chrono::hours(24 * 90);  // of the agents'
   // How long pods may take to see what changed in a Secret or ConfigMap.
   std::chrono::seconds delivery = std::chrono::minutes(5);
+  // How long an agent's link may go on after another one took over; hubs end it when they believe
+  // its authority no more.
+  std::chrono::seconds replaced_link = std::chrono::hours(1);
 };
 
 // What there is now.

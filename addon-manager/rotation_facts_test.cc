@@ -76,7 +76,7 @@ class RotationFactsTest : public ::testing::Test {
   const pki::WallTime since_ = *kube::ParseTimestamp("2026-11-21T08:00:00Z");
   pki::WallTime written_at_ = since_;
   pki::WallTime now_ = since_ + 1h;
-  RotationSettings settings_;
+  RotationSettings settings_{.replaced_link = 10min};
   Authorities authorities_;
   kube::Object configuration_ = kube::Object::object();
   std::deque<kube::Object> clusters_;
@@ -152,11 +152,12 @@ TEST_F(RotationFactsTest, AgentsAreWaitedForUntilTheirCertificatesExpire) {
   EXPECT_FALSE(Facts("agents").other_leaves_alive);
 }
 
-TEST_F(RotationFactsTest, ANewCertificateNeedsTimeToGetToItsAgent) {
+TEST_F(RotationFactsTest, ANewCertificateNeedsTimeToGetToItsAgentAndTheOldLinkToDrain) {
   kube::Object& work = AddWork("paris");
-  SignedBy(work, "NEW", now_ - settings_.delivery + 1s);
+  const auto in_use = settings_.delivery + settings_.replaced_link;
+  SignedBy(work, "NEW", now_ - in_use + 1s);
   EXPECT_TRUE(Facts("agents").other_leaves_alive);
-  SignedBy(work, "NEW", now_ - settings_.delivery);
+  SignedBy(work, "NEW", now_ - in_use);
   EXPECT_FALSE(Facts("agents").other_leaves_alive);
 }
 

@@ -39,32 +39,46 @@ Sources::Sources(kube::Client& client, const SourceOptions& options)
       cluster_addons(client, CalledOnly(kClusterAddons, kAddonName)),
       works(client, OfTheAddon(kManifestWorks)),
       signing_requests(client, OfTheAddon(kSigningRequests)),
-      secrets(client, MadeByUs(kSecrets, options.ns)),
       config_maps(client, MadeByUs(kConfigMaps, options.ns)),
       services(client, MadeByUs(kServices, options.ns)),
-      deployments(client, MadeByUs(kDeployments, options.ns)) {}
+      deployments(client, MadeByUs(kDeployments, options.ns)) {
+  for (const std::string& name : options.secrets) {
+    Options one = CalledOnly(kSecrets, name);
+    one.selection.ns = options.ns;
+    secrets.push_back(std::make_unique<kube::Informer>(client, one));
+    secret_names_.push_back(name);
+  }
+}
 
 std::vector<Sources::Named> Sources::All() const {
-  return {{"managedproxyconfigurations", &proxy_configurations},
-          {"clustermanagementaddons", &management_addons},
-          {"addondeploymentconfigs", &deployment_configs},
-          {"managedclusters", &clusters},
-          {"managedclusteraddons", &cluster_addons},
-          {"manifestworks", &works},
-          {"certificatesigningrequests", &signing_requests},
-          {"secrets", &secrets},
-          {"configmaps", &config_maps},
-          {"services", &services},
-          {"deployments", &deployments}};
+  std::vector<Named> all = {{"managedproxyconfigurations", &proxy_configurations},
+                            {"clustermanagementaddons", &management_addons},
+                            {"addondeploymentconfigs", &deployment_configs},
+                            {"managedclusters", &clusters},
+                            {"managedclusteraddons", &cluster_addons},
+                            {"manifestworks", &works},
+                            {"certificatesigningrequests", &signing_requests},
+                            {"configmaps", &config_maps},
+                            {"services", &services},
+                            {"deployments", &deployments}};
+  for (size_t i = 0; i < secrets.size(); ++i)
+    all.emplace_back("secrets/" + secret_names_[i], secrets[i].get());
+  return all;
 }
 
 std::vector<kube::Informer*> Sources::Each() {
-  return {&proxy_configurations, &management_addons,
-          &deployment_configs,   &clusters,
-          &cluster_addons,       &works,
-          &signing_requests,     &secrets,
-          &config_maps,          &services,
-          &deployments};
+  std::vector<kube::Informer*> each = {&proxy_configurations,
+                                       &management_addons,
+                                       &deployment_configs,
+                                       &clusters,
+                                       &cluster_addons,
+                                       &works,
+                                       &signing_requests,
+                                       &config_maps,
+                                       &services,
+                                       &deployments};
+  for (const auto& secret : secrets) each.push_back(secret.get());
+  return each;
 }
 
 void Sources::Start() {

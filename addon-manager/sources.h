@@ -18,6 +18,8 @@ namespace hawser::addon_manager {
 struct SourceOptions {
   std::string ns;             // of the installation
   std::string configuration;  // the ManagedProxyConfiguration
+  // In the namespace: each is read and watched by its name, and no other.
+  std::vector<std::string> secrets;
 };
 
 class Sources {
@@ -34,7 +36,7 @@ class Sources {
   absl::Status Current() const;
 
   // With the kinds' names, for pages.
-  using Named = std::pair<const char*, const kube::Informer*>;
+  using Named = std::pair<std::string, const kube::Informer*>;
   std::vector<Named> All() const;
 
   // Of configurations that add-ons refer to: ours and AddOnDeploymentConfigs.
@@ -51,14 +53,16 @@ class Sources {
   kube::Informer cluster_addons;
   kube::Informer works;
   kube::Informer signing_requests;
+  std::vector<std::unique_ptr<kube::Informer>> secrets;
   // What we made in the namespace.
-  kube::Informer secrets;
   kube::Informer config_maps;
   kube::Informer services;
   kube::Informer deployments;
 
  private:
   std::vector<kube::Informer*> Each();
+
+  std::vector<std::string> secret_names_;
 };
 
 }  // namespace hawser::addon_manager

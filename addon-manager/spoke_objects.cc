@@ -110,8 +110,8 @@ absl::StatusOr<json> Variable(const DeploymentConfig& config, const std::string&
   return value;
 }
 
-// JSON is YAML, too. Without rules of its own a spoke opens its Services, by name: not loopback,
-// not the node, not what else can be reached from there.
+// JSON is YAML, too. Without rules of its own a spoke opens its Services, by name; where such a
+// name leads to loopback or to the node (HOST_IP), the agent refuses (spoke/allow_list.h).
 absl::StatusOr<json> Spoke::ConfigMap() const {
   json services = {{{"hosts", {"*.svc", "*.svc.cluster.local"}}}};
   HAWSER_ASSIGN_OR_RETURN(const json allow, Variable(config_, "allow", std::move(services)));
@@ -178,6 +178,7 @@ json Spoke::Arguments() const {
       absl::StrCat("--config=", file(kConfigFolder, "agent.yaml")),
       absl::StrCat("--health-lease=", space, "/", kHealthLease),
       absl::StrCat("--health-server-port=", kHealthPort),
+      absl::StrCat("--replaced-link-timeout=", settings_.replaced_link.count(), "s"),
       "--graceful-shutdown-timeout=30s",  // the removal of the add-on waits as long
   };
   if (!settings_.kube_api_proxy) arguments.push_back("--kube-apiserver=");
@@ -195,7 +196,7 @@ json Spoke::Arguments() const {
 }
 
 json Spoke::Environment() const {
-  json variables = json::array({PodUidVariable("PROXY_AGENT_ID")});
+  json variables = json::array({PodUidVariable("PROXY_AGENT_ID"), NodeAddressVariable("HOST_IP")});
   const auto add = [&variables](const char* name, const std::string& value) {
     if (!value.empty()) variables.push_back({{"name", name}, {"value", value}});
   };

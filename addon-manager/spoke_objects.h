@@ -2,6 +2,7 @@
 // pure function of the hub's state and the cluster's own configuration.
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -19,6 +20,8 @@ struct SpokeSettings {
   bool kube_api_proxy = true;
   // Namespaces that the hub lets agents have in their names.
   std::vector<std::string> host_suffixes;
+  // How long a link that another one replaced may go on.
+  std::chrono::seconds replaced_link = std::chrono::hours(1);
 };
 
 // In an order that may be applied one after the other. kInvalidArgument naming the variable of the

@@ -43,16 +43,17 @@ Object True(const char* type) {
 
 TestHub::TestHub() : folder_(MakeFolder()), server_(std::make_unique<kube::FakeApiServer>()) {
   client_ = QuickClient(*server_);
-  options = {.kubeconfig = folder_ + "/kubeconfig",
-             .ns = kNs,
-             .configuration = kAddonName,
-             .agent_namespace = "proxies",
-             .signer_secret = "cluster-proxy-signer",
-             .trust_domain = "hawser.test",
-             .rotation = {.delivery = std::chrono::seconds(0)},
-             .leader_elect = false,
-             .identity = "first",
-             .health = {"127.0.0.1", 0}};
+  options = {
+      .kubeconfig = folder_ + "/kubeconfig",
+      .ns = kNs,
+      .configuration = kAddonName,
+      .agent_namespace = "proxies",
+      .signer_secret = "cluster-proxy-signer",
+      .trust_domain = "hawser.test",
+      .rotation = {.delivery = std::chrono::seconds(0), .replaced_link = std::chrono::seconds(0)},
+      .leader_elect = false,
+      .identity = "first",
+      .health = {"127.0.0.1", 0}};
   std::ofstream(options.kubeconfig) << server_->Kubeconfig();
 }
 

@@ -30,7 +30,7 @@ nlohmann::json Percentiles(std::vector<double> samples) {
 
 }  // namespace
 
-nlohmann::json MeasureDial(const Route& route, size_t count) {
+nlohmann::json MeasureDial(const Route& route, size_t count, bool at_once) {
   std::vector<double> dial, dial_echo;
   for (size_t i = 0; i < count; ++i) {
     const auto begin = Clock::now();
@@ -39,7 +39,7 @@ nlohmann::json MeasureDial(const Route& route, size_t count) {
   }
   for (size_t i = 0; i < count; ++i) {
     const auto begin = Clock::now();
-    const Fd fd = route.OpenEcho();
+    const Fd fd = route.OpenEcho(at_once);
     dial_echo.push_back(MicrosecondsSince(begin));
   }
   return {{"dial_us", Percentiles(std::move(dial))},

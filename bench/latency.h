@@ -15,7 +15,7 @@ namespace hawser::bench {
 // One connection after another, `count` times: {"dial_us", "dial_echo_us"}, each {"p50", "p99"}.
 // A dial ends with the proxy's 200 (without CONNECT: with the TCP handshake), dial + echo with a
 // byte back from the target.
-nlohmann::json MeasureDial(const Route& route, size_t count);
+nlohmann::json MeasureDial(const Route& route, size_t count, bool at_once);
 
 // A byte there and back on one open connection, `count` times: {"echo_us": {"p50", "p99"}}.
 nlohmann::json MeasureEcho(const Route& route, size_t count);

@@ -6,8 +6,10 @@
 #include <chrono>
 #include <exception>
 #include <iostream>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "bench/latency.h"
@@ -18,6 +20,9 @@
 namespace hawser::bench {
 namespace {
 
+// Until downloads beside the others fill their link.
+constexpr std::chrono::seconds kBulkWarmUp{2};
+
 struct Options {
   ThroughputOptions throughput;
   std::string direction = "down";
@@ -25,6 +30,8 @@ struct Options {
   size_t count = 1000;
   int parallel = 16;
   size_t unread = 0;
+  size_t bulk = 0;
+  bool at_once = false;
 };
 
 void AddOptions(CLI::App& app, Options& options) {
@@ -35,6 +42,7 @@ void AddOptions(CLI::App& app, Options& options) {
   app.add_option("--pids", common.pids, "processes whose CPU time and memory count")
       ->delimiter(',');
   app.add_option("--unread", options.unread, "connections that are never read, beside the others");
+  app.add_option("--bulk", options.bulk, "downloads that go on beside the others");
   app.require_subcommand(1);
   app.fallthrough();  // common options may follow the subcommand
 
@@ -42,7 +50,9 @@ void AddOptions(CLI::App& app, Options& options) {
   throughput->add_option("--direction", options.direction)->check(CLI::IsMember({"down", "up"}));
   throughput->add_option("--connections", common.connections);
   throughput->add_option("--seconds", options.seconds);
-  app.add_subcommand("dial", "latency of new connections")->add_option("--count", options.count);
+  CLI::App* dial = app.add_subcommand("dial", "latency of new connections");
+  dial->add_option("--count", options.count);
+  dial->add_flag("--at-once", options.at_once, "requests do not wait for the answer to CONNECT");
   app.add_subcommand("echo", "latency of an open connection")->add_option("--count", options.count);
   CLI::App* rate = app.add_subcommand("rate", "connections per second");
   rate->add_option("--parallel", options.parallel);
@@ -57,8 +67,12 @@ nlohmann::json Measure(const std::string& what, Options& options) {
   common.down = options.direction == "down";
   std::vector<Fd> unread;
   if (options.unread > 0) unread = OpenUnread(common.route, common.target, options.unread);
+  std::vector<std::unique_ptr<Flow>> bulk;
+  for (size_t i = 0; i < options.bulk; ++i)
+    bulk.push_back(std::make_unique<Flow>(common.route, /*down=*/true));
+  if (options.bulk > 0) std::this_thread::sleep_for(kBulkWarmUp);
   if (what == "throughput") return MeasureThroughput(common);
-  if (what == "dial") return MeasureDial(common.route, options.count);
+  if (what == "dial") return MeasureDial(common.route, options.count, options.at_once);
   if (what == "echo") return MeasureEcho(common.route, options.count);
   if (what == "rate") return MeasureRate(common.route, options.parallel, common.duration);
   return MeasureIdle(common.route, options.count, common.pids);

@@ -1,9 +1,11 @@
 """What is measured: Hawser and its peers, each a pair of processes between a load and a target.
 
-Everything runs on loopback with the same certificates and cipher. A peer knows the options that
-lead the load driver through it, and the processes whose CPU time and memory are its cost.
+Everything runs with the same certificates and cipher, on loopback or over an emulated link (Place).
+A peer knows the options that lead the load driver through it, and the processes whose CPU time and
+memory are its cost.
 """
 
+import os
 import pathlib
 import re
 import socket
@@ -54,10 +56,22 @@ class Processes:
 
 
 @dataclass
+class Place:
+    """Where the two ends are: the client's (near) and the target's (far)."""
+    near: str = "127.0.0.1"
+    far: str = "127.0.0.1"
+    at_far: object = lambda *command: command  # the command that runs a command there
+
+
+HERE = Place()
+
+
+@dataclass
 class Peer:
     name: str
     route: list  # options of the load driver
     pids: list = field(default_factory=list)
+    client_route: list = field(default_factory=list)  # options of client_load
 
 
 def wait_until(condition, what, limit=START_LIMIT):
@@ -76,19 +90,20 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def wait_for_port(port):
+def wait_for_port(port, address="127.0.0.1"):
     def accepts():
         with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", port)) == 0
-    wait_until(accepts, f"127.0.0.1:{port} to listen")
+            return probe.connect_ex((address, port)) == 0
+    wait_until(accepts, f"{address}:{port} to listen")
 
 
 class Pki:
     """The certificates of every peer: one for the server's end, one for the client's."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, place=HERE):
         self.folder = folder
-        for arguments in (["init"], ["agent", "bench"], ["server", "hub", "--san", "ip:127.0.0.1"]):
+        names = [f"--san=ip:{address}" for address in {"127.0.0.1", place.near, place.far}]
+        for arguments in (["init"], ["agent", "bench"], ["server", "hub", *names]):
             subprocess.run([BIN / "cli/hawser", "pki", "--dir", folder, *arguments],
                            check=True, stdout=subprocess.DEVNULL)
         self.server = folder / "servers/hub"
@@ -104,34 +119,79 @@ class Pki:
         return path
 
 
-def start_target(processes):
-    processes.start("target", BIN / "bench/target")
+def start_target(processes, place=HERE):
+    processes.start("target", *place.at_far(BIN / "bench/target", f"--address={place.far}"))
     return processes.wait_for("target", r"^listening on (\S+)$")
 
 
-def start_direct(_processes, _pki, target):
+def start_direct(_processes, _pki, target, _place=HERE):
     return Peer("direct", ["--via", target])
 
 
-def start_hawser(processes, pki, target):
-    """A hub whose front end is a Unix socket, and one agent: one TLS hop, as with the others."""
+def start_hawser(processes, pki, target, *flags, place=HERE):
+    """A hub whose front ends are Unix sockets, and one agent: one TLS hop, as with the others.
+    `flags` are more of the hub's."""
     front_end = processes.folder / "hub.sock"
+    grpc = processes.folder / "grpc.sock"
     hub = processes.start(
-        "hub", BIN / "hub/proxy-server", "--mode=http-connect", f"--uds-name={front_end}",
-        "--server-port=0", "--agent-port=0", "--agent-bind-address=127.0.0.1", "--health-port=0",
-        "--admin-port=0", "--agent-identity=certificate",
+        "hub", BIN / "hub/proxy-server", "--mode=http-connect,grpc", f"--uds-name={grpc}",
+        f"--http-connect-uds-name={front_end}",
+        "--server-port=0", "--agent-port=0", f"--agent-bind-address={place.near}",
+        "--health-port=0", "--admin-port=0", "--agent-identity=certificate",
         f"--cluster-cert={pki.server}/tls.crt", f"--cluster-key={pki.server}/tls.key",
-        f"--cluster-ca-cert={pki.client_ca}")
+        f"--cluster-ca-cert={pki.client_ca}", *flags)
     port = processes.wait_for("hub", r"serving agents on \S*:(\d+)")
     host, target_port = target.split(":")
     agent = processes.start(
-        "agent", BIN / "spoke/proxy-agent", "--proxy-server-host=127.0.0.1",
-        f"--proxy-server-port={port}", "--health-server-port=0", "--admin-server-port=0",
-        f"--agent-cert={pki.client}/tls.crt", f"--agent-key={pki.client}/tls.key",
-        f"--ca-cert={pki.server_ca}", f"--resolve=target={host}")
+        "agent", *place.at_far(
+            BIN / "spoke/proxy-agent", f"--proxy-server-host={place.near}",
+            f"--proxy-server-port={port}", "--health-server-port=0", "--admin-server-port=0",
+            f"--agent-cert={pki.client}/tls.crt", f"--agent-key={pki.client}/tls.key",
+            f"--ca-cert={pki.server_ca}", f"--resolve=target={host}"))
     processes.wait_for("agent", r"(connected to server)")
     route = ["--via", f"unix:{front_end}", "--connect", f"target.bench:{target_port}"]
-    return Peer("hawser", route, [hub, agent])
+    return Peer("hawser", route, [hub, agent],
+                ["--hub", f"unix:{grpc}", "--address", f"target.bench:{target_port}"])
+
+
+def reference():
+    """Paths of Konnectivity's server and agent, or None where they are not given."""
+    paths = [os.environ.get(name) for name in ("HAWSER_REF_SERVER", "HAWSER_REF_AGENT")]
+    return paths if all(paths) else None
+
+
+def start_reference(processes, pki, target, place=HERE):
+    """Konnectivity's own parts, with the same front end as ours."""
+    server, agent = reference()
+    front_end = processes.folder / "reference.sock"
+    ports = [free_port() for _ in range(3)]
+    hub = processes.start(
+        "reference-server", server, "--mode=http-connect", f"--uds-name={front_end}",
+        "--server-port=0", f"--agent-port={ports[0]}", f"--agent-bind-address={place.near}",
+        f"--health-port={ports[1]}", f"--admin-port={ports[2]}",
+        f"--cluster-cert={pki.server}/tls.crt", f"--cluster-key={pki.server}/tls.key",
+        f"--cluster-ca-cert={pki.client_ca}", f"--cipher-suites={CIPHER}", "-v=1")
+    wait_for_port(ports[0], place.near)
+    spoke = processes.start(
+        "reference-agent", *place.at_far(
+            agent, f"--proxy-server-host={place.near}", f"--proxy-server-port={ports[0]}",
+            "--health-server-port=0", "--admin-server-port=0", "--agent-id=bench",
+            f"--agent-cert={pki.client}/tls.crt", f"--agent-key={pki.client}/tls.key",
+            f"--ca-cert={pki.server_ca}", "-v=1"))
+    peer = Peer("reference", ["--via", f"unix:{front_end}", "--connect", target], [hub, spoke])
+    wait_until(lambda: can_connect(front_end, target), "the reference's agent to connect")
+    return peer
+
+
+def can_connect(front_end, target):
+    with socket.socket(socket.AF_UNIX) as client:
+        try:
+            client.connect(str(front_end))
+            client.settimeout(START_LIMIT)
+            client.sendall(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n".encode())
+            return b" 200" in client.recv(64)
+        except OSError:
+            return False
 
 
 HAPROXY = """\
@@ -148,23 +208,23 @@ defaults
   timeout client 1h
   timeout server 1h
 listen tunnel
-  bind 127.0.0.1:{port} {bind}
+  bind {address}:{port} {bind}
   server next {next} {server}
 """
 
 
-def start_haproxy(processes, pki, target):
-    def start(name, following, bind="", server=""):
+def start_haproxy(processes, pki, target, place=HERE):
+    def start(name, following, address="127.0.0.1", at=HERE.at_far, bind="", server=""):
         port = free_port()
         config = processes.folder / f"{name}.cfg"
-        config.write_text(HAPROXY.format(
-            cipher=CIPHER, port=port, bind=bind, next=following, server=server))
-        pid = processes.start(name, "haproxy", "-db", "-f", config)
-        wait_for_port(port)
-        return pid, f"127.0.0.1:{port}"
+        config.write_text(HAPROXY.format(cipher=CIPHER, address=address, port=port, bind=bind,
+                                         next=following, server=server))
+        pid = processes.start(name, *at("haproxy", "-db", "-f", config))
+        wait_for_port(port, address)
+        return pid, f"{address}:{port}"
 
     far, tls_address = start(
-        "haproxy-server", target,
+        "haproxy-server", target, place.far, place.at_far,
         bind=f"ssl crt {pki.bundle(pki.server)} ca-file {pki.client_ca} verify required")
     near, address = start(
         "haproxy-client", tls_address,

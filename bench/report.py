@@ -51,6 +51,18 @@ class Floor:
                 f"({sign} {self.limit})")
 
 
+def flatten(prefix, value):
+    """{"dial": {"dial_us": {"p50": 1}}} -> {"dial.dial_us.p50": 1}"""
+    if isinstance(value, dict):
+        items = value.items()
+    elif isinstance(value, list):
+        items = enumerate(value)
+    else:
+        return {prefix: value}
+    return {key: leaf for name, part in items
+            for key, leaf in flatten(f"{prefix}.{name}", part).items()}
+
+
 class Results:
     """`rounds`: one {peer: {figure: value}} per round."""
 

@@ -16,19 +16,25 @@ void ExpectOk(const std::string& head, const std::string& what) {
   }
 }
 
+std::string ConnectHead(const std::string& authority) {
+  return "CONNECT " + authority + " HTTP/1.1\r\nHost: " + authority + "\r\n\r\n";
+}
+
 }  // namespace
 
 Fd Route::Open(int receive_buffer) const {
   Fd fd = ConnectTo(via, receive_buffer);
   if (connect.empty()) return fd;
-  SendAll(fd, "CONNECT " + connect + " HTTP/1.1\r\nHost: " + connect + "\r\n\r\n");
+  SendAll(fd, ConnectHead(connect));
   ExpectOk(ReceiveHead(fd), "CONNECT " + connect);
   return fd;
 }
 
-Fd Route::OpenEcho() const {
-  Fd fd = Open();
-  SendAll(fd, "POST /echo HTTP/1.1\r\n\r\n.");
+Fd Route::OpenEcho(bool at_once) const {
+  const std::string request = kEchoRequest;
+  Fd fd = at_once ? ConnectTo(via) : Open();
+  SendAll(fd, at_once && !connect.empty() ? ConnectHead(connect) + request : request);
+  if (at_once && !connect.empty()) ExpectOk(ReceiveHead(fd), "CONNECT " + connect);
   ExpectOk(ReceiveHead(fd), "echo");
   ReceiveExactly(fd, 1);
   return fd;

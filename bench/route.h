@@ -10,14 +10,18 @@
 
 namespace hawser::bench {
 
+// Asks the target to echo what follows, and sends it the first byte.
+inline constexpr char kEchoRequest[] = "POST /echo HTTP/1.1\r\n\r\n.";
+
 struct Route {
   std::string via;      // "1.2.3.4:port" or "unix:/path" to connect to
   std::string connect;  // authority to CONNECT to; empty: `via` leads to the target
 
   // A byte stream to the target. `receive_buffer` as in ConnectTo.
   Fd Open(int receive_buffer = 0) const;
-  // Open, then the target's echo of one byte: the target itself has answered.
-  Fd OpenEcho() const;
+  // Open, then the target's echo of one byte: the target itself has answered. `at_once`: the
+  // request does not wait for the proxy's answer.
+  Fd OpenEcho(bool at_once = false) const;
 };
 
 // One byte there and back on a connection that OpenEcho made.

@@ -42,18 +42,6 @@ def measurements(quick):
         yield f"dial_beside_{unread}", ["dial", "--unread", unread, "--count", dials], ("hawser",)
 
 
-def flatten(prefix, value):
-    """{"dial": {"dial_us": {"p50": 1}}} -> {"dial.dial_us.p50": 1}"""
-    if isinstance(value, dict):
-        items = value.items()
-    elif isinstance(value, list):
-        items = enumerate(value)
-    else:
-        return {prefix: value}
-    return {key: leaf for name, part in items
-            for key, leaf in flatten(f"{prefix}.{name}", part).items()}
-
-
 def measure(peer, target, options):
     pids = ["--pids", ",".join(map(str, peer.pids))] if peer.pids else []
     done = subprocess.run(
@@ -73,7 +61,7 @@ def run_round(pki, folder, quick):
         for key, options, names in measurements(quick):
             for peer in running:
                 if peer.name in names:
-                    result = flatten(key, measure(peer, target, options))
+                    result = report.flatten(key, measure(peer, target, options))
                     figures.setdefault(peer.name, {}).update(result)
     return figures
 

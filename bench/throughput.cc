@@ -2,10 +2,9 @@
 
 #include <sys/socket.h>
 
-#include <atomic>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <thread>
+#include <string>
 
 #include "bench/process_usage.h"
 
@@ -13,47 +12,39 @@ namespace hawser::bench {
 namespace {
 
 constexpr size_t kBuffer = 256 * 1024;
+// The target's /endless keeps its socket's buffer small, which a long link would show.
+constexpr uint64_t kWithoutEnd = uint64_t{1} << 50;
 constexpr double kGib = 1024.0 * 1024 * 1024;
 
-// A connection and the thread that keeps it busy until the object goes away.
-class Flow {
- public:
-  explicit Flow(const ThroughputOptions& options)
-      : fd_(options.route.Open()),
-        thread_([this, down = options.down] { down ? Download() : Upload(); }) {}
-  ~Flow() { shutdown(fd_.get(), SHUT_RDWR); }
-
-  uint64_t received() const { return received_; }
-
- private:
-  void Download() {
-    SendAll(fd_, "GET /endless HTTP/1.1\r\n\r\n");
-    const auto buffer = std::make_unique<char[]>(kBuffer);
-    while (true) {
-      const ssize_t more = recv(fd_.get(), buffer.get(), kBuffer, 0);
-      if (more <= 0) return;
-      received_.fetch_add(more, std::memory_order_relaxed);
-    }
-  }
-
-  void Upload() {
-    SendAll(fd_, "PUT /discard HTTP/1.1\r\n\r\n");
-    const std::string buffer(kBuffer, 'x');
-    while (send(fd_.get(), buffer.data(), buffer.size(), MSG_NOSIGNAL) > 0) {
-    }
-  }
-
-  Fd fd_;
-  std::atomic<uint64_t> received_{0};
-  std::jthread thread_;  // last: it uses the members above and is joined before they go
-};
-
 }  // namespace
+
+Flow::Flow(const Route& route, bool down)
+    : fd_(route.Open()), thread_([this, down] { down ? Download() : Upload(); }) {}
+
+Flow::~Flow() { shutdown(fd_.get(), SHUT_RDWR); }
+
+void Flow::Download() {
+  SendAll(fd_, "GET /bytes/" + std::to_string(kWithoutEnd) + " HTTP/1.1\r\n\r\n");
+  const auto buffer = std::make_unique<char[]>(kBuffer);
+  while (true) {
+    const ssize_t more = recv(fd_.get(), buffer.get(), kBuffer, 0);
+    if (more <= 0) return;
+    received_.fetch_add(more, std::memory_order_relaxed);
+  }
+}
+
+void Flow::Upload() {
+  SendAll(fd_, "PUT /discard HTTP/1.1\r\n\r\n");
+  const std::string buffer(kBuffer, 'x');
+  while (send(fd_.get(), buffer.data(), buffer.size(), MSG_NOSIGNAL) > 0) {
+  }
+}
 
 nlohmann::json MeasureThroughput(const ThroughputOptions& options) {
   const Fd control = ConnectTo(options.target);
   std::vector<std::unique_ptr<Flow>> flows;
-  for (int i = 0; i < options.connections; ++i) flows.push_back(std::make_unique<Flow>(options));
+  for (int i = 0; i < options.connections; ++i)
+    flows.push_back(std::make_unique<Flow>(options.route, options.down));
   const auto arrived = [&] {
     if (!options.down) return TargetStat(control, "received");
     uint64_t sum = 0;

@@ -3,9 +3,11 @@
 
 #include <sys/types.h>
 
+#include <atomic>
 #include <chrono>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "bench/route.h"
@@ -20,6 +22,24 @@ struct ThroughputOptions {
   std::chrono::milliseconds warm_up{500};
   std::chrono::milliseconds duration{3000};
   std::vector<pid_t> pids;  // whose CPU time counts
+};
+
+// A connection and the thread that keeps it busy until the object goes away.
+class Flow {
+ public:
+  Flow(const Route& route, bool down);
+  ~Flow();
+
+  // Bytes of a download so far; any thread.
+  uint64_t received() const { return received_; }
+
+ private:
+  void Download();
+  void Upload();
+
+  Fd fd_;
+  std::atomic<uint64_t> received_{0};
+  std::jthread thread_;  // last: it uses the members above and is joined before they go
 };
 
 // {"gbit_per_second", "cpu_seconds_per_gib"}, over `duration` after `warm_up`, counted where the

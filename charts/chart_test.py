@@ -130,6 +130,16 @@ class Objects(unittest.TestCase):
         policy = one(self.objects, "NetworkPolicy")["spec"]
         self.assertEqual(policy["ingress"][0]["ports"][0]["port"], port["containerPort"])
 
+    def test_metrics_are_for_those_who_watch(self):
+        for watchers in ([{"podSelector": {"matchLabels": {"name": "watch"}}}], []):
+            objects = render({"networkPolicies": {"metricsFrom": watchers}})
+            ingress = one(objects, "NetworkPolicy")["spec"]["ingress"]
+            self.assertEqual([each["from"] for each in ingress], [watchers] if watchers else [])
+            (container,) = self.manager(objects)["containers"]
+            self.assertEqual(json.loads(flags(container)["metrics-from"]), watchers)
+        for peer in one(self.objects, "NetworkPolicy")["spec"]["ingress"][0]["from"]:
+            self.assertIn("podSelector", peer, "everybody in a namespace")
+
     def test_network_policy_is_for_those_who_talk_to_the_api(self):
         policy = one(self.objects, "NetworkPolicy")["spec"]
         self.assertEqual(policy["policyTypes"], ["Ingress", "Egress"])
@@ -346,6 +356,23 @@ class Rights(unittest.TestCase):
             requests = all(r.startswith("certificatesigningrequests/") for r in rule["resources"])
             if writes and rule["resources"] != ["events"] and not requests:
                 self.assertTrue(rule.get("resourceNames"), (kind, rule))
+
+    def test_secrets_and_accounts_are_read_by_name(self):
+        for values in ({}, {"signer": {"existingSecret": "mine"}}):
+            objects = render(values)
+            named = set()
+            for kind, rule in rules(objects):
+                if {"secrets", "serviceaccounts"} & set(rule["resources"]):
+                    self.assertEqual(kind, "Role")
+                    if set(rule["verbs"]) != {"create"}:
+                        self.assertTrue(rule.get("resourceNames"), rule)
+                    if "secrets" in rule["resources"] and "watch" in rule["verbs"]:
+                        named |= set(rule["resourceNames"])
+            manager = pod_specs(objects)["Deployment/cluster-proxy-addon-manager"]
+            given = flags(manager["containers"][0])
+            watched = {"proxy-server-ca", given["signer-secret"]}
+            watched |= set(given["certificate-secrets"].split(","))
+            self.assertEqual(named, watched)
 
     def test_the_cluster_shows_no_secrets(self):
         for kind, rule in rules(render()):

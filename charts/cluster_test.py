@@ -145,6 +145,9 @@ class Release(unittest.TestCase):
         status = "--subresource=status"
         for verb, what, *more in (
             ("patch", "secrets/proxy-client", here),
+            ("get", "secrets/cluster-proxy-signer", here),
+            ("watch", "secrets/proxy-server-ca", here),
+            ("create", "secrets", here),
             ("create", "deployments.apps", here),
             ("patch", "deployments.apps/cluster-proxy", here),
             ("update", "leases.coordination.k8s.io/cluster-proxy-addon-manager", here),
@@ -156,6 +159,11 @@ class Release(unittest.TestCase):
         for verb, what, *more in (
             ("get", "secrets", "--namespace=kube-system"),
             ("patch", "secrets/of-others", here),
+            ("get", "secrets/of-others", here),
+            ("list", "secrets", here),
+            ("watch", "secrets", here),
+            ("get", "serviceaccounts/of-others", here),
+            ("list", "serviceaccounts", here),
             ("delete", "deployments.apps/of-others", here),
             ("delete", "manifestworks/addon-other-deploy-0", "--namespace=paris"),
             ("patch", "managedclusteraddons/other", status, "--namespace=paris"),

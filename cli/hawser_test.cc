@@ -446,7 +446,8 @@ int ConnectTo(const std::string& line) {
 }
 
 TEST_F(TunnelTest, PortForwardServesSeveralPortsAndSurvivesFailures) {
-  ChildProcess echo(Command({"port-forward", "echo.paris", ":80", ":81"}));
+  ChildProcess echo(
+      Command({"port-forward", "echo.paris", ":80", ":81", "--address", "127.0.0.1"}));
   const std::string first = echo.ReadLine();
   const std::string second = echo.ReadLine();
   EXPECT_THAT(first, MatchesRegex("forwarding 127.0.0.1:[0-9]+ -> echo.paris:80"));
@@ -474,6 +475,35 @@ TEST_F(TunnelTest, PortForwardServesSeveralPortsAndSurvivesFailures) {
   refused.Wait();
   EXPECT_THAT(refused.err(), MatchesRegex("(hawser: 127.0.0.1:[0-9]+ on 127.0.0.1:[0-9]+: dial "
                                           "refused.paris:80: [^\n]*refused[^\n]*\n)+"));
+}
+
+bool HasIpv6Loopback() {
+  sockaddr_in6 address{};
+  address.sin6_family = AF_INET6;
+  address.sin6_addr = in6addr_loopback;
+  const int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const bool bound = bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  close(fd);
+  return bound;
+}
+
+// Clients look localhost up, and get addresses of both families.
+TEST_F(TunnelTest, PortForwardListensOnAllOfLocalhostWithOnePort) {
+  ChildProcess both(Command({"port-forward", "echo.paris", ":80"}));
+  const std::string line = both.ReadLine();
+  ASSERT_THAT(line, StartsWith("forwarding 127.0.0.1:"));
+  if (HasIpv6Loopback()) {
+    EXPECT_EQ(both.ReadLine(), "forwarding [::1]" + line.substr(line.find(':')));
+  }
+}
+
+TEST_F(TunnelTest, PortForwardListensWhereItIsTold) {
+  ChildProcess chosen(
+      Command({"port-forward", "echo.paris", ":80", "--address", "127.0.0.2,127.0.0.3"}));
+  EXPECT_THAT(chosen.ReadLine(), StartsWith("forwarding 127.0.0.2:"));
+  EXPECT_THAT(chosen.ReadLine(), StartsWith("forwarding 127.0.0.3:"));
+  EXPECT_THAT(Hawser({"port-forward", "echo.paris", ":80", "--address", "somewhere"}).err,
+              HasSubstr("somewhere"));
 }
 
 TEST_F(TunnelTest, PortForwardRefusesAPortInUse) {

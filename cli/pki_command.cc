@@ -11,6 +11,7 @@
 #include "lib/base/duration.h"
 #include "lib/base/status.h"
 #include "lib/pki/certificate.h"
+#include "lib/tunnel/name_rules.h"
 
 namespace hawser::cli {
 namespace {
@@ -54,6 +55,13 @@ absl::Status Issue(const PkiOptions& options, const std::string& what, Issuer is
   return absl::OkStatus();
 }
 
+// What is known without the hub's configuration.
+void WarnOfReservedName(const std::string& cluster) {
+  if (const std::string why = tunnel::NameRules().WhyReserved(cluster); !why.empty())
+    std::cerr << "warning: hubs refuse agents of a cluster called " << cluster << ": " << why
+              << "\n";
+}
+
 nlohmann::ordered_json ToJson(const std::string& file, const pki::Certificate& certificate) {
   return {{"file", file},
           {"subject", certificate.common_name()},
@@ -83,6 +91,26 @@ absl::Status Show(const PkiOptions& options, bool json) {
                     certificate.is_ca() ? "ca" : Join(certificate.usages()),
                     TimeText(certificate.not_after()), Join(certificate.alternative_names())});
     }
+  }
+  if (json) {
+    std::cout << nlohmann::ordered_json{{"certificates", list}}.dump(2) << "\n";
+  } else {
+    std::cout << table.Take();
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Fingerprint(const PkiOptions& options, bool json) {
+  Table table({"FILE", "NAMES", "SERIAL", "SHA-256"});
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const std::string& file : options.files) {
+    HAWSER_ASSIGN_OR_RETURN(const auto certificate, pki::Certificate::Load(file));
+    list.push_back({{"file", file},
+                    {"names", certificate.alternative_names()},
+                    {"serial", certificate.serial()},
+                    {"fingerprint", certificate.fingerprint()}});
+    table.AddRow({file, Join(certificate.alternative_names()), certificate.serial(),
+                  certificate.fingerprint()});
   }
   if (json) {
     std::cout << nlohmann::ordered_json{{"certificates", list}}.dump(2) << "\n";
@@ -130,6 +158,7 @@ void AddPkiCommand(CLI::App& app, Invocation& invocation) {
                   "A DNS label: what clients dial", *options)
       .callback([=, &invocation] {
         invocation.action = [=] {
+          WarnOfReservedName(options->name);
           return Issue(*options, "agent", [&](PkiDirectory& directory, const auto& how) {
             return directory.IssueAgent(options->name, how);
           });
@@ -164,6 +193,16 @@ void AddPkiCommand(CLI::App& app, Invocation& invocation) {
   show.add_option("FILE", options->files, "PEM files")->required();
   show.callback([=, &invocation] {
     invocation.action = [=, &invocation] { return Show(*options, invocation.global.json()); };
+  });
+
+  CLI::App& fingerprint = *pki.add_subcommand(
+      "fingerprint", "Show by what a hub's list \"deny\" can name certificates");
+  fingerprint.add_option("FILE", options->files, "PEM files, whose first certificate counts")
+      ->required();
+  fingerprint.callback([=, &invocation] {
+    invocation.action = [=, &invocation] {
+      return Fingerprint(*options, invocation.global.json());
+    };
   });
   // Last, or every subcommand would inherit it.
   pki.footer(

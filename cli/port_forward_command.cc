@@ -21,6 +21,7 @@ namespace {
 struct Options {
   std::string host;
   std::vector<std::string> ports;
+  std::vector<std::string> addresses = {"localhost"};
   std::string timeout = "10s";
 };
 
@@ -51,6 +52,28 @@ absl::StatusOr<Forward> ParseForward(const std::string& host, const std::string&
   return Forward{*local, address};
 }
 
+// One listener for each address that is there: of "localhost" IPv4, IPv6 or both, with one port.
+absl::StatusOr<std::vector<std::unique_ptr<net::Listener>>> Listen(net::EventLoop& loop,
+                                                                   const std::string& address,
+                                                                   uint16_t port) {
+  const bool both = address == "localhost";
+  std::vector<std::unique_ptr<net::Listener>> listeners;
+  absl::Status failure;
+  for (const std::string& ip :
+       both ? std::vector<std::string>{"127.0.0.1", "::1"} : std::vector<std::string>{address}) {
+    HAWSER_ASSIGN_OR_RETURN(const auto endpoint, net::BindEndpoint(ip, port));
+    auto listener = net::Listener::Tcp(loop, endpoint);
+    if (!listener.ok()) {
+      failure.Update(listener.status());
+      continue;
+    }
+    port = (*listener)->port();
+    listeners.push_back(*std::move(listener));
+  }
+  if (listeners.empty()) return failure;
+  return listeners;
+}
+
 void Announce(const std::string& local, const std::string& remote, bool json) {
   if (json) {
     std::cout << nlohmann::ordered_json{{"local", local}, {"remote", remote}} << std::endl;
@@ -70,11 +93,8 @@ absl::Status PortForward(const GlobalOptions& global, const Options& options) {
 
   net::EventLoop loop;
   std::vector<std::unique_ptr<net::Listener>> listeners;
-  for (const Forward& forward : forwards) {
-    HAWSER_ASSIGN_OR_RETURN(const auto endpoint, net::BindEndpoint("127.0.0.1", forward.local));
-    HAWSER_ASSIGN_OR_RETURN(auto listener, net::Listener::Tcp(loop, endpoint));
-    const std::string local = listener->address();
-    listener->Start([&dialer, dial, local, remote = forward.remote](int fd) {
+  const auto start = [&](net::Listener& listener, const std::string& remote) {
+    listener.Start([&dialer, dial, local = listener.address(), remote](int fd) {
       const std::string peer = net::PeerAddress(fd);
       dialer->Join(fd, remote, dial, [local, peer](const absl::Status& status) {
         if (!status.ok())
@@ -82,8 +102,16 @@ absl::Status PortForward(const GlobalOptions& global, const Options& options) {
                            "\n";
       });
     });
-    Announce(local, forward.remote, global.json());
-    listeners.push_back(std::move(listener));
+    Announce(listener.address(), remote, global.json());
+  };
+  for (const Forward& forward : forwards) {
+    for (const std::string& address : options.addresses) {
+      HAWSER_ASSIGN_OR_RETURN(auto opened, Listen(loop, address, forward.local));
+      for (auto& listener : opened) {
+        start(*listener, forward.remote);
+        listeners.push_back(std::move(listener));
+      }
+    }
   }
   loop.Run();
   return absl::OkStatus();
@@ -95,7 +123,7 @@ void AddPortForwardCommand(CLI::App& app, Invocation& invocation) {
   const auto options = std::make_shared<Options>();
   CLI::App& forward = *app.add_subcommand(
       "port-forward",
-      "Forward local ports to an address in a cluster\n\nListens on 127.0.0.1 until interrupted. A "
+      "Forward local ports to an address in a cluster\n\nListens on localhost until interrupted. A "
       "connection that fails is reported on stderr\nand disturbs no other.");
   forward.footer(
       "  hawser port-forward web.default.svc.paris 8080:80\n"
@@ -103,6 +131,12 @@ void AddPortForwardCommand(CLI::App& app, Invocation& invocation) {
   forward.add_option("HOST", options->host, "Where to, NAME.CLUSTER")->required();
   forward.add_option("[LOCAL:]REMOTE", options->ports, "Ports; an empty LOCAL takes a free one")
       ->required();
+  forward
+      .add_option("--address", options->addresses,
+                  "Local addresses to listen on: IP addresses, or localhost")
+      ->delimiter(',')
+      ->type_name("ADDRESS")
+      ->default_str("localhost");
   forward.add_option("--timeout", options->timeout, "How long a connection may take to open")
       ->type_name("DURATION")
       ->capture_default_str();

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "lib/base/status.h"
-#include "lib/tunnel/host_name.h"
 
 namespace hawser::hub {
 namespace {
@@ -13,18 +12,6 @@ namespace {
 using tunnel::Identifiers;
 
 constexpr size_t kMaxAgentId = 128;
-
-bool IsUnder(const std::string& host, const std::string& name) {
-  return host.size() > name.size() && host[host.size() - name.size() - 1] == '.' &&
-         host.compare(host.size() - name.size(), name.size(), name) == 0;
-}
-
-bool OwnsHost(const std::string& cluster, const std::string& host, const AgentGrants& grants) {
-  if (host == cluster || IsUnder(host, cluster) || host == pki::ServiceProxyHost(cluster))
-    return true;
-  return std::any_of(grants.host_suffixes.begin(), grants.host_suffixes.end(),
-                     [&](const std::string& suffix) { return host == cluster + "." + suffix; });
-}
 
 bool Contains(const std::vector<std::string>& list, const std::string& value) {
   return std::find(list.begin(), list.end(), value) != list.end();
@@ -41,15 +28,27 @@ void KeepGranted(const char* key, std::vector<std::string>& announced,
   announced.erase(rest, announced.end());
 }
 
+// Whose word the name in a certificate is, whether it is taken or not.
+const std::string& TrustDomain(const pki::Identity& identity) {
+  return std::visit([](const auto& of) -> const std::string& { return of.trust_domain; }, identity);
+}
+
 std::variant<AgentIdentity, AgentRefusal> Certified(const AgentGrants& grants,
                                                     const pki::ClusterIdentity& certificate,
                                                     AgentIdentity agent) {
+  if (const std::string why = grants.names.WhyReserved(certificate.cluster); !why.empty())
+    return AgentRefusal{"reserved_name",
+                        "no cluster may be called " + certificate.cluster + ": " + why};
   static const Identifiers kNone;
   const auto found = grants.identifiers.find(certificate.cluster);
   const Identifiers& granted = found == grants.identifiers.end() ? kNone : found->second;
   Identifiers& announced = agent.identifiers;
   for (const std::string& host : announced.hosts) {
-    if (OwnsHost(certificate.cluster, host, grants) || Contains(granted.hosts, host)) continue;
+    if (grants.names.Owns(certificate.cluster, host)) continue;
+    if (Contains(granted.hosts, host)) {
+      agent.granted_hosts.push_back(host);
+      continue;
+    }
     return AgentRefusal{"foreign_name", "its certificate names cluster " + certificate.cluster +
                                             ", but it announced host=" + host};
   }
@@ -82,6 +81,11 @@ std::variant<AgentIdentity, AgentRefusal> IdentifyAgent(
     return AgentRefusal{"malformed", "its agent id is no printable word of at most 128 characters"};
   const auto announced = tunnel::ParseIdentifiers(identifiers);
   if (!announced.ok()) return AgentRefusal{"malformed", std::string(announced.status().message())};
+  if (!grants.trust_domain.empty() && certified.ok() && certified->has_value() &&
+      TrustDomain(**certified) != grants.trust_domain)
+    return AgentRefusal{"trust_domain", "its certificate is of the trust domain " +
+                                            TrustDomain(**certified) + ", not of " +
+                                            grants.trust_domain};
   AgentIdentity agent{.agent_id = agent_id, .identifiers = *announced};
   if (mode == AgentIdentityMode::kAsserted) return agent;
 

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "lib/pki/identity.h"
 #include "lib/tunnel/identifiers.h"
+#include "lib/tunnel/name_rules.h"
 
 namespace hawser::hub {
 
@@ -20,11 +21,13 @@ enum class AgentIdentityMode {
   kAsserted,     // the announced identifiers, as in the reference
 };
 
-// What certified agents may announce beside names under their own.
+// What certified agents must be, and may announce.
 struct AgentGrants {
-  // `<cluster>.<suffix>` is a name of the cluster for each of these.
-  std::vector<std::string> host_suffixes;
-  // By cluster: identifiers that only a grant allows.
+  // Of their names; empty: any.
+  std::string trust_domain;
+  // Whose a name is.
+  tunnel::NameRules names;
+  // By cluster: identifiers that are not its own.
   std::map<std::string, tunnel::Identifiers> identifiers;
 };
 
@@ -32,7 +35,8 @@ struct AgentIdentity {
   std::string cluster;   // from the certificate; empty: asserted
   std::string agent_id;  // printable; empty when the agent gave none
   tunnel::Identifiers identifiers;
-  std::vector<std::string> ignored;  // announced, but not granted
+  std::vector<std::string> granted_hosts;  // those of its hosts that are not its cluster's own
+  std::vector<std::string> ignored;        // announced, but not granted
 
   // What logs and listings call it: its cluster or, asserted, its first host or "(asserted)".
   std::string name() const;
@@ -42,7 +46,7 @@ struct AgentIdentity {
 };
 
 struct AgentRefusal {
-  const char* reason;  // a metric label: "no_certificate_name", "foreign_name", ...
+  const char* reason;  // a metric label: "foreign_name", "reserved_name", ...
   std::string why;     // what the agent and the log are told
 };
 

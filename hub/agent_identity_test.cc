@@ -30,6 +30,12 @@ void ExpectRefused(const std::variant<AgentIdentity, AgentRefusal>& decision,
   EXPECT_THAT(refusal->why, HasSubstr(text));
 }
 
+AgentGrants GrantsWith(const std::string& domain, const std::string& suffix) {
+  AgentGrants grants;
+  grants.names = {tunnel::Domain::Parse(domain).value(), {tunnel::Domain::Parse(suffix).value()}};
+  return grants;
+}
+
 TEST(IdentifyAgent, TakesTheCertificatesWord) {
   for (const auto mode : {AgentIdentityMode::kAuto, AgentIdentityMode::kCertificate}) {
     const auto agent =
@@ -41,8 +47,9 @@ TEST(IdentifyAgent, TakesTheCertificatesWord) {
 }
 
 TEST(IdentifyAgent, OwnNamesMayBeAnnounced) {
-  const AgentGrants grants{.host_suffixes = {"agents-ns"}};
+  const AgentGrants grants = GrantsWith(".clusters.test", "agents-ns");
   for (const char* host : {"paris", "PARIS.", "*.paris", "web.default.svc.paris", "paris.agents-ns",
+                           "x.paris.clusters.test",
                            // 56 digits of sha256("paris")
                            "cluster-1670f2e42fefa5044d59a65349e47c566009488fc57d7b4376dd5787"
                            ".open-cluster-management.proxy"}) {
@@ -61,6 +68,47 @@ TEST(IdentifyAgent, ForeignNamesAreRefused) {
   }
 }
 
+TEST(IdentifyAgent, NamesThatARuleGivesToOthersAreRefused) {
+  const std::string suffix = "open-cluster-management-agent-addon";
+  const AgentGrants grants = GrantsWith(".clusters.test", suffix);
+  for (const std::string cluster : {"test", "clusters", "proxy", suffix.c_str()}) {
+    ExpectRefused(IdentifyAgent(AgentIdentityMode::kCertificate, grants, Cluster(cluster), "", ""),
+                  "reserved_name", "no cluster may be called " + cluster);
+  }
+  // Not reserved where neither domain nor suffix is known: the names are still others'.
+  ExpectRefused(IdentifyAgent(AgentIdentityMode::kCertificate, {}, Cluster("management"), "",
+                              "host=" + pki::ServiceProxyHost("london")),
+                "foreign_name", "open-cluster-management.proxy");
+  for (const std::string& host :
+       {"london.clusters.test", "x.svc.london.clusters.test", "london.agent.clusters.test",
+        "management.test", "london.open-cluster-management-agent-addon"})
+    ExpectRefused(IdentifyAgent(AgentIdentityMode::kCertificate, grants, Cluster("management"), "",
+                                std::string("host=") + host),
+                  "foreign_name", host);
+}
+
+// A resolver reads such hosts as addresses, whatever the cluster is called.
+TEST(IdentifyAgent, AddressesAreNotUnderAClusterCalledLikeTheirEnd) {
+  for (const char* host : {"10.0.0.7", "10.7"})
+    ExpectRefused(IdentifyAgent(AgentIdentityMode::kCertificate, {}, Cluster("7"), "",
+                                std::string("host=") + host),
+                  "foreign_name", host);
+}
+
+TEST(IdentifyAgent, OtherTrustDomainsAreRefusedInEveryMode) {
+  AgentGrants grants;
+  grants.trust_domain = "hawser.local";
+  for (const auto mode :
+       {AgentIdentityMode::kAuto, AgentIdentityMode::kCertificate, AgentIdentityMode::kAsserted})
+    Accepted(IdentifyAgent(mode, grants, Cluster("paris"), "", "host=paris"));
+  grants.trust_domain = "other.example";
+  for (const auto mode :
+       {AgentIdentityMode::kAuto, AgentIdentityMode::kCertificate, AgentIdentityMode::kAsserted})
+    ExpectRefused(IdentifyAgent(mode, grants, Cluster("paris"), "", "host=paris"), "trust_domain",
+                  "trust domain hawser.local, not of other.example");
+  Accepted(IdentifyAgent(AgentIdentityMode::kAuto, grants, kUnnamed, "", "host=paris"));
+}
+
 TEST(IdentifyAgent, AddressesNeedAGrant) {
   const std::string announced = "ipv4=10.0.0.7&ipv4=10.0.0.8&cidr=10.0.0.0/8&default-route=true";
   const auto without =
@@ -77,6 +125,7 @@ TEST(IdentifyAgent, AddressesNeedAGrant) {
                              announced + "&host=extra.example"));
   EXPECT_THAT(with.identifiers.ipv4, ElementsAre("10.0.0.8"));
   EXPECT_THAT(with.identifiers.hosts, ElementsAre("extra.example"));
+  EXPECT_THAT(with.granted_hosts, ElementsAre("extra.example"));
   EXPECT_TRUE(with.identifiers.default_route);
   EXPECT_THAT(with.ignored, ElementsAre("ipv4=10.0.0.7", "cidr=10.0.0.0/8"));
   ExpectRefused(IdentifyAgent(AgentIdentityMode::kCertificate, grants, Cluster("tokyo"), "",

@@ -12,6 +12,8 @@ namespace hawser::hub {
 namespace {
 
 constexpr char kPath[] = "/AgentService/Connect";
+// Agents whose certificates name no cluster are counted as one.
+constexpr char kUnnamed[] = "agents without a name";
 
 // The stream of an agent that was refused: ends with the reason, and its connection after it.
 class RefusedStream final : public net::StreamHandler {
@@ -45,6 +47,15 @@ absl::StatusOr<PeerIdentity> ConnectionName(const net::PeerInfo& peer) {
   return PeerIdentity{"agents with " + CertificateName(peer), PeerIdentity::kUnnamedAgent};
 }
 
+// Asks an agent of ours to connect again, by when it has a new certificate; as in
+// AgentPort::Drain(), others are left alone.
+void GiveNotice(Shard& shard, h2::Transport& transport) {
+  const auto certificate = transport.socket().peer().certificate;
+  for (const auto& [handle, session] : shard.agents)
+    if (session->peer().certificate == certificate && session->features().any())
+      session->SendDrain();
+}
+
 // What is asked about a token, and what becomes of it, as a metric's label.
 const char* TokenResult(const absl::Status& verdict, bool sent) {
   if (verdict.ok()) return "accepted";
@@ -56,16 +67,16 @@ const char* TokenResult(const absl::Status& verdict, bool sent) {
 }  // namespace
 
 AgentPort::AgentPort(Options options, AgentGrants grants, const Shards& shards,
-                     ConnectionLimits& limits, SessionRegistry& registry)
+                     ConnectionLimits& limits, Credentials& credentials, SessionRegistry& registry)
     : options_(std::move(options)),
       shards_(shards),
       registry_(registry),
       grants_(std::make_shared<const AgentGrants>(std::move(grants))),
-      server_({Port::kAgents, options_.transport, options_.first_call_timeout}, shards,
+      server_({Port::kAgents, options_.transport, options_.first_call_timeout, &GiveNotice}, shards,
               [this](const auto& caller, const auto& path, const auto& headers) {
                 return path == kPath ? Accept(caller, headers) : nullptr;
               }),
-      port_(options_.socket, shards, limits, ConnectionName,
+      port_(options_.socket, shards, limits, credentials, ConnectionName,
             [this](Shard& shard, std::unique_ptr<net::Socket> socket, Admission admission) {
               server_.Serve(shard, std::move(socket), std::move(admission));
             }) {}
@@ -154,9 +165,10 @@ absl::Status AgentPort::Refuse(const TransportServer::Caller& caller, const char
                                const absl::Status& why) {
   ++caller.shard.counters.refused_agents[reason];
   const std::string text(why.message());
-  if (const auto line = refusals_.Admit(caller.shard.loop().Now()))
-    LOG(WARNING) << "agent refused from " << caller.transport.socket().peer().address << ": "
-                 << text << *line;
+  const net::PeerInfo& peer = caller.transport.socket().peer();
+  const std::string who = caller.identity == kUnnamed ? peer.host() : caller.identity;
+  if (const auto line = refusals_.Admit(caller.shard.loop().Now(), who))
+    LOG(WARNING) << "agent refused from " << peer.address << ": " << text << *line;
   return {why.code(), "agent refused: " + text};
 }
 

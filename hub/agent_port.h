@@ -13,7 +13,7 @@
 #include "hub/socket_port.h"
 #include "hub/token_authenticator.h"
 #include "hub/transport_server.h"
-#include "lib/base/log_limit.h"
+#include "lib/base/keyed_log_limit.h"
 
 namespace hawser::hub {
 
@@ -32,13 +32,14 @@ class AgentPort {
   };
 
   AgentPort(Options options, AgentGrants grants, const Shards& shards, ConnectionLimits& limits,
-            SessionRegistry& registry);
+            Credentials& credentials, SessionRegistry& registry);
 
   // As in SocketPort.
   absl::Status Listen() { return port_.Listen(); }
   void Start() { port_.Start(); }
   void Stop() { port_.Stop(); }
   const std::vector<std::string>& addresses() const { return port_.addresses(); }
+  const HandshakeCounts& handshakes() const { return port_.handshakes(); }
   // For agents that connect from now on. Any thread.
   void SetGrants(AgentGrants grants);
   // Asks agents of ours to connect elsewhere and takes no new ones; sessions go on. Konnectivity's
@@ -64,8 +65,8 @@ class AgentPort {
   std::atomic<bool> draining_{false};
   std::mutex grants_mutex_;
   std::shared_ptr<const AgentGrants> grants_;  // guarded by grants_mutex_
-  base::LogLimit refusals_;
-  base::LogLimit lives_{AgentSession::kLogLimit};
+  base::KeyedLogLimit refusals_;
+  base::KeyedLogLimit lives_{{.all = AgentSession::kLogLimit}};
   TransportServer server_;
   SocketPort port_;
 };

@@ -22,7 +22,7 @@ std::string Describe(const AgentIdentity& identity, const net::PeerInfo& peer) {
 
 AgentSession::AgentSession(const tunnel::SessionOptions& options, const ServerIdentity& server,
                            AgentIdentity identity, const net::PeerInfo& peer,
-                           SessionRegistry& registry, Shard& shard, base::LogLimit& log)
+                           SessionRegistry& registry, Shard& shard, base::KeyedLogLimit& log)
     : DialingSession(options),
       server_(server),
       identity_(std::move(identity)),
@@ -103,7 +103,8 @@ void AgentSession::OnClosed(const absl::Status& status) {
 }
 
 void AgentSession::Log(const std::string& event, const std::string& details) {
-  if (const auto line = log_.Admit(shard_.loop().Now()))
+  const std::string who = identity_.cluster.empty() ? peer_.host() : identity_.cluster;
+  if (const auto line = log_.Admit(shard_.loop().Now(), who))
     LOG(INFO) << event << ": " << Describe(identity_, peer_) << details << *line;
 }
 

@@ -11,7 +11,7 @@
 #include "hub/agent_identity.h"
 #include "hub/session_registry.h"
 #include "hub/shard.h"
-#include "lib/base/log_limit.h"
+#include "lib/base/keyed_log_limit.h"
 #include "lib/base/scheduler.h"
 #include "lib/h2/transport.h"
 #include "lib/net/socket.h"
@@ -29,10 +29,10 @@ class AgentSession final : public tunnel::DialingSession {
  public:
   AgentSession(const tunnel::SessionOptions& options, const ServerIdentity& server,
                AgentIdentity identity, const net::PeerInfo& peer, SessionRegistry& registry,
-               Shard& shard, base::LogLimit& log);
+               Shard& shard, base::KeyedLogLimit& log);
 
   // For lines about the lives of sessions: enough for thousands of agents that come back at once,
-  // too few for one that comes and goes without end.
+  // few for one that comes and goes without end.
   static constexpr base::LogLimit::Options kLogLimit{.burst = 10'000,
                                                      .interval = std::chrono::milliseconds(100)};
 
@@ -65,7 +65,7 @@ class AgentSession final : public tunnel::DialingSession {
   const net::PeerInfo peer_;
   SessionRegistry& registry_;
   Shard& shard_;
-  base::LogLimit& log_;
+  base::KeyedLogLimit& log_;
   SessionRegistry::Handle handle_ = 0;
   std::chrono::system_clock::time_point connected_at_;
   h2::Transport* transport_ = nullptr;

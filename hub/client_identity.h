@@ -11,8 +11,10 @@ namespace hawser::hub {
 
 // "client/<name>" by its certificate, "unix:<uid>" on a Unix socket, CertificateName() for a
 // certificate of the clients' CA without a name (as reference clients have). PermissionDenied for a
-// certificate that names something else.
-absl::StatusOr<PeerIdentity> ClientIdentityOf(const net::PeerInfo& peer);
+// certificate that names something else, or something of another trust domain than `trust_domain`
+// (empty: any).
+absl::StatusOr<PeerIdentity> ClientIdentityOf(const net::PeerInfo& peer,
+                                              const std::string& trust_domain);
 
 // "certificate <fingerprint>": tells peers apart whose certificates name nobody. "no certificate"
 // without one.

@@ -23,9 +23,9 @@ net::PeerInfo Peer(const net::TlsFiles& files) {
 
 TEST(ClientIdentity, IsTheNameInTheCertificateOrTheUserOfTheSocket) {
   testing::TestCertificates certificates;
-  EXPECT_EQ(ClientIdentityOf(Peer(certificates.Client("ann")))->name, "client/ann");
-  EXPECT_EQ(ClientIdentityOf({.uid = 7})->name, "unix:7");
-  EXPECT_THAT(ClientIdentityOf(Peer(certificates.Agent("paris"))).status(),
+  EXPECT_EQ(ClientIdentityOf(Peer(certificates.Client("ann")), "")->name, "client/ann");
+  EXPECT_EQ(ClientIdentityOf({.uid = 7}, "")->name, "unix:7");
+  EXPECT_THAT(ClientIdentityOf(Peer(certificates.Agent("paris")), "").status(),
               StatusIs(StatusCode::kPermissionDenied, HasSubstr("agent of cluster paris")));
 }
 
@@ -33,9 +33,10 @@ TEST(ClientIdentity, CertificatesWithoutANameAreToldApart) {
   testing::TestCertificates certificates;
   const auto one = Peer(certificates.AgentWithoutIdentity());
   const auto other = Peer(certificates.AgentWithoutIdentity());
-  EXPECT_EQ(ClientIdentityOf(one)->name, "certificate " + pki::Fingerprint(one.certificate.get()));
-  EXPECT_EQ(ClientIdentityOf(one)->name, ClientIdentityOf(one)->name);
-  EXPECT_NE(ClientIdentityOf(one)->name, ClientIdentityOf(other)->name);
+  EXPECT_EQ(ClientIdentityOf(one, "")->name,
+            "certificate " + pki::FingerprintText(one.certificate.get()));
+  EXPECT_EQ(ClientIdentityOf(one, "")->name, ClientIdentityOf(one, "")->name);
+  EXPECT_NE(ClientIdentityOf(one, "")->name, ClientIdentityOf(other, "")->name);
 }
 
 }  // namespace

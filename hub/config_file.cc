@@ -3,7 +3,6 @@
 #include "lib/base/status.h"
 #include "lib/base/yaml.h"
 #include "lib/pki/identity.h"
-#include "lib/tunnel/host_name.h"
 
 namespace hawser::hub {
 namespace {
@@ -22,9 +21,9 @@ absl::Status ReadLimits(const YAML::Node& node, ConfigFile& config) {
 absl::Status ReadHostSuffixes(const YAML::Node& node, ConfigFile& config) {
   if (!node.IsSequence()) return YamlError(node, "host-suffixes must be a list");
   for (const YAML::Node& entry : node) {
-    const auto suffix = tunnel::CanonicalHost(entry.as<std::string>());
-    if (!suffix) return YamlError(entry, "a host suffix must be a host name");
-    config.grants.host_suffixes.push_back(*suffix);
+    const auto suffix = tunnel::Domain::Parse(entry.as<std::string>());
+    if (!suffix || suffix->empty()) return YamlError(entry, "a host suffix must be a host name");
+    config.host_suffixes.push_back(*suffix);
   }
   return absl::OkStatus();
 }
@@ -35,10 +34,24 @@ absl::Status ReadGrants(const YAML::Node& node, ConfigFile& config) {
     const auto cluster = entry.first.as<std::string>();
     if (!pki::IsClusterName(cluster))
       return YamlError(entry.first, "not a cluster name: " + cluster);
-    auto identifiers = tunnel::ParseIdentifiers(entry.second.as<std::string>());
+    auto identifiers =
+        tunnel::ParseIdentifiers(entry.second.as<std::string>(), tunnel::UnknownKeys::kRefuse);
     if (!identifiers.ok())
       return YamlError(entry.second, std::string(identifiers.status().message()));
-    config.grants.identifiers[cluster] = *std::move(identifiers);
+    config.grants[cluster] = *std::move(identifiers);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ReadDenied(const YAML::Node& node, ConfigFile& config) {
+  if (!node.IsSequence()) return YamlError(node, "deny must be a list");
+  for (const YAML::Node& entry : node) {
+    if (!entry.IsMap() || entry.size() != 1)
+      return YamlError(entry, "an entry of deny must be a map with one key");
+    const auto only = *entry.begin();
+    const absl::Status status =
+        config.denied.Add(only.first.as<std::string>(), only.second.as<std::string>());
+    if (!status.ok()) return YamlError(entry, "deny: " + std::string(status.message()));
   }
   return absl::OkStatus();
 }
@@ -54,6 +67,8 @@ absl::Status Read(const YAML::Node& root, ConfigFile& config) {
       HAWSER_RETURN_IF_ERROR(ReadHostSuffixes(entry.second, config));
     } else if (key == "grants") {
       HAWSER_RETURN_IF_ERROR(ReadGrants(entry.second, config));
+    } else if (key == "deny") {
+      HAWSER_RETURN_IF_ERROR(ReadDenied(entry.second, config));
     } else {
       return YamlError(entry.first, "unknown key " + key);
     }

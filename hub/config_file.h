@@ -2,22 +2,32 @@
 //
 //   limits:                          # limits.h
 //     max-pending-dials: 2000        # the flag of that name; the command line goes first
-//   host-suffixes: [agents-ns]       # an agent of paris may announce host=paris.agents-ns
+//   host-suffixes: [agents-ns]       # paris.agents-ns is a name of the cluster paris
 //   grants:
 //     paris: ipv4=10.0.0.7&default-route=true
+//   deny:                            # certificates that are refused; open connections end, too
+//     - cluster: paris               # agents of that cluster
+//     - client: ann                  # that client
+//     - serial: 4a1f                 # of whatever authority, hexadecimal
+//     - fingerprint: 9f86...         # SHA-256 of the certificate: `hawser pki fingerprint FILE`
 #pragma once
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
-#include "hub/agent_identity.h"
+#include "hub/deny_list.h"
+#include "lib/tunnel/host.h"
+#include "lib/tunnel/identifiers.h"
 
 namespace hawser::hub {
 
 struct ConfigFile {
   std::map<std::string, std::string> limits;  // by flag name; not checked here
-  AgentGrants grants;
+  std::vector<tunnel::Domain> host_suffixes;
+  std::map<std::string, tunnel::Identifiers> grants;  // by cluster
+  DenyList denied;
 };
 
 // NotFound when the file cannot be read, InvalidArgument with the line for what is malformed or

@@ -18,14 +18,21 @@ limits:
 host-suffixes: [Agents-NS]
 grants:
   paris: ipv4=10.0.0.7&default-route=true
+deny:
+  - cluster: rome
+  - serial: 0x00:4A:1f
+  - client: ann
 )",
                                   "hub.yaml");
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_THAT(config->limits,
               ElementsAre(Pair("handshake-timeout", "5s"), Pair("max-pending-dials", "2000")));
-  EXPECT_THAT(config->grants.host_suffixes, ElementsAre("agents-ns"));
-  EXPECT_THAT(config->grants.identifiers.at("paris").ipv4, ElementsAre("10.0.0.7"));
-  EXPECT_TRUE(config->grants.identifiers.at("paris").default_route);
+  EXPECT_THAT(config->host_suffixes, ElementsAre(tunnel::Domain::Parse("agents-ns")));
+  EXPECT_THAT(config->grants.at("paris").ipv4, ElementsAre("10.0.0.7"));
+  EXPECT_TRUE(config->grants.at("paris").default_route);
+  EXPECT_EQ(config->denied.WhyDenied({.cluster = "rome"}), "cluster rome");
+  EXPECT_EQ(config->denied.WhyDenied({.serial = "4a1f"}), "serial 4a1f");
+  EXPECT_EQ(config->denied.WhyDenied({.serial = "4a1e", .cluster = "paris"}), "");
 }
 
 TEST(ParseConfig, EmptyIsFine) { EXPECT_TRUE(ParseConfig("# nothing\n", "hub.yaml").ok()); }
@@ -33,13 +40,21 @@ TEST(ParseConfig, EmptyIsFine) { EXPECT_TRUE(ParseConfig("# nothing\n", "hub.yam
 TEST(ParseConfig, NamesTheLineOfWhatIsWrong) {
   const std::pair<const char*, const char*> kCases[] = {
       {"limits: {}\ncolour: blue\n", "hub.yaml: line 2: unknown key colour"},
+      {"grants:\n  paris: hots=lyon\n", "unknown kind \"hots\""},
       {"limits: []\n", "line 1: limits must be a map"},
       {"limits:\n  max-pending-dials: [1]\n", "line 2: a limit must be one value"},
       {"host-suffixes: ns\n", "must be a list"},
       {"host-suffixes: ['a b']\n", "must be a host name"},
+      {"host-suffixes: ['']\n", "must be a host name"},
       {"grants:\n  Paris: host=a\n", "line 2: not a cluster name: Paris"},
       {"grants:\n  paris: ipv4=x\n", "line 2: agent identifier ipv4"},
       {"grants:\n  paris: [a]\n", "line 2"},
+      {"deny: paris\n", "deny must be a list"},
+      {"deny:\n  - paris\n", "line 2: an entry of deny must be a map with one key"},
+      {"deny:\n  - {cluster: a, client: b}\n", "must be a map with one key"},
+      {"deny:\n  - cluster: a\n  - user: b\n", "line 3: deny: unknown key"},
+      {"deny:\n  - fingerprint: 00ff\n", "line 2: deny: not a SHA-256"},
+      {"deny:\n  - serial: [1]\n", "line 2"},
       {"- a\n", "the file must be a map"},
       {"limits: {\n", "line 2"},
   };

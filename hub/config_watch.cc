@@ -1,20 +1,18 @@
 #include "hub/config_watch.h"
 
-#include "lib/base/status.h"
+#include <utility>
 
 namespace hawser::hub {
 
-ConfigWatch::ConfigWatch(const std::string& path) : path_(path) {
-  if (!path_.empty()) stamp_ = base::ReadFileStamp(path_);
-}
+ConfigWatch::ConfigWatch(const std::string& path) : path_(path), watch_({path}, true) {}
 
-absl::StatusOr<std::optional<ConfigFile>> ConfigWatch::Refresh() {
-  if (path_.empty()) return std::nullopt;
-  const base::FileStamp stamp = base::ReadFileStamp(path_);
-  if (stamp == stamp_) return std::nullopt;
-  stamp_ = stamp;
-  HAWSER_ASSIGN_OR_RETURN(auto config, LoadConfigFile(path_));
-  return std::optional(std::move(config));
+absl::StatusOr<std::optional<ConfigFile>> ConfigWatch::Refresh(bool asked) {
+  if (path_.empty() || !watch_.Due(asked)) return std::nullopt;
+  auto config = LoadConfigFile(path_);
+  const bool news = watch_.Done(config.status());
+  if (config.ok()) return std::optional(*std::move(config));
+  if (!news) return std::nullopt;
+  return config.status();
 }
 
 }  // namespace hawser::hub

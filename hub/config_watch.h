@@ -8,7 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "hub/config_file.h"
-#include "lib/base/file_stamp.h"
+#include "lib/base/file_watch.h"
 
 namespace hawser::hub {
 
@@ -17,13 +17,13 @@ class ConfigWatch {
   // `path` was read already when the process began; empty: there is no file.
   explicit ConfigWatch(const std::string& path);
 
-  // What is in the file, when it has changed since it was read last; nothing when it has not.
-  // Errors are reported once per change.
-  absl::StatusOr<std::optional<ConfigFile>> Refresh();
+  // What is in the file, when it has changed since it was read last, could not be read, or `asked`
+  // for; otherwise nothing. Errors are reported once per change and whenever asked.
+  absl::StatusOr<std::optional<ConfigFile>> Refresh(bool asked = false);
 
  private:
   const std::string path_;
-  base::FileStamp stamp_;
+  base::FileWatch watch_;
 };
 
 }  // namespace hawser::hub

@@ -36,12 +36,14 @@ class SocketDialler final : public Dialler {
         });
   }
 
-  Attempt Prepare(const std::shared_ptr<RoutedDial>& dial, Shard&, size_t early_limit) override {
+  Attempt Prepare(const std::shared_ptr<RoutedDial>& dial, Shard& shard,
+                  size_t early_limit) override {
     const bool early = request_.read_ahead.size() <= early_limit;
     endpoint_ = tunnel::SocketEndpoint::Make(
         std::move(request_.socket), early ? "" : request_.read_ahead, tunnel::Hop::kClient);
     endpoint_->SetGreeting(kEstablished);
     endpoint_->OnDone([admission = request_.admission](const Failure*) {});
+    EndWithCredential(dial, shard);
     endpoint_->OnHangUp(
         [weak = std::weak_ptr(dial)] {
           if (const auto pending = weak.lock()) pending->Cancel();
@@ -53,11 +55,25 @@ class SocketDialler final : public Dialler {
   void OnDialed(Shard& shard, const Failure* failure) override {
     if (failure == nullptr) return;
     TakeBack();
+    request_.admission->credential.OnEnd(nullptr);  // what is left has a deadline
     front_.Refuse(shard, std::move(request_.socket), std::move(request_.admission),
                   HttpReply(*failure));
   }
 
  private:
+  // Ends the dial, or the tunnel that came of it.
+  void EndWithCredential(const std::shared_ptr<RoutedDial>& dial, Shard& shard) {
+    request_.admission->credential.OnEnd(
+        [dial = std::weak_ptr(dial), tunnel = std::weak_ptr(endpoint_), &shard](
+            Credentials::Ending how, const absl::Status& why) {
+          if (how != Credentials::Ending::kNow) return;
+          shard.loop().Post([dial, tunnel, why = std::string(why.message())] {
+            if (const auto pending = dial.lock()) pending->Cancel();
+            if (const auto open = tunnel.lock())
+              open->Abort({tunnel::Reason::kPolicyDenied, tunnel::Hop::kHub, why});
+          });
+        });
+  }
   // From an endpoint whose dial failed.
   void TakeBack() {
     if (endpoint_ == nullptr) return;
@@ -82,6 +98,10 @@ class ConnectFront::HeadReader {
     request_.admission = std::make_shared<Admission>(std::move(admission));
     deadline_.Set(front.options_.head_timeout,
                   [this] { Refuse(408, "the request did not arrive in time"); });
+    request_.admission->credential.OnEnd([&front, &shard, id](Credentials::Ending how, auto&) {
+      if (how != Credentials::Ending::kNow) return;
+      shard.loop().Post([&front, &shard, id] { front.local_.at(&shard).reading.erase(id); });
+    });
     request_.socket->WaitReadable([this] { Read(); });
   }
 
@@ -153,14 +173,18 @@ class ConnectFront::HeadReader {
 };
 
 ConnectFront::ConnectFront(Options options, const Shards& shards, ConnectionLimits& limits,
-                           SessionRegistry& registry)
+                           Credentials& credentials, SessionRegistry& registry)
     : options_(std::move(options)),
       shards_(shards),
       registry_(registry),
-      port_(options_.socket, shards, limits, ClientIdentityOf,
-            [this](Shard& shard, std::unique_ptr<net::Socket> socket, Admission admission) {
-              OnConnection(shard, std::move(socket), std::move(admission));
-            }) {
+      port_(
+          options_.socket, shards, limits, credentials,
+          [this](const net::PeerInfo& peer) {
+            return ClientIdentityOf(peer, options_.trust_domain);
+          },
+          [this](Shard& shard, std::unique_ptr<net::Socket> socket, Admission admission) {
+            OnConnection(shard, std::move(socket), std::move(admission));
+          }) {
   for (const auto& shard : shards_) local_[shard.get()];
 }
 

@@ -29,12 +29,13 @@ class ConnectFront {
  public:
   struct Options {
     SocketPort::Options socket;
+    std::string trust_domain;  // of clients' names; empty: any
     base::Duration head_timeout;
     base::Duration dial_timeout;
   };
 
   ConnectFront(Options options, const Shards& shards, ConnectionLimits& limits,
-               SessionRegistry& registry);
+               Credentials& credentials, SessionRegistry& registry);
   ConnectFront(const ConnectFront&) = delete;
   ConnectFront& operator=(const ConnectFront&) = delete;
   ~ConnectFront();
@@ -44,6 +45,7 @@ class ConnectFront {
   void Start() { port_.Start(); }
   void Stop() { port_.Stop(); }
   const std::vector<std::string>& addresses() const { return port_.addresses(); }
+  const HandshakeCounts& handshakes() const { return port_.handshakes(); }
   // Drops clients that have no tunnel yet, or no longer; while the shards run.
   void Close();
 

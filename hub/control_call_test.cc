@@ -30,6 +30,7 @@ class Stream final : public net::MessageStream {
   void Wake() override {}
   void Withhold(size_t) override {}
   void Release(size_t) override {}
+  void SetWindow(size_t) override {}
   void Finish(const absl::Status& status) override { finished = status; }
   void Reset() override { reset = true; }
   void Abort(const absl::Status&) override {}

@@ -23,7 +23,6 @@ void Counters::Add(const Counters& other) {
   AddAll(ended_sessions, other.ended_sessions);
   AddAll(token_checks, other.token_checks);
   AddAll(refused_agents, other.refused_agents);
-  failed_handshakes += other.failed_handshakes;
   refused_requests += other.refused_requests;
   for (const auto& [name, counters] : other.agents) agents[name].Add(counters);
   clients.Add(other.clients);

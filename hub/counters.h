@@ -39,8 +39,7 @@ struct Counters {
   std::map<std::string, uint64_t> ended_sessions;  // of agents, by status code
   std::map<std::string, uint64_t> token_checks;    // of agents, by result
   std::map<std::string, uint64_t> refused_agents;  // by reason
-  uint64_t failed_handshakes = 0;
-  uint64_t refused_requests = 0;  // CONNECT heads answered with an error
+  uint64_t refused_requests = 0;                   // CONNECT heads answered with an error
   // Of sessions that have ended; agents' by AgentIdentity::label().
   std::map<std::string, tunnel::SessionCounters> agents;
   tunnel::SessionCounters clients;

@@ -67,7 +67,7 @@ class DialRaceTest : public ::testing::Test {
     client_stream_.Connect(std::move(client),
                            std::make_unique<FrontSession>(
                                tunnel::SessionOptions{.one_connection = true},
-                               std::chrono::seconds(10), "alice", registry_, clients_shard()),
+                               std::chrono::seconds(10), "alice", registry_, clients_shard(), log_),
                            {});
     agent_stream_.Run();
     client_stream_.Run();
@@ -88,6 +88,7 @@ class DialRaceTest : public ::testing::Test {
     return MetricsText({.snapshot = TakeSnapshot(shards_),
                         .registry = registry_,
                         .limits = limits_,
+                        .credentials = credentials_,
                         .leases = nullptr,
                         .memory = memory_,
                         .pages = {},
@@ -95,10 +96,11 @@ class DialRaceTest : public ::testing::Test {
   }
 
   Shards shards_;
-  SessionRegistry registry_{{tunnel::Strategy::kDefault}, "", {.pending_dials = 10}};
+  SessionRegistry registry_{{tunnel::Strategy::kDefault}, {}, {.pending_dials = 10}};
   ConnectionLimits limits_{{}};
   MemoryShares memory_{{}};
-  base::LogLimit log_;
+  Credentials credentials_{DenyList()};
+  base::KeyedLogLimit log_;
   testing::ManualScheduler scheduler_;
   testing::StreamPair agent_stream_{scheduler_};
   testing::StreamPair client_stream_{scheduler_};

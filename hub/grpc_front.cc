@@ -1,5 +1,7 @@
 #include "hub/grpc_front.h"
 
+#include <glog/logging.h>
+
 #include <utility>
 
 #include "hub/client_identity.h"
@@ -21,11 +23,12 @@ constexpr char kPath[] = "/ProxyService/Proxy";
 // A client's stream as the dialler: a relay joins it to the agent's session.
 class StreamDialler final : public Dialler {
  public:
-  StreamDialler(std::shared_ptr<FrontSession*> session, int64_t dial_id)
+  StreamDialler(std::shared_ptr<FrontSession*> session, int64_t dial_id, std::string early)
       : session_(std::move(session)),
         home_((*session_)->shard_),
         memory_((*session_)->options().memory),
-        dial_id_(dial_id) {}
+        dial_id_(dial_id),
+        early_(std::move(early)) {}
 
   void MoveTo(Shard& shard, base::Closure then) override {
     if (shard.loop().InLoopThread()) {
@@ -35,10 +38,11 @@ class StreamDialler final : public Dialler {
     }
   }
 
-  Attempt Prepare(const std::shared_ptr<RoutedDial>&, Shard& shard, size_t) override {
-    Relay relay = MakeRelay(home_.loop(), shard.loop(), memory_);
+  Attempt Prepare(const std::shared_ptr<RoutedDial>&, Shard& shard, size_t early_limit) override {
+    const bool with_dial = early_.size() <= early_limit;
+    Relay relay = MakeRelay(home_.loop(), shard.loop(), memory_, with_dial ? "" : early_);
     end_ = std::move(relay.client);
-    return {std::move(relay.agent), ""};
+    return {std::move(relay.agent), with_dial ? early_ : ""};
   }
 
   void OnDialed(Shard& shard, const Failure* failure) override {
@@ -79,16 +83,19 @@ class StreamDialler final : public Dialler {
   Shard& home_;
   const std::shared_ptr<tunnel::MemoryBudget> memory_;  // the client's
   const int64_t dial_id_;
+  const std::string early_;                // the client's first bytes
   std::shared_ptr<tunnel::Endpoint> end_;  // the client's
 };
 
 FrontSession::FrontSession(const tunnel::SessionOptions& options, base::Duration dial_timeout,
-                           std::string client, SessionRegistry& registry, Shard& shard)
+                           std::string client, SessionRegistry& registry, Shard& shard,
+                           base::KeyedLogLimit& failures)
     : DialedSession(options),
       dial_timeout_(dial_timeout),
       client_(std::move(client)),
       registry_(registry),
       shard_(shard),
+      failures_(failures),
       self_(std::make_shared<FrontSession*>(this)) {}
 
 void FrontSession::OnOpen(net::MessageStream& stream, const net::Metadata& headers) {
@@ -103,6 +110,11 @@ void FrontSession::OnClosed(const absl::Status& status) {
   *self_ = nullptr;
   shard_.clients.erase(this);
   if (!status.ok()) shard_.counters.CountStreamError("from_client", status);
+  if (absl::IsInvalidArgument(status)) {
+    if (const auto line = failures_.Admit(shard_.loop().Now(), client_))
+      LOG(WARNING) << "grpc: stream of " << client_ << " ended: " << std::string(status.message())
+                   << *line;
+  }
   DialedSession::OnClosed(status);
   shard_.counters.clients.Add(counters());
 }
@@ -118,8 +130,9 @@ void FrontSession::OnDial(Request request) {
            {Reason::kProtocolError, Hop::kHub, std::string(target.status().message())});
     return;
   }
-  dial_ = RoutedDial::Start(registry_, shard_, {*target, dial_timeout_, client_, options().memory},
-                            std::make_unique<StreamDialler>(self_, request.dial_id));
+  dial_ = RoutedDial::Start(
+      registry_, shard_, {*target, dial_timeout_, client_, options().memory},
+      std::make_unique<StreamDialler>(self_, request.dial_id, TakeEarly(request.dial_id)));
 }
 
 void FrontSession::Reject(int64_t dial_id, const Failure& failure) {
@@ -138,7 +151,7 @@ void FrontSession::OnConnectionEnded(tunnel::Connection&) {
 }
 
 GrpcFront::GrpcFront(Options options, const Shards& shards, ConnectionLimits& limits,
-                     SessionRegistry& registry, ControlLists& lists)
+                     Credentials& credentials, SessionRegistry& registry, ControlLists& lists)
     : options_(std::move(options)),
       server_(
           {Port::kGrpc, options_.transport}, shards,
@@ -148,11 +161,15 @@ GrpcFront::GrpcFront(Options options, const Shards& shards, ConnectionLimits& li
             tunnel::SessionOptions session = options_.session;
             session.memory = caller.memory;
             return std::make_unique<FrontSession>(session, options_.dial_timeout, caller.identity,
-                                                  registry, caller.shard);
+                                                  registry, caller.shard, failures_);
           }),
-      port_(options_.socket, shards, limits, ClientIdentityOf,
-            [this](Shard& shard, std::unique_ptr<net::Socket> socket, Admission admission) {
-              server_.Serve(shard, std::move(socket), std::move(admission));
-            }) {}
+      port_(
+          options_.socket, shards, limits, credentials,
+          [this](const net::PeerInfo& peer) {
+            return ClientIdentityOf(peer, options_.trust_domain);
+          },
+          [this](Shard& shard, std::unique_ptr<net::Socket> socket, Admission admission) {
+            server_.Serve(shard, std::move(socket), std::move(admission));
+          }) {}
 
 }  // namespace hawser::hub

@@ -12,6 +12,7 @@
 #include "hub/session_registry.h"
 #include "hub/socket_port.h"
 #include "hub/transport_server.h"
+#include "lib/base/keyed_log_limit.h"
 #include "lib/tunnel/dialed_session.h"
 
 namespace hawser::hub {
@@ -21,7 +22,8 @@ class FrontSession final : public tunnel::DialedSession {
  public:
   // `client`: who opened it.
   FrontSession(const tunnel::SessionOptions& options, base::Duration dial_timeout,
-               std::string client, SessionRegistry& registry, Shard& shard);
+               std::string client, SessionRegistry& registry, Shard& shard,
+               base::KeyedLogLimit& failures);
 
   void OnOpen(net::MessageStream& stream, const net::Metadata& headers) override;
   void OnClosed(const absl::Status& status) override;
@@ -39,6 +41,7 @@ class FrontSession final : public tunnel::DialedSession {
   const std::string client_;
   SessionRegistry& registry_;
   Shard& shard_;
+  base::KeyedLogLimit& failures_;
   std::shared_ptr<RoutedDial> dial_;  // while it is pending
   // Null once the session is gone; what comes from other loops holds it.
   std::shared_ptr<FrontSession*> self_;
@@ -48,25 +51,28 @@ class GrpcFront {
  public:
   struct Options {
     SocketPort::Options socket;
+    std::string trust_domain;  // of clients' names; empty: any
     h2::Options transport;
     tunnel::SessionOptions session;
     base::Duration dial_timeout;
   };
 
   GrpcFront(Options options, const Shards& shards, ConnectionLimits& limits,
-            SessionRegistry& registry, ControlLists& lists);
+            Credentials& credentials, SessionRegistry& registry, ControlLists& lists);
 
   // As in SocketPort.
   absl::Status Listen() { return port_.Listen(); }
   void Start() { port_.Start(); }
   void Stop() { port_.Stop(); }
   const std::vector<std::string>& addresses() const { return port_.addresses(); }
+  const HandshakeCounts& handshakes() const { return port_.handshakes(); }
   // As in TransportServer.
   void GoAway() { server_.GoAway(); }
   void Close() { server_.Close(); }
 
  private:
   const Options options_;
+  base::KeyedLogLimit failures_;
   TransportServer server_;
   SocketPort port_;
 };

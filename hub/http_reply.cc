@@ -10,22 +10,14 @@ namespace {
 
 constexpr base::Duration kLastWordsLimit = std::chrono::seconds(2);
 
-const char* StatusText(int status) {
-  switch (status) {
-    case 400: return "Bad Request";
-    case 403: return "Forbidden";
-    case 405: return "Method Not Allowed";
-    case 408: return "Request Timeout";
-    case 431: return "Request Header Fields Too Large";
-    case 502: return "Bad Gateway";
-    case 503: return "Service Unavailable";
-    case 504: return "Gateway Timeout";
-    default: return "Error";
-  }
-}
+// Longest text in a status line, bytes.
+constexpr size_t kMaxPhrase = 256;
 
-std::string Reply(int status, const std::string& headers, const std::string& text) {
-  return absl::StrCat("HTTP/1.1 ", status, " ", StatusText(status),
+// The status line says why, in printable ASCII: it is all that Go programs (kubectl) and curl show
+// of a refused CONNECT.
+std::string Reply(int status, const std::string& phrase, const std::string& headers,
+                  const std::string& text) {
+  return absl::StrCat("HTTP/1.1 ", status, " ", tunnel::WireText(phrase.substr(0, kMaxPhrase)),
                       "\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ",
                       text.size() + 1, "\r\nConnection: close\r\n", headers, "\r\n", text, "\n");
 }
@@ -33,14 +25,17 @@ std::string Reply(int status, const std::string& headers, const std::string& tex
 }  // namespace
 
 std::string HttpReply(int status, const std::string& text) {
-  return Reply(status, status == 405 ? "Allow: CONNECT\r\n" : "", text);
+  return Reply(status, text, status == 405 ? "Allow: CONNECT\r\n" : "", text);
 }
 
 std::string HttpReply(const tunnel::Failure& failure) {
-  const std::string headers =
-      absl::StrCat("Hawser-Reason: ", tunnel::ReasonName(failure.reason),
-                   "\r\nHawser-Hop: ", tunnel::HopName(failure.hop), "\r\n");
-  return Reply(tunnel::HttpStatus(failure.reason), headers, tunnel::WireText(failure.text));
+  const std::string reason = tunnel::ReasonName(failure.reason);
+  const std::string hop = tunnel::HopName(failure.hop);
+  const std::string text = tunnel::WireText(failure.text);
+  // The peers' text is cut, not what follows it.
+  const std::string why = absl::StrCat(" (", reason, " at the ", hop, ")");
+  return Reply(tunnel::HttpStatus(failure.reason), text.substr(0, kMaxPhrase - why.size()) + why,
+               absl::StrCat("Hawser-Reason: ", reason, "\r\nHawser-Hop: ", hop, "\r\n"), text);
 }
 
 LastWords::LastWords(std::unique_ptr<net::Socket> socket, std::string text, base::Closure done)

@@ -14,9 +14,11 @@ namespace hawser::hub {
 
 inline constexpr char kEstablished[] = "HTTP/1.1 200 Connection Established\r\n\r\n";
 
-// "HTTP/1.1 <status> ...", with `text` as its body.
+// "HTTP/1.1 <status> <text>", with `text` as its body, too.
 std::string HttpReply(int status, const std::string& text);
-// The same for a dial that failed, with the headers Hawser-Reason and Hawser-Hop.
+// The same for a dial that failed, with its reason and hop in the status line and in the headers
+// Hawser-Reason and Hawser-Hop: "HTTP/1.1 503 no agent available for "tokyo" (no_agent at the
+// hub)".
 std::string HttpReply(const tunnel::Failure& failure);
 
 // A socket that gets its last bytes. Closing at once could take them back (a reset, when unread

@@ -8,6 +8,8 @@
 namespace hawser::hub {
 namespace {
 
+using ::testing::AllOf;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
@@ -63,13 +65,33 @@ class TalkativeSocket final : public net::Socket {
   const net::PeerInfo peer_;
 };
 
+TEST(HttpReply, TheStatusLineSaysWhy) {
+  EXPECT_THAT(
+      HttpReply({tunnel::Reason::kNoAgent, tunnel::Hop::kHub, "no agent available for \"tokyo\""}),
+      StartsWith("HTTP/1.1 503 no agent available for \"tokyo\" (no_agent at the hub)\r\n"));
+  EXPECT_THAT(HttpReply(408, "the request did not arrive in time"),
+              AllOf(StartsWith("HTTP/1.1 408 the request did not arrive in time\r\n"),
+                    EndsWith("\r\n\r\nthe request did not arrive in time\n")));
+}
+
+TEST(HttpReply, WhatPeersSayCannotLeaveTheStatusLine) {
+  const std::string reply = HttpReply({tunnel::Reason::kRefused, tunnel::Hop::kTarget,
+                                       "a\r\nSet-Cookie: b\x7f\xfc" + std::string(4000, 'x')});
+  const std::string line = reply.substr(0, reply.find("\r\n"));
+  EXPECT_THAT(line, StartsWith("HTTP/1.1 502 a??Set-Cookie: b??xxx"));
+  EXPECT_THAT(line, EndsWith("xxx (refused at the target)"));
+  EXPECT_EQ(line.size(), std::string("HTTP/1.1 502 ").size() + 256);
+  EXPECT_THAT(HttpReply(400, std::string(4000, '\n')),
+              StartsWith("HTTP/1.1 400 " + std::string(256, '?') + "\r\n"));
+}
+
 TEST(LastWords, OthersHaveTheirTurnsBesideAPeerThatSendsOn) {
   net::EventLoop loop;
   TalkativeSocket::Log log;
   LastWords words(std::make_unique<TalkativeSocket>(loop, 1000, log), HttpReply(405, "no"),
                   [&] { loop.Stop(); });
   loop.Run();
-  EXPECT_THAT(log.written, StartsWith("HTTP/1.1 405 Method Not Allowed\r\n"));
+  EXPECT_THAT(log.written, StartsWith("HTTP/1.1 405 no\r\n"));
   EXPECT_THAT(log.written, HasSubstr("\r\nAllow: CONNECT\r\n"));
   EXPECT_EQ(log.reads, 1000);
   EXPECT_EQ(log.most_in_a_turn, 1);

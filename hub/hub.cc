@@ -3,13 +3,16 @@
 #include <glog/logging.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <map>
 
 #include "absl/strings/str_join.h"
 #include "hub/metrics.h"
 #include "hub/pages.h"
 #include "hub/snapshot.h"
 #include "hub/token_review.h"
+#include "lib/base/descriptor_limit.h"
 #include "lib/base/status.h"
 #include "lib/kube/config.h"
 
@@ -21,6 +24,14 @@ size_t ClientConnections(size_t reserve) {
   rlimit descriptors{};
   getrlimit(RLIMIT_NOFILE, &descriptors);
   return descriptors.rlim_cur > 2 * reserve ? descriptors.rlim_cur - reserve : reserve;
+}
+
+// How many handshakes of strangers a port may have: not so many that all ports together leave few
+// descriptors to others.
+size_t HandshakePlacesOf(const Limits& limits) {
+  rlimit descriptors{};
+  getrlimit(RLIMIT_NOFILE, &descriptors);
+  return std::min<size_t>(limits.unfinished_handshakes, descriptors.rlim_cur / 8);
 }
 
 ConnectionLimits::Options ConnectionOptions(const Limits& limits) {
@@ -45,27 +56,45 @@ constexpr uint32_t kAgentStreams = 2;
 // What a connection holds beside queued bytes: its sockets, TLS and HTTP/2 states.
 constexpr uint64_t kConnectionMemory = 40 * 1024;
 
-// How often files are looked at, and whether memory can be given back.
-constexpr base::Duration kWatchInterval = std::chrono::seconds(10);
+// What a hub opens before it serves anybody: files, ports that are not a loop's own, libgrpc++'s.
+constexpr size_t kDescriptors = 48;
+// The same for each event loop, its listeners included.
+constexpr size_t kDescriptorsPerThread = 12;
+
+// Of the handshake threads: open connections go before new ones.
+constexpr int kNiceness = 5;
+
+// How often files are looked at: what is denied counts within seconds; and whether memory can be
+// given back.
+constexpr base::Duration kWatchInterval = std::chrono::seconds(2);
+// How often it is looked whether certificates have expired.
+constexpr base::Duration kSweepInterval = std::chrono::seconds(1);
 
 }  // namespace
 
 Hub::Hub(const Options& options)
     : options_(options),
       memory_(MemoryLimits(options.limits)),
-      registry_(options.strategies, options.cluster_domain, SessionLimits(options.limits)),
+      registry_(options.strategies, options.grants.names, SessionLimits(options.limits)),
       limits_(ConnectionOptions(options.limits)),
+      credentials_(options.denied),
       control_state_(shards_, registry_),
       control_lists_(control_state_),
       signals_(
           loop_, [this] { Stop(); }, [this] { Reload(); }),
       config_(options.config_file),
       watch_(loop_),
+      sweep_(loop_),
       drain_deadline_(loop_) {
   for (size_t i = 0; i < options_.threads; ++i) shards_.push_back(std::make_unique<Shard>());
+  for (size_t i = 0; i < (options_.threads < 4 ? 1 : 2); ++i)
+    handshake_threads_.push_back(std::make_unique<net::LoopThread>());
 }
 
 absl::StatusOr<std::unique_ptr<Hub>> Hub::Create(const Options& options) {
+  // Without these, libraries throw or abort.
+  HAWSER_RETURN_IF_ERROR(
+      base::NeedDescriptors(kDescriptors + options.threads * kDescriptorsPerThread));
   std::unique_ptr<Hub> hub(new Hub(options));
   // What is wrong with the files is said before any port is touched.
   HAWSER_RETURN_IF_ERROR(hub->CreateTokens());
@@ -76,6 +105,7 @@ absl::StatusOr<std::unique_ptr<Hub>> Hub::Create(const Options& options) {
   HAWSER_RETURN_IF_ERROR(hub->CreatePages());
   for (const auto& shard : hub->shards_) shard->Start();
   hub->health_thread_.Start();
+  for (const auto& thread : hub->handshake_threads_) thread->Start(kNiceness);
   HAWSER_RETURN_IF_ERROR(hub->CreateControl());
   return hub;
 }
@@ -93,14 +123,17 @@ absl::StatusOr<std::shared_ptr<const TlsSlot>> Hub::LoadTls(Port port, const net
   net::TlsOptions tls{.files = files,
                       .min_version = options_.tls_min_version,
                       .cipher_suites = options_.cipher_suites,
-                      .session_context = PortName(port)};
+                      .session_context = PortName(port),
+                      .ticket_keys = options_.ticket_keys};
   // Who agents are is then in their tokens alone.
   if (port == Port::kAgents && tokens_ != nullptr) tls.client_certificates = !files.ca.empty();
   if (port == Port::kHttpConnect) {
     tls.alpn = {"http/1.1"};
     tls.require_alpn = false;
   }
-  return certificates_.Add(port == Port::kAgents ? "agents" : "front_end", tls);
+  return certificates_.Add(
+      port == Port::kAgents ? "agents" : "front_end", tls,
+      [this, port](const auto& context) { credentials_.Verify(port, context); });
 }
 
 absl::StatusOr<kube::Config> Hub::LoadKubeConfig(const char* purpose) const {
@@ -147,6 +180,8 @@ absl::Status Hub::CreateAgentPort() {
           .socket = {.port = Port::kAgents,
                      .tcp = options_.agents,
                      .tls = std::move(tls),
+                     .handshake_threads = &handshake_threads_,
+                     .handshake_places = HandshakePlacesOf(options_.limits),
                      .handshake_timeout = options_.limits.handshake_timeout,
                      .spread_by_load = true,
                      .memory = &memory_},
@@ -156,7 +191,7 @@ absl::Status Hub::CreateAgentPort() {
           .identity_mode = options_.agent_identity,
           .server = options_.server,
           .tokens = tokens_.get()},
-      options_.grants, shards_, limits_, registry_);
+      options_.grants, shards_, limits_, credentials_, registry_);
   return absl::OkStatus();
 }
 
@@ -166,7 +201,10 @@ absl::Status Hub::CreateFrontEnds() {
     SocketPort::Options socket{.port = port,
                                .tcp = front.tcp,
                                .unix_path = front.unix_path,
+                               .unix_access = options_.uds_access,
                                .replace_stale_socket = options_.delete_existing_uds,
+                               .handshake_threads = &handshake_threads_,
+                               .handshake_places = HandshakePlacesOf(options_.limits),
                                .handshake_timeout = options_.limits.handshake_timeout,
                                .memory = &memory_};
     if (!front.tcp) return socket;
@@ -177,22 +215,25 @@ absl::Status Hub::CreateFrontEnds() {
     GrpcFront::Options grpc;
     HAWSER_ASSIGN_OR_RETURN(grpc.socket, socket(Port::kGrpc, options_.grpc));
     grpc.socket.spread_by_load = true;
+    grpc.trust_domain = options_.trust_domain;
     grpc.transport.keepalive = options_.frontend_keepalive;
     grpc.transport.max_streams = static_cast<uint32_t>(options_.limits.streams_per_connection);
-    // What a client may have on its way for a connection that is not read.
-    grpc.transport.stream_window = static_cast<uint32_t>(options_.limits.max_window);
+    // Grows with the connection that the stream carries.
+    grpc.transport.stream_window = static_cast<uint32_t>(options_.limits.first_window);
     grpc.session = SessionOptions();
     grpc.session.one_connection = true;
     grpc.dial_timeout = options_.backend_dial_timeout;
-    grpc_ =
-        std::make_unique<GrpcFront>(std::move(grpc), shards_, limits_, registry_, control_lists_);
+    grpc_ = std::make_unique<GrpcFront>(std::move(grpc), shards_, limits_, credentials_, registry_,
+                                        control_lists_);
   }
   if (options_.http_connect.enabled()) {
     ConnectFront::Options connect;
     HAWSER_ASSIGN_OR_RETURN(connect.socket, socket(Port::kHttpConnect, options_.http_connect));
+    connect.trust_domain = options_.trust_domain;
     connect.head_timeout = options_.limits.request_head_timeout;
     connect.dial_timeout = options_.backend_dial_timeout;
-    http_connect_ = std::make_unique<ConnectFront>(std::move(connect), shards_, limits_, registry_);
+    http_connect_ = std::make_unique<ConnectFront>(std::move(connect), shards_, limits_,
+                                                   credentials_, registry_);
   }
   return absl::OkStatus();
 }
@@ -219,27 +260,36 @@ absl::Status Hub::CreateControl() {
 }
 
 absl::Status Hub::CreatePages() {
-  const auto listen =
-      [this](net::EventLoop& loop, const char* what,
-             const base::HostPort& address) -> absl::StatusOr<std::unique_ptr<net::PagePort>> {
-    auto port = net::PagePort::Listen(loop, address);
+  using Port = absl::StatusOr<std::unique_ptr<net::PagePort>>;
+  const auto serve = [this](const char* what, Port port) -> Port {
     if (!port.ok()) return base::Annotate(port.status(), std::string("serve ") + what);
     served_.push_back({what, (*port)->address()});
     return port;
   };
-  HAWSER_ASSIGN_OR_RETURN(health_, listen(health_thread_.loop(), "health", options_.health));
-  HAWSER_ASSIGN_OR_RETURN(admin_, listen(loop_, "admin", options_.admin));
+  HAWSER_ASSIGN_OR_RETURN(
+      health_, serve("health", net::PagePort::Listen(health_thread_.loop(), options_.health)));
+  HAWSER_ASSIGN_OR_RETURN(admin_, serve("admin", net::PagePort::Listen(loop_, options_.admin)));
   using Response = net::Http1Server::Response;
   net::Http1Server& health = health_->pages();
-  health.Handle("/healthz", [](const std::string&) { return Response{.body = "ok\n"}; });
-  health.Handle("/readyz", [this](const std::string& query) { return Ready(query); });
-  net::Http1Server& admin = admin_->pages();
-  admin.Handle("/metrics", [this](const std::string&) { return Metrics(); });
-  admin.Handle("/debug/sessions", [this](const std::string&) {
+  health.Handle("/healthz", [](const std::string&) { return Response{.body = "ok"}; });
+  // The second name is the reference's old one. Its metrics are on both ports, too.
+  for (const char* path : {"/readyz", "/ready"})
+    health.Handle(path, [this](const std::string& query) { return Ready(query); });
+  const auto metrics = [this](const std::string&) { return Metrics(); };
+  for (net::PagePort* port : {health_.get(), admin_.get()})
+    port->pages().Handle("/metrics", metrics);
+  if (options_.admin_path.empty()) return absl::OkStatus();
+
+  // Who dials what is nobody's business who merely reaches a port.
+  HAWSER_ASSIGN_OR_RETURN(debug_,
+                          serve("debug", net::PagePort::ListenUnix(loop_, options_.admin_path)));
+  net::Http1Server& debug = debug_->pages();
+  debug.Handle("/metrics", metrics);
+  debug.Handle("/debug/sessions", [this](const std::string&) {
     return Response{.content_type = "application/json",
                     .body = SessionsJson(TakeSnapshot(shards_).agents)};
   });
-  admin.Handle("/debug/connections", [this](const std::string&) {
+  debug.Handle("/debug/connections", [this](const std::string&) {
     return Response{.content_type = "application/json",
                     .body = ConnectionsJson(ListConnections(shards_))};
   });
@@ -250,15 +300,20 @@ net::Http1Server::Response Hub::Ready(const std::string& query) const {
   const Readiness readiness = CheckReadiness(registry_, draining_);
   const bool verbose = query == "verbose" || query.starts_with("verbose=");
   return {.status = readiness.ready ? 200 : 503,
-          .body = readiness.ready && !verbose ? "ok\n" : readiness.text};
+          .body = readiness.ready && !verbose ? "ok" : readiness.text};
 }
 
 net::Http1Server::Response Hub::Metrics() const {
   const Snapshot snapshot = TakeSnapshot(shards_);
+  std::map<Port, const HandshakeCounts*> handshakes{{Port::kAgents, &agents_->handshakes()}};
+  if (grpc_ != nullptr) handshakes[Port::kGrpc] = &grpc_->handshakes();
+  if (http_connect_ != nullptr) handshakes[Port::kHttpConnect] = &http_connect_->handshakes();
   return {.content_type = "text/plain; version=0.0.4; charset=utf-8",
           .body = MetricsText({.snapshot = snapshot,
                                .registry = registry_,
                                .limits = limits_,
+                               .credentials = credentials_,
+                               .handshakes = handshakes,
                                .leases = lease_collector_.get(),
                                .memory = memory_,
                                .pages = {&health_->pages(), &admin_->pages()},
@@ -271,6 +326,7 @@ void Hub::Run() {
   if (http_connect_ != nullptr) http_connect_->Start();
   PublishLease();
   WatchFiles();
+  WatchCredentials();
   loop_.Run();
   Shutdown();
 }
@@ -286,7 +342,7 @@ void Hub::Stop() {
 }
 
 void Hub::Reload() {
-  loop_.Post([this] { RefreshFiles(); });
+  loop_.Post([this] { RefreshFiles(/*asked=*/true); });
 }
 
 void Hub::PublishLease() {
@@ -302,7 +358,7 @@ void Hub::PublishLease() {
 
 void Hub::WatchFiles() {
   watch_.Set(kWatchInterval, [this] {
-    RefreshFiles();
+    RefreshFiles(/*asked=*/false);
     heap_.Observe(HeldMemory());
     WatchFiles();
   });
@@ -315,24 +371,33 @@ uint64_t Hub::HeldMemory() const {
   return memory_.total()->used() + connections * kConnectionMemory;
 }
 
-void Hub::RefreshFiles() {
-  certificates_.Refresh();
+void Hub::WatchCredentials() {
+  credentials_.Sweep(std::chrono::system_clock::now());
+  sweep_.Set(kSweepInterval, [this] { WatchCredentials(); });
+}
+
+void Hub::RefreshFiles(bool asked) {
+  certificates_.Refresh(asked);
+  certificates_.RotateTicketKeys(loop_.Now());
   if (token_file_ != nullptr)
-    if (const absl::Status status = token_file_->Refresh(); !status.ok())
+    if (const absl::Status status = token_file_->Refresh(asked); !status.ok())
       LOG(ERROR) << "agents' tokens not reloaded: " << std::string(status.message());
-  if (const absl::Status status = RefreshConfig(); !status.ok())
+  if (const absl::Status status = RefreshConfig(asked); !status.ok())
     LOG(ERROR) << "configuration not reloaded: " << std::string(status.message());
 }
 
-absl::Status Hub::RefreshConfig() {
-  HAWSER_ASSIGN_OR_RETURN(auto config, config_.Refresh());
+absl::Status Hub::RefreshConfig(bool asked) {
+  HAWSER_ASSIGN_OR_RETURN(auto config, config_.Refresh(asked));
   if (!config) return absl::OkStatus();
   HAWSER_ASSIGN_OR_RETURN(const Limits limits, ReadLimits(config->limits));
-  agents_->SetGrants(std::move(config->grants));
+  AgentGrants grants = GrantsOf(*config, options_);
+  registry_.SetNames(grants.names);
+  agents_->SetGrants(std::move(grants));
+  credentials_.SetDenied(std::move(config->denied));
   limits_.Set(ConnectionOptions(limits));
   registry_.SetLimits(SessionLimits(limits));
   memory_.Set(MemoryLimits(limits));
-  LOG(INFO) << "grants and limits of " << options_.config_file << " reloaded";
+  LOG(INFO) << "grants, limits and denied certificates of " << options_.config_file << " reloaded";
   if (const auto names = ChangedAtNextStart(options_.limits, limits); !names.empty())
     LOG(WARNING) << "limits of " << options_.config_file
                  << " that take effect at the next start: " << absl::StrJoin(names, ", ");
@@ -378,6 +443,7 @@ void Hub::Shutdown() {
   close(agents_);
   close(grpc_);
   close(http_connect_);
+  for (const auto& thread : handshake_threads_) thread->Stop();
   for (const auto& shard : shards_) shard->Stop();
   health_thread_.Stop();
   lease_collector_.reset();

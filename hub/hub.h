@@ -21,6 +21,7 @@
 #include "hub/connection_limits.h"
 #include "hub/control_lists.h"
 #include "hub/control_state.h"
+#include "hub/credentials.h"
 #include "hub/grpc_front.h"
 #include "hub/lease_collector.h"
 #include "hub/memory_shares.h"
@@ -50,7 +51,7 @@ class Hub {
   ~Hub();
 
   struct Served {
-    std::string what;  // "agents", "grpc", "http-connect", "health", "admin", "control"
+    std::string what;  // "agents", "grpc", "http-connect", "health", "admin", "debug", "control"
     std::string address;
   };
   const std::vector<Served>& served() const { return served_; }
@@ -60,8 +61,8 @@ class Hub {
   // First call: takes nothing new and lets open connections end, up to the deadline. Second call:
   // ends at once. Any thread.
   void Stop();
-  // Reads certificates, tokens, grants and limits again where their files have changed; so does
-  // time. Any thread.
+  // Reads certificates, tokens, grants, limits and what is denied again. Every 2 s that happens by
+  // itself where their files have changed or could not be read. Any thread.
   void Reload();
   // SIGTERM and SIGINT call Stop(), SIGHUP calls Reload().
   void HandleSignals();
@@ -82,8 +83,9 @@ class Hub {
   absl::StatusOr<std::shared_ptr<const TlsSlot>> LoadTls(Port port, const net::TlsFiles& files);
   void PublishLease();
   void WatchFiles();
-  void RefreshFiles();
-  absl::Status RefreshConfig();
+  void WatchCredentials();
+  void RefreshFiles(bool asked);
+  absl::Status RefreshConfig(bool asked);
   // About what agents, clients and their bytes make the process hold, bytes.
   uint64_t HeldMemory() const;
   void Drain();
@@ -99,7 +101,9 @@ class Hub {
   MemoryShares memory_;
   SessionRegistry registry_;
   ConnectionLimits limits_;
+  Credentials credentials_;
   Shards shards_;
+  HandshakeThreads handshake_threads_;
   ControlState control_state_;
   ControlLists control_lists_;
   std::unique_ptr<TokenAuthenticator> tokens_;  // null: agents need none
@@ -110,6 +114,7 @@ class Hub {
   net::LoopThread health_thread_;
   std::unique_ptr<net::PagePort> health_;  // on the health thread
   std::unique_ptr<net::PagePort> admin_;
+  std::unique_ptr<net::PagePort> debug_;  // null: there is none
   std::unique_ptr<control::Server> control_;
   // Not the one of tokens: leases do not wait behind reviews. Null: there are none.
   std::unique_ptr<kube::Client> lease_client_;
@@ -123,6 +128,7 @@ class Hub {
   ConfigWatch config_;
   base::Timer watch_;
   base::HeapTrim heap_;
+  base::Timer sweep_;
   base::Timer drain_deadline_;
   std::atomic<bool> draining_{false};
 };

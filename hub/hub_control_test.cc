@@ -105,7 +105,7 @@ TEST(GrpcFront, AListMayBeLong) {
   std::vector<control::Cluster> clusters(kClusters);
   for (int i = 0; i < kClusters; ++i) clusters[i].set_name("cluster-" + std::to_string(i));
   source.SetClusters(clusters);
-  SessionRegistry registry({tunnel::Strategy::kDefault}, "", {.pending_dials = 1});
+  SessionRegistry registry({tunnel::Strategy::kDefault}, {}, {.pending_dials = 1});
   ConnectionLimits limits({.per_address = 1, .per_identity = 1, .per_cluster = 1, .front_ends = 1});
   Shards shards;
   shards.push_back(std::make_unique<Shard>());

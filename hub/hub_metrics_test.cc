@@ -88,7 +88,7 @@ TEST_F(HubMetricsTest, ConnectionsAreCountedAndTimed) {
     EXPECT_TRUE(AwaitServer("dial_duration_seconds_count 1"));
     EXPECT_TRUE(AwaitServer("frontend_write_duration_seconds_count 1"));
     EXPECT_TRUE(AwaitServer("connection_duration_seconds_count 0"));
-    EXPECT_THAT(Get("admin", "/debug/connections"),
+    EXPECT_THAT(GetDebug("/debug/connections"),
                 ::testing::AllOf(HasSubstr("\"target\": \"echo.paris:7\""),
                                  HasSubstr("\"client\": \"unix:" + std::to_string(getuid()))));
   }
@@ -102,7 +102,7 @@ TEST_F(HubMetricsTest, ConnectionsAreCountedAndTimed) {
   const auto tunnel = grpc.Dial("echo.paris:7");
   ASSERT_EQ(tunnel->Dialled(), std::nullopt);
   EXPECT_TRUE(AwaitServer("grpc_connections{service_method=\"Proxy\"} 1"));
-  EXPECT_THAT(Get("admin", "/debug/connections"), HasSubstr("\"client\": \"client/ann\""));
+  EXPECT_THAT(GetDebug("/debug/connections"), HasSubstr("\"client\": \"client/ann\""));
 
   paris->Lose();
   EXPECT_TRUE(AwaitServer("ready_backends{proxy_strategy=\"default\"} 0"));

@@ -1,6 +1,9 @@
 // A whole hub over loopback with real TLS: agents and clients of both front ends.
 #include "hub/hub.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <string>
 
 #include "hub/test_hub.h"
@@ -13,6 +16,7 @@ using absl::StatusCode;
 using ::testing::AllOf;
 using ::testing::AnyOf;
 using ::testing::ElementsAre;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using testing::IsOk;
 using testing::IsOkAndHolds;
@@ -90,23 +94,37 @@ TEST_F(HubTest, ConnectFailuresSayWhy) {
     return Connect(client, target);
   };
   EXPECT_THAT(answer("refused.paris:80"),
-              AllOf(StartsWith("HTTP/1.1 502 Bad Gateway\r\n"), HasSubstr("Connection: close\r\n"),
+              AllOf(StartsWith("HTTP/1.1 502 dial tcp refused.paris:80: connection refused "
+                               "(refused at the target)\r\n"),
+                    HasSubstr("Connection: close\r\n"),
                     HasSubstr("Hawser-Reason: refused\r\nHawser-Hop: target\r\n"),
                     HasSubstr("dial tcp refused.paris:80: connection refused")));
   EXPECT_THAT(answer("web.rome:80"),
-              AllOf(StartsWith("HTTP/1.1 503 Service Unavailable\r\n"),
+              AllOf(StartsWith("HTTP/1.1 503 no agent available for \"web.rome\" "
+                               "(no_agent at the hub)\r\n"),
                     HasSubstr("Hawser-Reason: no_agent\r\nHawser-Hop: hub\r\n"),
                     HasSubstr("no agent available for \"web.rome\"")));
   EXPECT_THAT(answer("10.0.0.1:80"), StartsWith("HTTP/1.1 503"));
   EXPECT_THAT(answer("web.paris"), StartsWith("HTTP/1.1 400"));
 }
 
+TEST_F(HubTest, PagesThatNameTenantsAreOnTheUnixSocketOnly) {
+  StartHub();
+  for (const char* page : {"/debug/sessions", "/debug/connections"}) {
+    EXPECT_THAT(GetDebug(page), StartsWith("HTTP/1.1 200"));
+    for (const char* port : {"admin", "health"})
+      EXPECT_THAT(Get(port, page), StartsWith("HTTP/1.1 404")) << port;
+  }
+  const auto mode = std::filesystem::status(folder_ + "/admin.sock").permissions();
+  EXPECT_EQ(mode, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+}
+
 TEST_F(HubTest, OnlyConnectIsServed) {
   StartHub();
   RawClient client(folder_ + "/connect.sock");
   client.Send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
-  EXPECT_THAT(client.ReadToEnd(), AllOf(StartsWith("HTTP/1.1 405 Method Not Allowed\r\n"),
-                                        HasSubstr("this proxy only supports CONNECT passthrough")));
+  EXPECT_THAT(client.ReadToEnd(),
+              StartsWith("HTTP/1.1 405 this proxy only supports CONNECT passthrough\r\n"));
   RawClient garbage(folder_ + "/connect.sock");
   garbage.Send("\x16\x03\x01 garbage\r\n\r\n");
   EXPECT_THAT(garbage.ReadToEnd(), StartsWith("HTTP/1.1 400"));
@@ -410,7 +428,7 @@ TEST_F(HubTest, DrainingAgentsAreTheLastResort) {
   TestClient client(GrpcSocket());
   ASSERT_THAT(client.Connected(), IsOk());
   // The hub has read the DRAIN when it answers what was sent behind it.
-  while (Get("admin", "/debug/sessions").find("\"draining\": true") == std::string::npos) {
+  while (GetDebug("/debug/sessions").find("\"draining\": true") == std::string::npos) {
   }
   for (int i = 0; i < 4; ++i) EXPECT_TRUE(client.Dial("name.paris:80")->AwaitReceived("2"));
   second->Lose();
@@ -418,13 +436,31 @@ TEST_F(HubTest, DrainingAgentsAreTheLastResort) {
   }
 }
 
+TEST_F(HubTest, UnixSocketsHaveTheAccessTheyAreGiven) {
+  const auto mode = [this](const char* name) {
+    struct stat info {};
+    EXPECT_EQ(stat((folder_ + name).c_str(), &info), 0) << name;
+    return info.st_mode & 0777;
+  };
+  StartHub();
+  EXPECT_EQ(mode("/grpc.sock"), 0600u);
+  EXPECT_EQ(mode("/connect.sock"), 0600u);
+  StopHub();
+  Options options = DefaultOptions();
+  options.uds_access = {.mode = 0660, .group = getgid()};
+  StartHub(options);
+  EXPECT_EQ(mode("/grpc.sock"), 0660u);
+  EXPECT_EQ(mode("/connect.sock"), 0660u);
+}
+
 TEST_F(HubTest, ReadinessFollowsTheAgents) {
   StartHub();
-  EXPECT_THAT(Get("health", "/healthz"), StartsWith("HTTP/1.1 200"));
+  const auto is_ok = AllOf(StartsWith("HTTP/1.1 200"), EndsWith("\r\n\r\nok"));
+  EXPECT_THAT(Get("health", "/healthz"), is_ok);
   EXPECT_THAT(Get("health", "/readyz"),
               AllOf(StartsWith("HTTP/1.1 503"), HasSubstr("no agent is connected")));
   const auto paris = StartAgent("paris");
-  EXPECT_THAT(Get("health", "/readyz"), StartsWith("HTTP/1.1 200"));
+  for (const char* path : {"/readyz", "/ready"}) EXPECT_THAT(Get("health", path), is_ok);
   EXPECT_THAT(Get("health", "/readyz?verbose"), HasSubstr("[+]agents ok"));
 }
 
@@ -438,6 +474,7 @@ TEST_F(HubTest, MetricsAndListingsShowWhatGoesOn) {
   tunnel->Send("hello");
   ASSERT_TRUE(tunnel->AwaitReceived("hello"));
   const std::string metrics = Get("admin", "/metrics");
+  EXPECT_THAT(Get("health", "/metrics"), HasSubstr("_server_established_connections 1\n"));
   for (const char* line :
        {"konnectivity_network_proxy_server_dial_duration_seconds_count 1",
         "konnectivity_network_proxy_server_grpc_connections{service_method=\"Proxy\"} 1",
@@ -450,10 +487,10 @@ TEST_F(HubTest, MetricsAndListingsShowWhatGoesOn) {
         "hawser_sessions{cluster=\"paris\"} 1", "hawser_certificate_expiry_seconds",
         "hawser_build_info"})
     EXPECT_THAT(metrics, HasSubstr(line));
-  EXPECT_THAT(Get("admin", "/debug/sessions"),
+  EXPECT_THAT(GetDebug("/debug/sessions"),
               AllOf(HasSubstr("\"cluster\": \"paris\""), HasSubstr("\"connections\": 1"),
-                    HasSubstr("early,fin,reason,window")));
-  EXPECT_THAT(Get("admin", "/debug/connections"), HasSubstr("\"bytes_to_target\": 5"));
+                    HasSubstr("demand,early,fin,reason,window")));
+  EXPECT_THAT(GetDebug("/debug/connections"), HasSubstr("\"bytes_to_target\": 5"));
 }
 
 TEST_F(HubTest, ControlApiShowsClustersAndSessions) {

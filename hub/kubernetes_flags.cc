@@ -39,8 +39,8 @@ DEFINE_string(lease_label, "k8s-app=konnectivity-server", "[Kubernetes API] labe
 
 DEFINE_bool(
     enable_profiling, false,
-    "[Without effect] the admin port always has /debug/sessions and /debug/connections, and "
-    "there is no Go runtime to profile");
+    "[Without effect] there is no Go runtime to profile; --admin-uds-name has /debug/sessions and "
+    "/debug/connections");
 DEFINE_bool(enable_contention_profiling, false, "[Without effect] needs --enable-profiling");
 DEFINE_int32(xfr_channel_size, 10,
              "[Without effect] windows bound what is on its way (--first-window)");

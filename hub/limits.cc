@@ -7,6 +7,7 @@
 
 #include "absl/strings/numbers.h"
 #include "lib/base/flag_values.h"
+#include "lib/base/memory_limit.h"
 #include "lib/base/status.h"
 
 DEFINE_string(handshake_timeout, "10s", "[Limits] a TLS handshake");
@@ -18,16 +19,18 @@ DEFINE_int32(max_connections_per_identity, 65536,
 DEFINE_int32(max_sessions_per_cluster, 64,
              "[Limits] sessions, and connections, of the agents of one cluster");
 DEFINE_int32(max_streams_per_connection, 256, "[Limits] streams of one gRPC client connection");
+DEFINE_int32(max_unfinished_handshakes, 256, "[Limits] unfinished TLS handshakes of one port");
 DEFINE_int32(
     max_pending_dials, 1000,
     "[Limits] unanswered dials of one agent; one client has a quarter of them, 16 at least");
 DEFINE_int32(descriptor_reserve, 256, "[Limits] descriptors that clients leave to agents");
-DEFINE_int64(max_buffered_bytes, int64_t{1} << 30,
-             "[Limits] bytes queued for slow readers, in all");
+DEFINE_int64(max_buffered_bytes, 0,
+             "[Limits] bytes queued for slow readers, in all; 0: a quarter of the memory that the "
+             "container or machine has, at most 1 GiB");
 DEFINE_int64(max_buffered_bytes_per_identity, 48 << 20,
              "[Limits] of these, for one client or cluster, a quarter of all at most");
 DEFINE_int64(first_window, 256 * 1024, "[Limits] bytes a new connection may have on its way");
-DEFINE_int64(max_window, 1024 * 1024, "[Limits] bytes a connection may have on its way");
+DEFINE_int64(max_window, 16 * 1024 * 1024, "[Limits] bytes a connection may have on its way");
 
 namespace hawser::hub {
 namespace {
@@ -42,6 +45,7 @@ constexpr const char* kLimits[] = {
     "max-connections-per-identity",
     "max-sessions-per-cluster",
     "max-streams-per-connection",
+    "max-unfinished-handshakes",
     "max-pending-dials",
     "descriptor-reserve",
     "max-buffered-bytes",
@@ -97,10 +101,13 @@ absl::StatusOr<Limits> ReadLimits(const std::map<std::string, std::string>& file
                           source.Number("max-streams-per-connection", 1));
   HAWSER_ASSIGN_OR_RETURN(limits.sessions_per_cluster,
                           source.Number("max-sessions-per-cluster", 1));
+  HAWSER_ASSIGN_OR_RETURN(limits.unfinished_handshakes,
+                          source.Number("max-unfinished-handshakes", 1));
   HAWSER_ASSIGN_OR_RETURN(limits.pending_dials, source.Number("max-pending-dials", 1));
   HAWSER_ASSIGN_OR_RETURN(limits.descriptor_reserve, source.Number("descriptor-reserve", 0));
+  HAWSER_ASSIGN_OR_RETURN(const int64_t buffered, source.Number<int64_t>("max-buffered-bytes", 0));
   HAWSER_ASSIGN_OR_RETURN(limits.buffered_bytes,
-                          source.Number<int64_t>("max-buffered-bytes", 16 * 1024 * 1024));
+                          base::BufferBudget("max-buffered-bytes", buffered));
   HAWSER_ASSIGN_OR_RETURN(limits.buffered_bytes_per_identity,
                           source.Number<int64_t>("max-buffered-bytes-per-identity", 1024 * 1024));
   HAWSER_ASSIGN_OR_RETURN(limits.first_window, source.Number<int64_t>("first-window", 64 * 1024));
@@ -117,6 +124,7 @@ std::vector<std::string> ChangedAtNextStart(const Limits& now, const Limits& nex
   compare("handshake-timeout", now.handshake_timeout, next.handshake_timeout);
   compare("request-head-timeout", now.request_head_timeout, next.request_head_timeout);
   compare("max-streams-per-connection", now.streams_per_connection, next.streams_per_connection);
+  compare("max-unfinished-handshakes", now.unfinished_handshakes, next.unfinished_handshakes);
   compare("first-window", now.first_window, next.first_window);
   compare("max-window", now.max_window, next.max_window);
   return names;

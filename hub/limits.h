@@ -16,7 +16,8 @@ struct Limits {
   base::Duration handshake_timeout;
   base::Duration request_head_timeout;
   size_t streams_per_connection;
-  int64_t first_window;  // bytes per connection
+  size_t unfinished_handshakes;  // of one port
+  int64_t first_window;          // bytes per connection
   int64_t max_window;
   // From here on: for those who come from now on, whenever they change.
   size_t connections_per_address;

@@ -117,6 +117,38 @@ void AddConnections(MetricFamilies& families, const MetricsInput& input) {
   }
 }
 
+void AddCredentials(MetricFamilies& families, const Credentials& credentials) {
+  MetricFamily& ended = families.Family(
+      Hawser("ended_credentials_total"),
+      "Connections ended or refused because of their peers' certificates.", MetricType::Counter);
+  const auto counts = credentials.counts();
+  for (size_t reason = 0; reason < counts.size(); ++reason)
+    MetricFamilies::Add(
+        ended, {{"reason", Credentials::ReasonName(static_cast<Credentials::Reason>(reason))}},
+        counts[reason]);
+}
+
+void AddHandshakes(MetricFamilies& families,
+                   const std::map<Port, const HandshakeCounts*>& handshakes) {
+  MetricFamily& unfinished = families.Family(
+      Hawser("unfinished_handshakes"), "TLS handshakes under way, by port.", MetricType::Gauge);
+  MetricFamily& ended = families.Family(
+      Hawser("handshakes_total"), "TLS handshakes that ended or were refused, by port and how.",
+      MetricType::Counter);
+  uint64_t failed = 0;
+  for (const auto& [port, counts] : handshakes) {
+    MetricFamilies::Add(unfinished, {{"port", PortName(port)}}, counts->unfinished());
+    for (size_t i = 0; i < kHandshakeResults; ++i) {
+      const auto result = static_cast<HandshakeResult>(i);
+      MetricFamilies::Add(ended,
+                          {{"port", PortName(port)}, {"result", HandshakeResultName(result)}},
+                          counts->count(result));
+    }
+    failed += counts->count(HandshakeResult::kFailed) + counts->count(HandshakeResult::kTimedOut);
+  }
+  families.Counter(Hawser("failed_handshakes_total"), "TLS handshakes that failed.", failed);
+}
+
 void AddRoundTrips(MetricFamilies& families, const Snapshot& snapshot) {
   std::map<std::string, base::Duration> shortest;
   for (const AgentPicture& agent : snapshot.agents) {
@@ -229,6 +261,7 @@ std::string MetricsText(const MetricsInput& input) {
   for (const auto& [name, session] : counters.agents) agents.Add(session);
   AddDials(families, counters, agents.late_answers);
   AddConnections(families, input);
+  AddCredentials(families, input.credentials);
 
   MetricFamily& packets = families.Family(Konnectivity("stream_packets_total"),
                                           "Packets by segment and type.", MetricType::Counter);
@@ -241,8 +274,7 @@ std::string MetricsText(const MetricsInput& input) {
   AddLeases(families, input.leases);
   AddAgents(families, counters);
   AddClusters(families, input.snapshot);
-  families.Counter(Hawser("failed_handshakes_total"), "TLS handshakes that failed.",
-                   counters.failed_handshakes);
+  AddHandshakes(families, input.handshakes);
   families.Counter(Hawser("refused_requests_total"),
                    "CONNECT requests that were malformed, late or of another method.",
                    counters.refused_requests);

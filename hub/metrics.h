@@ -8,6 +8,8 @@
 
 #include "hub/certificates.h"
 #include "hub/connection_limits.h"
+#include "hub/credentials.h"
+#include "hub/handshake_counts.h"
 #include "hub/lease_collector.h"
 #include "hub/memory_shares.h"
 #include "hub/session_registry.h"
@@ -20,6 +22,8 @@ struct MetricsInput {
   const Snapshot& snapshot;
   const SessionRegistry& registry;
   const ConnectionLimits& limits;
+  const Credentials& credentials;
+  const std::map<Port, const HandshakeCounts*>& handshakes;
   const LeaseCollector* leases;  // null: none are collected
   const MemoryShares& memory;
   std::vector<const net::Http1Server*> pages;

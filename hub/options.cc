@@ -7,13 +7,14 @@
 #include <utility>
 
 #include "absl/strings/str_split.h"
-#include "hub/config_file.h"
 #include "hub/kubernetes_flags.h"
 #include "lib/base/duration.h"
 #include "lib/base/flag_values.h"
 #include "lib/base/flags.h"
+#include "lib/base/quote.h"
 #include "lib/base/status.h"
 #include "lib/net/tls_context.h"
+#include "lib/pki/identity.h"
 
 DEFINE_string(mode, "grpc",
               "[Front ends] front ends to serve: grpc, http-connect or grpc,http-connect");
@@ -31,12 +32,20 @@ DEFINE_string(http_connect_uds_name, "",
               "[Front ends] with both modes, the Unix socket for HTTP CONNECT");
 DEFINE_bool(delete_existing_uds_file, true,
             "[Front ends] remove a Unix socket that nobody listens on");
+DEFINE_string(uds_mode, "0600",
+              "[Front ends] permissions of the Unix sockets, octal; who may write may connect");
+DEFINE_string(uds_group, "",
+              "[Front ends] group of the Unix sockets, by name or number, which needs "
+              "--uds-mode=0660; empty: this process's");
 DEFINE_int32(agent_port, 8091, "[Agents] TCP port for agents; 0: a free one");
 DEFINE_string(agent_bind_address, "", "[Agents] address of --agent-port; empty: all");
 DEFINE_int32(health_port, 8092, "[Watching] TCP port for /healthz and /readyz; 0: a free one");
 DEFINE_string(health_bind_address, "", "[Watching] address of --health-port; empty: all");
-DEFINE_int32(admin_port, 8095, "[Watching] TCP port for /metrics and /debug; 0: a free one");
+DEFINE_int32(admin_port, 8095, "[Watching] TCP port for /metrics; 0: a free one");
 DEFINE_string(admin_bind_address, "127.0.0.1", "[Watching] address of --admin-port");
+DEFINE_string(admin_uds_name, "",
+              "[Watching] Unix socket for /metrics, /debug/sessions and /debug/connections; empty: "
+              "none");
 DEFINE_string(control_uds_name, "", "[Watching] Unix socket of the control API; empty: none");
 
 DEFINE_string(server_cert, "", "[TLS] certificate chain of the front ends (PEM)");
@@ -44,6 +53,9 @@ DEFINE_string(server_key, "", "[TLS] private key of --server-cert");
 DEFINE_string(server_ca_cert, "", "[TLS] CA of the clients' certificates");
 DEFINE_string(cluster_cert, "", "[TLS] certificate chain of the agents' port (PEM)");
 DEFINE_string(cluster_key, "", "[TLS] private key of --cluster-cert");
+DEFINE_string(ticket_keys_file, "",
+              "[TLS] keys of session tickets, 80 random bytes each, the newest first; servers that "
+              "share them resume each other's sessions");
 DEFINE_string(cluster_ca_cert, "",
               "[TLS] CA of the agents' certificates; empty: agents show tokens only");
 DEFINE_string(tls_min_version, "VersionTLS12",
@@ -56,11 +68,15 @@ DEFINE_string(
     agent_identity, "auto",
     "[Agents] who agents are: certificate (the name in it; others are refused), asserted (what "
     "they announce), auto (the certificate's name where there is one)");
+DEFINE_string(trust_domain, "",
+              "[Agents] trust domain that names in certificates of agents and clients must have; "
+              "empty: any");
 DEFINE_string(cluster_domain, "",
               "[Agents] domain that may follow a cluster's name, such as .clusters.test");
 DEFINE_string(proxy_strategies, "default",
               "[Agents] destHost, defaultRoute, default; comma separated");
-DEFINE_string(config, "", "[Process] YAML file with limits, host-suffixes and grants");
+DEFINE_string(config, "",
+              "[Process] YAML file with limits, host-suffixes, grants and denied certificates");
 DEFINE_string(server_id, "",
               "[Agents] name of this server; empty: $PROXY_SERVER_ID, else a random one");
 DEFINE_int32(server_count, 1, "[Agents] servers that agents should connect to");
@@ -108,6 +124,10 @@ absl::Status ReadFrontEnds(Options& options) {
                                      FLAGS_http_connect_port, FLAGS_http_connect_uds_name));
   }
   options.delete_existing_uds = FLAGS_delete_existing_uds_file;
+  HAWSER_ASSIGN_OR_RETURN(options.uds_access.mode, base::FileMode("uds-mode", FLAGS_uds_mode));
+  if (!FLAGS_uds_group.empty()) {
+    HAWSER_ASSIGN_OR_RETURN(options.uds_access.group, base::GroupId("uds-group", FLAGS_uds_group));
+  }
   return absl::OkStatus();
 }
 
@@ -120,6 +140,7 @@ absl::Status ReadPorts(Options& options) {
                                   FLAGS_health_port));
   HAWSER_ASSIGN_OR_RETURN(options.admin, BindAddress("admin-bind-address", FLAGS_admin_bind_address,
                                                      "admin-port", FLAGS_admin_port));
+  options.admin_path = FLAGS_admin_uds_name;
   options.control_path = FLAGS_control_uds_name;
   return absl::OkStatus();
 }
@@ -136,6 +157,7 @@ absl::StatusOr<net::TlsFiles> Files(const std::string& prefix, const std::string
 }
 
 absl::Status ReadTls(Options& options) {
+  options.ticket_keys = FLAGS_ticket_keys_file;
   HAWSER_ASSIGN_OR_RETURN(options.cluster_tls,
                           Files("cluster", FLAGS_cluster_cert, FLAGS_cluster_key,
                                 FLAGS_cluster_ca_cert, !options.agent_tokens.required()));
@@ -170,7 +192,13 @@ absl::Status ReadRouting(Options& options) {
                      "\"" + name + "\" is none of destHost, defaultRoute, default");
     options.strategies.push_back(*strategy);
   }
-  options.cluster_domain = FLAGS_cluster_domain;
+  const auto domain = tunnel::Domain::Parse(FLAGS_cluster_domain);
+  if (!domain) return BadFlag("cluster-domain", "is no domain");
+  options.cluster_domain = *domain;
+  options.trust_domain = FLAGS_trust_domain;
+  if (!FLAGS_trust_domain.empty() &&
+      !pki::ParseIdentity("spiffe://" + FLAGS_trust_domain + "/client/x").ok())
+    return BadFlag("trust-domain", "no trust domain: " + base::Quote(FLAGS_trust_domain));
   HAWSER_ASSIGN_OR_RETURN(options.server.id, base::ProcessId(FLAGS_server_id, "PROXY_SERVER_ID"));
   HAWSER_ASSIGN_OR_RETURN(options.server.count, AtLeast("server-count", FLAGS_server_count, 1));
   return absl::OkStatus();
@@ -196,6 +224,12 @@ absl::Status ReadTimes(Options& options) {
 
 }  // namespace
 
+AgentGrants GrantsOf(const ConfigFile& config, const Options& options) {
+  return {.trust_domain = options.trust_domain,
+          .names = {options.cluster_domain, config.host_suffixes},
+          .identifiers = config.grants};
+}
+
 absl::StatusOr<Options> OptionsFromFlags() {
   Options options;
   ConfigFile config;
@@ -203,7 +237,6 @@ absl::StatusOr<Options> OptionsFromFlags() {
     auto loaded = LoadConfigFile(FLAGS_config);
     if (!loaded.ok()) return BadFlag("config", std::string(loaded.status().message()));
     config = *std::move(loaded);
-    options.grants = std::move(config.grants);
     options.config_file = FLAGS_config;
   }
   HAWSER_RETURN_IF_ERROR(ReadFrontEnds(options));
@@ -212,6 +245,8 @@ absl::StatusOr<Options> OptionsFromFlags() {
   HAWSER_ASSIGN_OR_RETURN(options.kubernetes, KubernetesApiFromFlags());
   HAWSER_RETURN_IF_ERROR(ReadTls(options));
   HAWSER_RETURN_IF_ERROR(ReadRouting(options));
+  options.grants = GrantsOf(config, options);
+  options.denied = config.denied;
   HAWSER_ASSIGN_OR_RETURN(options.leases, ServerLeasesFromFlags(options.server.id));
   HAWSER_RETURN_IF_ERROR(ReadTimes(options));
   HAWSER_ASSIGN_OR_RETURN(options.limits, ReadLimits(config.limits));

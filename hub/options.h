@@ -9,10 +9,13 @@
 #include "absl/status/statusor.h"
 #include "hub/agent_identity.h"
 #include "hub/agent_session.h"
+#include "hub/config_file.h"
 #include "hub/limits.h"
+#include "hub/socket_port.h"
 #include "lib/base/host_port.h"
 #include "lib/base/scheduler.h"
 #include "lib/net/tls_context.h"
+#include "lib/tunnel/host.h"
 #include "lib/tunnel/route_table.h"
 
 namespace hawser::hub {
@@ -54,25 +57,30 @@ struct Options {
   FrontEndOptions grpc;
   FrontEndOptions http_connect;
   bool delete_existing_uds = true;
+  UnixAccess uds_access;  // to the front ends' Unix sockets
   base::HostPort agents;
   base::HostPort health;
   base::HostPort admin;
+  std::string admin_path;    // Unix socket of the pages that name tenants; empty: none
   std::string control_path;  // empty: no control API
 
   net::TlsFiles server_tls;   // of the front ends' TCP ports
   net::TlsFiles cluster_tls;  // of the agents' port; without a CA, tokens are all that agents show
+  std::string ticket_keys;    // file of the keys of session tickets; empty: random ones
   int tls_min_version;
   std::vector<std::string> cipher_suites;
 
   ServerIdentity server;
   AgentIdentityMode agent_identity;
   AgentGrants grants;
-  std::string config_file;  // where the grants came from; empty: nowhere
+  DenyList denied;
+  std::string config_file;  // where these two came from; empty: nowhere
   AgentTokens agent_tokens;
   KubernetesApi kubernetes;
   std::optional<ServerLeases> leases;  // empty: none is published, none removed
   std::vector<tunnel::Strategy> strategies;
-  std::string cluster_domain;
+  tunnel::Domain cluster_domain;
+  std::string trust_domain;  // of agents' and clients' names; empty: any
 
   size_t threads;
   base::Duration keepalive;
@@ -81,6 +89,9 @@ struct Options {
   base::Duration backend_dial_timeout;
   Limits limits;
 };
+
+// What agents must be and may announce, by flags and a configuration file.
+AgentGrants GrantsOf(const ConfigFile& config, const Options& options);
 
 // Reads the flags (parsed before) and the file that --config names. InvalidArgument, naming the
 // flag, for what makes no sense.

@@ -56,6 +56,18 @@ TEST_F(OptionsTest, DefaultsAreKonnectivitys) {
   EXPECT_EQ(options->server.id.size(), 36) << "a uuid: " << options->server.id;
 }
 
+TEST_F(OptionsTest, TheTrustDomainMustBeOne) {
+  Set("trust_domain", "fleet.example");
+  const auto options = OptionsFromFlags();
+  ASSERT_THAT(options, IsOk());
+  EXPECT_EQ(options->trust_domain, "fleet.example");
+  EXPECT_EQ(options->grants.trust_domain, "fleet.example");
+  for (const char* bad : {"a b", "x/client/y", "Fleet"}) {
+    Set("trust_domain", bad);
+    ExpectRefused("flag --trust-domain: no trust domain");
+  }
+}
+
 TEST_F(OptionsTest, ModesShareTheFlags) {
   Set("uds_name", "/run/a.sock");
   Set("server_port", "0");
@@ -231,6 +243,30 @@ TEST_F(OptionsTest, TokensStandForCertificates) {
   ExpectRefused("flag --cluster-ca-cert: is needed with --agent-identity=certificate");
   Set("cluster_ca_cert", "x");
   EXPECT_THAT(OptionsFromFlags(), IsOk()) << "then both are checked";
+}
+
+TEST_F(OptionsTest, UnixSocketsAreTheHubsOwnUnlessToldOtherwise) {
+  EXPECT_EQ(OptionsFromFlags()->uds_access.mode, 0600u);
+  EXPECT_EQ(OptionsFromFlags()->uds_access.group, std::nullopt);
+  Set("uds_mode", "0660");
+  Set("uds_group", "root");
+  EXPECT_EQ(OptionsFromFlags()->uds_access.mode, 0660u);
+  EXPECT_EQ(OptionsFromFlags()->uds_access.group, 0u);
+  Set("uds_group", "65532");
+  EXPECT_EQ(OptionsFromFlags()->uds_access.group, 65532u);
+  Set("uds_group", "nobody's");
+  ExpectRefused("flag --uds-group: no such group: \"nobody's\"");
+  for (const char* mode : {"", "0888", "rw", "01000", "-1"}) {
+    Set("uds_mode", mode);
+    ExpectRefused("flag --uds-mode: must be octal");
+  }
+}
+
+TEST_F(OptionsTest, TheBudgetFollowsTheMemory) {
+  EXPECT_GE(OptionsFromFlags()->limits.buffered_bytes, uint64_t{16} << 20);
+  EXPECT_LE(OptionsFromFlags()->limits.buffered_bytes, uint64_t{1} << 30);
+  Set("max_buffered_bytes", "20000000");
+  EXPECT_EQ(OptionsFromFlags()->limits.buffered_bytes, 20000000u);
 }
 
 TEST_F(OptionsTest, TheFileSetsLimitsThatTheCommandLineDoesNot) {

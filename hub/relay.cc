@@ -167,8 +167,12 @@ void End::OnWake() {
 }  // namespace
 
 Relay MakeRelay(base::Scheduler& client, base::Scheduler& agent,
-                const std::shared_ptr<tunnel::MemoryBudget>& memory) {
+                const std::shared_ptr<tunnel::MemoryBudget>& memory, std::string_view early) {
   const auto shared = std::make_shared<Shared>(memory);
+  if (!early.empty()) {
+    shared->sides[0].bytes.Append({reinterpret_cast<const uint8_t*>(early.data()), early.size()});
+    shared->sides[0].charge.Set(early.size());
+  }
   const auto client_end = std::make_shared<End>(client, agent, shared, 0);
   const auto agent_end = std::make_shared<End>(agent, client, shared, 1);
   shared->ends[0] = client_end;

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <memory>
+#include <string_view>
 
 #include "lib/base/scheduler.h"
 #include "lib/tunnel/endpoint.h"
@@ -23,8 +24,9 @@ struct Relay {
   std::shared_ptr<tunnel::Endpoint> agent;
 };
 
-// `memory` is charged for queued bytes; it may be null. The schedulers outlive the ends.
+// `early` are bytes of the client's, ahead of what its session delivers. `memory` is charged for
+// queued bytes; it may be null. The schedulers outlive the ends.
 Relay MakeRelay(base::Scheduler& client, base::Scheduler& agent,
-                const std::shared_ptr<tunnel::MemoryBudget>& memory);
+                const std::shared_ptr<tunnel::MemoryBudget>& memory, std::string_view early = {});
 
 }  // namespace hawser::hub

@@ -199,6 +199,16 @@ std::string Pattern(size_t size, int seed) {
   return bytes;
 }
 
+TEST_P(RelayTest, EarlyBytesGoAheadOfAllOthers) {
+  Relay relay = MakeRelay(client_loop_, agent_loop(), &memory_, "early and ");
+  const auto target = OpenTarget(relay);
+  EXPECT_EQ(target->received, "early and ");
+  const auto client = OpenClient(relay);
+  client->Send("late");
+  Run();
+  EXPECT_EQ(target->received, "early and late");
+}
+
 TEST_P(OpenRelayTest, CarriesBytesBothWays) {
   const std::string up = Pattern(3'000'000, 1), down = Pattern(2'000'000, 2);
   client_->Send(up);

@@ -31,17 +31,27 @@ std::shared_ptr<RoutedDial> RoutedDial::Start(SessionRegistry& registry, Shard& 
                                               Request request, std::unique_ptr<Dialler> dialler) {
   const std::shared_ptr<RoutedDial> dial(
       new RoutedDial(registry, here, std::move(request), std::move(dialler)));
-  if (const auto failure = ShortOfMemory(dial->request_.memory.get())) {
-    dial->Finish(&*failure);
-    return dial;
-  }
-  auto reserved = registry.Reserve(dial->request_.target.host, dial->request_.client, std::nullopt);
-  if (const auto* failure = std::get_if<Failure>(&reserved)) {
-    dial->Finish(failure);
-  } else {
-    dial->GoTo(std::get<DialLease>(std::move(reserved)));
-  }
+  dial->Begin();
   return dial;
+}
+
+void RoutedDial::Begin() {
+  if (const auto failure = ShortOfMemory(request_.memory.get())) {
+    Finish(&*failure);
+    return;
+  }
+  auto resolved = registry_.Resolve(request_.target.host);
+  if (const auto* failure = std::get_if<Failure>(&resolved)) {
+    Finish(failure);
+    return;
+  }
+  destination_ = std::get<tunnel::Destination>(std::move(resolved));
+  auto reserved = registry_.Reserve(*destination_, request_.client, std::nullopt);
+  if (const auto* failure = std::get_if<Failure>(&reserved)) {
+    Finish(failure);
+  } else {
+    GoTo(std::get<DialLease>(std::move(reserved)));
+  }
 }
 
 RoutedDial::RoutedDial(SessionRegistry& registry, Shard& here, Request request,
@@ -102,7 +112,7 @@ void RoutedDial::LeaveSilent(base::Time asked_at) {
   AgentSession& session = *found->second;
   session.OnSilent();
   if (early_sent_ || cancelled_) return;
-  auto lease = registry_.ReserveElsewhere(request_.target.host, request_.client, lease_->session());
+  auto lease = registry_.ReserveElsewhere(*destination_, request_.client, lease_->session());
   if (!lease) return;
   retried_ = true;
   session.CancelDial(*std::exchange(pending_, std::nullopt));
@@ -115,11 +125,12 @@ void RoutedDial::OnAnswer(const Failure* failure) {
   patience_.reset();
   const SessionRegistry::Handle session = lease_->session();
   lease_.reset();
-  // The target was not even asked.
-  const bool tunnel_failed = failure != nullptr && (failure->reason == Reason::kAgentLost ||
-                                                    failure->reason == Reason::kOverloaded);
-  if (tunnel_failed && !early_sent_ && !cancelled_ && !std::exchange(retried_, true)) {
-    auto reserved = registry_.Reserve(request_.target.host, request_.client, session);
+  // The target was not even asked. Another replica, on another node, may ask other name servers.
+  const bool not_asked = failure != nullptr && (failure->reason == Reason::kAgentLost ||
+                                                failure->reason == Reason::kOverloaded ||
+                                                failure->reason == Reason::kLookupFailed);
+  if (not_asked && !early_sent_ && !cancelled_ && !std::exchange(retried_, true)) {
+    auto reserved = registry_.Reserve(*destination_, request_.client, session);
     if (auto* lease = std::get_if<DialLease>(&reserved)) {
       GoTo(std::move(*lease));
       return;

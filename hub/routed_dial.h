@@ -58,6 +58,7 @@ class RoutedDial : public std::enable_shared_from_this<RoutedDial> {
   RoutedDial(SessionRegistry& registry, Shard& here, Request request,
              std::unique_ptr<Dialler> dialler);
 
+  void Begin();
   void GoTo(DialLease lease);
   void DialHere();
   // The session left the dial unanswered for a while: asks it for a sign of life, and goes
@@ -73,7 +74,8 @@ class RoutedDial : public std::enable_shared_from_this<RoutedDial> {
   const Request request_;
   const base::Time started_;
   const base::Time deadline_;
-  std::atomic<Shard*> at_;  // where the dial is or is headed
+  std::optional<tunnel::Destination> destination_;  // of a target that is a name or an address
+  std::atomic<Shard*> at_;                          // where the dial is or is headed
   std::atomic<bool> cancelled_{false};
 
   // On the loop where the dial is:

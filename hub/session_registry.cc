@@ -15,10 +15,11 @@ DialLease::~DialLease() {
   if (registry_ != nullptr) registry_->Release(session_, client_);
 }
 
-SessionRegistry::SessionRegistry(std::vector<tunnel::Strategy> strategies,
-                                 std::string cluster_domain, const Limits& limits)
+SessionRegistry::SessionRegistry(std::vector<tunnel::Strategy> strategies, tunnel::NameRules names,
+                                 const Limits& limits)
     : strategies_(strategies),
-      table_(std::move(strategies), std::move(cluster_domain)),
+      names_(std::make_shared<const tunnel::NameRules>(std::move(names))),
+      table_(std::move(strategies)),
       limits_(limits) {}
 
 size_t SessionRegistry::ClientShare(size_t pending_dials) {
@@ -40,7 +41,7 @@ SessionRegistry::Handle SessionRegistry::Add(Shard& shard, const AgentIdentity& 
   {
     const std::lock_guard lock(mutex_);
     handle = ++last_handle_;
-    table_.Add(handle, identity.cluster, identity.identifiers);
+    table_.Add(handle, identity.cluster, identity.identifiers, identity.granted_hosts);
     std::string agent;
     if (!identity.agent_id.empty()) agent = identity.name() + " " + identity.agent_id;
     if (!agent.empty()) {
@@ -82,14 +83,32 @@ void SessionRegistry::SetSilent(Handle handle, bool silent) {
   table_.SetSilent(handle, silent);
 }
 
-std::variant<DialLease, Failure> SessionRegistry::Reserve(const std::string& host,
+std::variant<tunnel::Destination, Failure> SessionRegistry::Resolve(const std::string& host) const {
+  const auto parsed = tunnel::Host::Parse(host);
+  if (!parsed)
+    return Failure{Reason::kNoAgent, Hop::kHub, "no agent available for " + base::Quote(host)};
+  const auto names = [this] {
+    const std::lock_guard lock(names_mutex_);
+    return names_;
+  }();
+  return names->Resolve(*parsed);
+}
+
+void SessionRegistry::SetNames(tunnel::NameRules names) {
+  auto next = std::make_shared<const tunnel::NameRules>(std::move(names));
+  const std::lock_guard lock(names_mutex_);
+  names_.swap(next);
+}
+
+std::variant<DialLease, Failure> SessionRegistry::Reserve(const tunnel::Destination& destination,
                                                           const std::string& client,
                                                           std::optional<Handle> excluded) {
+  const std::string& host = destination.host.text();
   const std::lock_guard lock(mutex_);
   if (closed_)
     return Failure{Reason::kNoAgent, Hop::kHub,
                    "no agent available for " + base::Quote(host) + ": the hub is stopping"};
-  const auto choice = table_.Pick(host, excluded);
+  const auto choice = table_.Pick(destination, excluded);
   if (!choice)
     return Failure{Reason::kNoAgent, Hop::kHub, "no agent available for " + base::Quote(host)};
   const auto refuse = [&](LimitKind kind, const char* whose) {
@@ -103,11 +122,11 @@ std::variant<DialLease, Failure> SessionRegistry::Reserve(const std::string& hos
   return Take(choice->handle, client);
 }
 
-std::optional<DialLease> SessionRegistry::ReserveElsewhere(const std::string& host,
+std::optional<DialLease> SessionRegistry::ReserveElsewhere(const tunnel::Destination& destination,
                                                            const std::string& client,
                                                            Handle silent) {
   const std::lock_guard lock(mutex_);
-  const auto choice = table_.Pick(host, silent);
+  const auto choice = table_.Pick(destination, silent);
   if (closed_ || !choice || choice->last_resort || choice->pending_dials >= limits_.pending_dials ||
       HasItsShare(choice->handle, client))
     return std::nullopt;

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -18,6 +19,7 @@
 #include "hub/agent_identity.h"
 #include "hub/connection_limits.h"
 #include "lib/tunnel/failure.h"
+#include "lib/tunnel/name_rules.h"
 #include "lib/tunnel/route_table.h"
 
 namespace hawser::hub {
@@ -59,7 +61,7 @@ class SessionRegistry {
     size_t sessions_per_cluster = 64;
   };
 
-  SessionRegistry(std::vector<tunnel::Strategy> strategies, std::string cluster_domain,
+  SessionRegistry(std::vector<tunnel::Strategy> strategies, tunnel::NameRules names,
                   const Limits& limits);
 
   // How many of a session's pending dials one client may have: a quarter, 16 at least.
@@ -69,6 +71,12 @@ class SessionRegistry {
   // otherwise. Agents that only say who they are have no share: they could say anything.
   bool HasRoomFor(const AgentIdentity& identity);
 
+  // Where a dial to `host` goes, found once per dial and without the lock of the sessions; kNoAgent
+  // for what is neither a name nor an address.
+  std::variant<tunnel::Destination, tunnel::Failure> Resolve(const std::string& host) const;
+  // For dials from now on.
+  void SetNames(tunnel::NameRules names);
+
   // A session on `shard` of the agent that `identity` describes.
   Handle Add(Shard& shard, const AgentIdentity& identity);
   void Remove(Handle handle);
@@ -76,16 +84,16 @@ class SessionRegistry {
   // It has not answered for a while, or does again: silent ones are asked last.
   void SetSilent(Handle handle, bool silent);
 
-  // A place for a dial of `client` to `host` at the best session but `excluded`; kNoAgent or
-  // kOverloaded otherwise.
-  std::variant<DialLease, tunnel::Failure> Reserve(const std::string& host,
+  // A place for a dial of `client` at the best session but `excluded`; kNoAgent or kOverloaded
+  // otherwise.
+  std::variant<DialLease, tunnel::Failure> Reserve(const tunnel::Destination& destination,
                                                    const std::string& client,
                                                    std::optional<Handle> excluded);
 
   // The same for a dial that waits at `silent`, only at a session that is worth leaving it for;
   // counts no refusal.
-  std::optional<DialLease> ReserveElsewhere(const std::string& host, const std::string& client,
-                                            Handle silent);
+  std::optional<DialLease> ReserveElsewhere(const tunnel::Destination& destination,
+                                            const std::string& client, Handle silent);
 
   // For dials and sessions from now on.
   void SetLimits(const Limits& limits);
@@ -128,7 +136,9 @@ class SessionRegistry {
   void Changed();
 
   const std::vector<tunnel::Strategy> strategies_;
-  mutable std::mutex mutex_;  // guards all below
+  mutable std::mutex names_mutex_;
+  std::shared_ptr<const tunnel::NameRules> names_;  // guarded by names_mutex_
+  mutable std::mutex mutex_;                        // guards all below
   tunnel::RouteTable table_;
   std::unordered_map<Handle, Member> members_;
   std::map<std::string, Present> present_;

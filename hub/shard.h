@@ -3,12 +3,12 @@
 
 #include <atomic>
 #include <cstddef>
-#include <thread>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 
 #include "hub/counters.h"
-#include "lib/net/event_loop.h"
+#include "lib/net/loop_thread.h"
 #include "lib/tunnel/route_table.h"
 
 namespace hawser::hub {
@@ -21,16 +21,12 @@ class Shard {
   Shard() = default;
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;
-  ~Shard();
 
-  // Starts and ends the loop's thread. What lives on the loop must be gone before Stop().
-  void Start();
-  void Stop();
-
-  net::EventLoop& loop() { return loop_; }
-  // Runs `work` on the loop and waits for it; here, while the loop has no thread. Not from a
-  // shard's thread.
-  void RunAndWait(base::Closure work);
+  // As in LoopThread. RunAndWait() is not for a shard's thread.
+  void Start() { thread_.Start(); }
+  void Stop() { thread_.Stop(); }
+  net::EventLoop& loop() { return thread_.loop(); }
+  void RunAndWait(base::Closure work) { thread_.RunAndWait(std::move(work)); }
 
   // Connections of agents and of gRPC clients that are on this shard or on their way to it: what
   // new ones are spread by. Any thread.
@@ -42,8 +38,7 @@ class Shard {
   std::unordered_set<FrontSession*> clients;
 
  private:
-  net::EventLoop loop_;
-  std::thread thread_;
+  net::LoopThread thread_;
 };
 
 }  // namespace hawser::hub

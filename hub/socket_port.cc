@@ -1,17 +1,20 @@
 #include "hub/socket_port.h"
 
 #include <glog/logging.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "lib/base/status.h"
 #include "lib/net/socket_address.h"
-#include "lib/net/tls_handshake.h"
 
 namespace hawser::hub {
 namespace {
+
+std::string HostOf(const std::string& address) { return address.substr(0, address.rfind(':')); }
 
 // The shard with the least load, `here` when none has less.
 Shard& LeastLoaded(const Shards& shards, Shard& here) {
@@ -20,13 +23,23 @@ Shard& LeastLoaded(const Shards& shards, Shard& here) {
   return (*least)->load < here.load ? **least : here;
 }
 
+// Lets others in, as far as told.
+absl::Status Open(const std::string& path, const UnixAccess& access) {
+  if (access.group && chown(path.c_str(), -1, *access.group) != 0)
+    return base::ErrnoStatus(errno, absl::StrCat("give unix:", path, " to group ", *access.group));
+  if (chmod(path.c_str(), access.mode) != 0)
+    return base::ErrnoStatus(errno, "change permissions of unix:" + path);
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 SocketPort::SocketPort(Options options, const Shards& shards, ConnectionLimits& limits,
-                       Identify identify, Handler handler)
+                       Credentials& credentials, Identify identify, Handler handler)
     : options_(std::move(options)),
       shards_(shards),
       limits_(limits),
+      credentials_(credentials),
       identify_(std::move(identify)),
       handler_(std::move(handler)) {}
 
@@ -43,99 +56,104 @@ absl::Status SocketPort::Listen() {
 absl::Status SocketPort::ListenTcp() {
   HAWSER_ASSIGN_OR_RETURN(const auto endpoint,
                           net::BindEndpoint(options_.tcp->host, options_.tcp->port));
+  const HandshakeThreads& threads = *options_.handshake_threads;
   std::vector<net::EventLoop*> loops;
-  for (const auto& shard : shards_) loops.push_back(&shard->loop());
+  for (const auto& thread : threads) loops.push_back(&thread->loop());
   HAWSER_ASSIGN_OR_RETURN(auto listeners, net::Listener::TcpOnEach(loops, endpoint));
   addresses_.push_back(listeners.front()->address());
+  TlsAcceptor::Options options{
+      .port = options_.port, .tls = options_.tls, .timeout = options_.handshake_timeout};
+  options.places.places = std::max<size_t>(options_.handshake_places / threads.size(), 1);
+  const TlsAcceptor::Callbacks callbacks{
+      .connected =
+          [this](auto socket, auto permit) {
+            OnConnected(NextShard(), std::move(socket), std::move(permit));
+          },
+      .failed = [this](base::Time now, const std::string& address,
+                       const absl::Status& why) { LogFailure(now, address, why); },
+      .refused = [this](
+                     base::Time now, const std::string& address,
+                     const absl::Status& why) { LogRefusal(now, HostOf(address), address, why); }};
   for (size_t i = 0; i < listeners.size(); ++i)
-    listening_.push_back({shards_[i].get(), std::move(listeners[i]), true});
+    acceptors_.push_back({threads[i].get(),
+                          std::make_unique<TlsAcceptor>(*loops[i], std::move(listeners[i]), options,
+                                                        limits_, handshakes_, callbacks)});
   return absl::OkStatus();
 }
 
 absl::Status SocketPort::ListenUnix() {
-  Shard& shard = *shards_.front();
-  HAWSER_ASSIGN_OR_RETURN(auto listener, net::Listener::Unix(shard.loop(), options_.unix_path, 0600,
-                                                             options_.replace_stale_socket));
-  addresses_.push_back(listener->address());
-  listening_.push_back({&shard, std::move(listener), false});
+  // The process's own, until group and mode are right.
+  HAWSER_ASSIGN_OR_RETURN(unix_, net::Listener::Unix(shards_.front()->loop(), options_.unix_path,
+                                                     0600, options_.replace_stale_socket));
+  HAWSER_RETURN_IF_ERROR(Open(options_.unix_path, options_.unix_access));
+  addresses_.push_back(unix_->address());
   return absl::OkStatus();
 }
 
 void SocketPort::Start() {
-  for (Listening& listening : listening_) {
-    Shard& shard = *listening.shard;
-    shard.loop().Post([this, &listening, &shard] {
-      listening.listener->Start(
-          [this, &shard, tls = listening.tls](int fd) { OnAccept(shard, tls, fd); });
-    });
-  }
+  for (Acceptor& acceptor : acceptors_)
+    acceptor.thread->loop().Post([tls = acceptor.tls.get()] { tls->Start(); });
+  if (unix_ == nullptr) return;
+  shards_.front()->loop().Post([this] { unix_->Start([this](int fd) { OnAcceptUnix(fd); }); });
 }
 
 void SocketPort::Stop() {
-  for (Listening& listening : listening_)
-    listening.shard->RunAndWait([&listening] { listening.listener.reset(); });
-  listening_.clear();
+  for (Acceptor& acceptor : acceptors_)
+    acceptor.thread->RunAndWait([&acceptor] { acceptor.tls.reset(); });
+  acceptors_.clear();
+  if (unix_ != nullptr) shards_.front()->RunAndWait([this] { unix_.reset(); });
 }
 
-void SocketPort::OnAccept(Shard& shard, bool tls, int fd) {
-  const std::string address = net::PeerAddress(fd);
-  auto permit = limits_.Admit(options_.port, tls ? address : "");
+void SocketPort::OnAcceptUnix(int fd) {
+  Shard& shard = *shards_.front();
+  auto permit = limits_.Admit(options_.port, "");
   if (!permit.ok()) {
-    close(fd);
-    LogRefusal(shard, address, permit.status());
+    ::close(fd);
+    LogRefusal(shard.loop().Now(), "unix", "unix", permit.status());
     return;
   }
-  Admission admission{.permit = *std::move(permit)};
-  if (!options_.spread_by_load) {
-    Handshake(shard, tls, fd, std::move(admission));
-    return;
-  }
-  Shard& target = LeastLoaded(shards_, shard);
-  admission.load.emplace(&target);
-  if (&target == &shard) {
-    Handshake(shard, tls, fd, std::move(admission));
-    return;
-  }
-  target.loop().Post([this, &target, tls, fd, admission = std::move(admission)]() mutable {
-    Handshake(target, tls, fd, std::move(admission));
-  });
+  OnConnected(shard, net::MakePlainSocket(shard.loop(), fd), *std::move(permit));
 }
 
-void SocketPort::Handshake(Shard& shard, bool tls, int fd, Admission admission) {
-  if (!tls) {
-    OnConnected(shard, net::MakePlainSocket(shard.loop(), fd), std::move(admission));
+void SocketPort::OnConnected(Shard& here, std::unique_ptr<net::Socket> socket,
+                             ConnectionPermit permit) {
+  Admission admission{.permit = std::move(permit), .host = HostOf(socket->peer().address)};
+  if (const absl::Status status = IdentifyPeer(socket->peer(), admission); !status.ok()) {
+    LogRefusal(socket->loop().Now(),
+               admission.identity.empty() ? admission.host : admission.identity,
+               socket->peer().address, status);
     return;
   }
-  net::TlsAccept(shard.loop(), fd, options_.tls->Get(), options_.handshake_timeout,
-                 [this, &shard, admission = std::move(admission)](
-                     absl::StatusOr<std::unique_ptr<net::Socket>> socket) mutable {
-                   if (socket.ok()) {
-                     OnConnected(shard, *std::move(socket), std::move(admission));
-                     return;
-                   }
-                   ++shard.counters.failed_handshakes;
-                   if (const auto line = failed_handshakes_.Admit(shard.loop().Now()))
-                     LOG(WARNING) << PortName(options_.port) << ": "
-                                  << std::string(socket.status().message()) << *line;
-                 });
-}
-
-void SocketPort::OnConnected(Shard& shard, std::unique_ptr<net::Socket> socket,
-                             Admission admission) {
-  auto identity = identify_(socket->peer());
-  const absl::Status status =
-      identity.ok() ? limits_.Identify(admission.permit, *identity) : identity.status();
-  if (!status.ok()) {
-    LogRefusal(shard, socket->peer().address, status);
+  Shard& shard = options_.spread_by_load ? LeastLoaded(shards_, here) : here;
+  if (options_.spread_by_load) admission.load.emplace(&shard);
+  if (&socket->loop() == &shard.loop()) {
+    handler_(shard, std::move(socket), std::move(admission));
     return;
   }
-  admission.memory = options_.memory->Of(identity->name);
-  admission.identity = std::move(identity->name);
-  handler_(shard, std::move(socket), std::move(admission));
+  net::Socket::MoveTo(
+      std::move(socket), shard.loop(),
+      [this, &shard, admission = std::move(admission)](std::unique_ptr<net::Socket> moved) mutable {
+        handler_(shard, std::move(moved), std::move(admission));
+      });
 }
 
-void SocketPort::LogRefusal(Shard& shard, const std::string& address, const absl::Status& why) {
-  if (const auto line = refusals_.Admit(shard.loop().Now()))
+absl::Status SocketPort::IdentifyPeer(const net::PeerInfo& peer, Admission& admission) {
+  HAWSER_ASSIGN_OR_RETURN(const PeerIdentity identity, identify_(peer));
+  admission.identity = identity.name;
+  admission.memory = options_.memory->Of(identity.name);
+  HAWSER_ASSIGN_OR_RETURN(admission.credential,
+                          credentials_.Admit(options_.port, admission.identity, peer));
+  return limits_.Identify(admission.permit, identity);
+}
+
+void SocketPort::LogFailure(base::Time now, const std::string& address, const absl::Status& why) {
+  if (const auto line = failed_handshakes_.Admit(now, HostOf(address)))
+    LOG(WARNING) << PortName(options_.port) << ": " << std::string(why.message()) << *line;
+}
+
+void SocketPort::LogRefusal(base::Time now, const std::string& who, const std::string& address,
+                            const absl::Status& why) {
+  if (const auto line = refusals_.Admit(now, who))
     LOG(WARNING) << PortName(options_.port) << ": connection from " << address
                  << " refused: " << std::string(why.message()) << *line;
 }

@@ -40,6 +40,7 @@ class HubTest : public ::testing::Test {
     options.grpc = {.tcp = any, .unix_path = folder_ + "/grpc.sock"};
     options.http_connect = {.tcp = any, .unix_path = folder_ + "/connect.sock"};
     options.agents = options.health = options.admin = any;
+    options.admin_path = folder_ + "/admin.sock";
     options.server_tls = certificates_.HubFrontEnd();
     options.cluster_tls = certificates_.HubAgentPort();
     options.tls_min_version = TLS1_2_VERSION;
@@ -53,6 +54,7 @@ class HubTest : public ::testing::Test {
     options.limits = {.handshake_timeout = std::chrono::seconds(10),
                       .request_head_timeout = std::chrono::seconds(10),
                       .streams_per_connection = 100,
+                      .unfinished_handshakes = 64,
                       .first_window = 64 * 1024,
                       .max_window = 256 * 1024,
                       .connections_per_address = 1000,
@@ -111,9 +113,15 @@ class HubTest : public ::testing::Test {
     return head.starts_with("HTTP/1.1 200") ? head : head + client.ReadToEnd();
   }
   std::string Get(const std::string& what, const std::string& path) {
-    RawClient client(PortOf(what));
-    client.Send("GET " + path + " HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    return client.ReadToEnd();
+    return Get(std::make_unique<RawClient>(PortOf(what)), path);
+  }
+  // Of the pages that only this user may see.
+  std::string GetDebug(const std::string& path) {
+    return Get(std::make_unique<RawClient>(folder_ + "/admin.sock"), path);
+  }
+  static std::string Get(std::unique_ptr<RawClient> client, const std::string& path) {
+    client->Send("GET " + path + " HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    return client->ReadToEnd();
   }
 
   // Asks for /metrics until `line` is in it; false after 20 s.
@@ -136,7 +144,7 @@ class HubTest : public ::testing::Test {
   }
   void ExpectNowhereOnPages(const std::string& secret) {
     for (const char* page : {"/metrics", "/debug/sessions", "/debug/connections"})
-      EXPECT_THAT(Get("admin", page), ::testing::Not(::testing::HasSubstr(secret)));
+      EXPECT_THAT(GetDebug(page), ::testing::Not(::testing::HasSubstr(secret)));
   }
 
   static constexpr char kEstablished[] = "HTTP/1.1 200 Connection Established\r\n\r\n";

@@ -8,6 +8,8 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <utility>
+
 #include "lib/net/dialer.h"
 
 namespace hawser::hub {
@@ -22,6 +24,14 @@ const std::string& HubName() {
 void LimitReads(int fd) {
   const timeval limit{20, 0};
   CHECK_EQ(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)), 0);
+}
+
+std::shared_ptr<net::TlsContext> MakeContext(const net::TlsFiles& files, const std::string& alpn) {
+  net::TlsOptions options{.files = files, .alpn = {}, .require_alpn = false};
+  if (!alpn.empty()) options.alpn = {alpn};
+  auto context = net::TlsContext::Client(options);
+  CHECK(context.ok()) << context.status();
+  return *std::move(context);
 }
 
 }  // namespace
@@ -44,15 +54,14 @@ RawClient::RawClient(const std::string& unix_path) {
 }
 
 RawClient::RawClient(uint16_t port, const net::TlsFiles& files, const std::string& alpn)
-    : RawClient(port) {
-  net::TlsOptions options{.files = files, .require_alpn = false};
-  if (!alpn.empty()) options.alpn = {alpn};
-  auto context = net::TlsContext::Client(options);
-  CHECK(context.ok()) << context.status();
-  context_ = *std::move(context);
+    : RawClient(port, MakeContext(files, alpn)) {}
+
+RawClient::RawClient(uint16_t port, std::shared_ptr<net::TlsContext> context) : RawClient(port) {
+  context_ = std::move(context);
   ssl_ = SSL_new(context_->get());
   context_->NameSessions(ssl_, HubName());
-  if (alpn.empty()) SSL_set_alpn_protos(ssl_, nullptr, 0);
+  if (const net::SslSession session = context_->TakeSession(HubName()))
+    SSL_set_session(ssl_, session.get());
   SSL_set_fd(ssl_, fd_);
   SSL_set_mode(ssl_, SSL_MODE_AUTO_RETRY);  // tickets are no end of a read
   ok_ = SSL_connect(ssl_) == 1;

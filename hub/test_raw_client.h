@@ -17,11 +17,14 @@ class RawClient {
   explicit RawClient(const std::string& unix_path);
   // TLS; `alpn` may be empty. The handshake may fail: see ok().
   RawClient(uint16_t port, const net::TlsFiles& files, const std::string& alpn);
+  // The same with a context that may know a session of the hub's.
+  RawClient(uint16_t port, std::shared_ptr<net::TlsContext> context);
   RawClient(const RawClient&) = delete;
   RawClient& operator=(const RawClient&) = delete;
   ~RawClient();
 
   bool ok() const { return ok_; }
+  bool resumed() const { return SSL_session_reused(ssl_) == 1; }
   void Send(const std::string& bytes);
   void FinishSending();
   // Reads until `end` was read; what came before the connection ended otherwise.

@@ -19,16 +19,14 @@ constexpr size_t kMaxFile = 1024 * 1024;  // bytes
 absl::StatusOr<std::unique_ptr<TokenFile>> TokenFile::Load(const std::string& path,
                                                            const std::string& user) {
   std::unique_ptr<TokenFile> tokens(new TokenFile(path, user));
-  tokens->stamp_ = base::ReadFileStamp(path);
-  HAWSER_RETURN_IF_ERROR(tokens->Read());
+  HAWSER_RETURN_IF_ERROR(tokens->Refresh());
   return tokens;
 }
 
-absl::Status TokenFile::Refresh() {
-  const base::FileStamp stamp = base::ReadFileStamp(path_);
-  if (stamp == stamp_) return absl::OkStatus();
-  stamp_ = stamp;
-  return Read();
+absl::Status TokenFile::Refresh(bool asked) {
+  if (!watch_.Due(asked)) return absl::OkStatus();
+  const absl::Status status = Read();
+  return watch_.Done(status) ? status : absl::OkStatus();
 }
 
 absl::Status TokenFile::Read() {

@@ -41,6 +41,10 @@ void TransportServer::Serve(Shard& shard, std::unique_ptr<net::Socket> socket,
         OnClosed(shard, closed->second, status);
         connections.erase(closed);
       });
+  connection.admission.credential.OnEnd(
+      [this, &shard, id](Credentials::Ending how, const absl::Status& why) {
+        shard.loop().Post([this, &shard, id, how, why] { End(shard, id, how, why); });
+      });
   if (options_.first_call_timeout == base::Duration::zero()) return;
   connection.first_call = std::make_unique<base::Timer>(shard.loop());
   connection.first_call->Set(options_.first_call_timeout, [&connection] {
@@ -48,14 +52,32 @@ void TransportServer::Serve(Shard& shard, std::unique_ptr<net::Socket> socket,
   });
 }
 
-// Peers that leave without a word are nobody's concern: probes of a port do that all day.
+void TransportServer::End(Shard& shard, uint64_t id, Credentials::Ending how,
+                          const absl::Status& why) {
+  Connections& connections = connections_.at(&shard);
+  const auto found = connections.find(id);
+  if (found == connections.end()) return;
+  h2::Transport& transport = *found->second.transport;
+  if (how == Credentials::Ending::kNow) {
+    transport.Close(why);
+  } else if (options_.give_notice) {
+    options_.give_notice(shard, transport);
+  } else {
+    transport.GoAway();
+  }
+}
+
+// Peers that leave without a word are nobody's concern: probes of a port do that all day. Of those
+// whose certificates are no longer good Credentials has said so.
 void TransportServer::OnClosed(Shard& shard, const Connection& connection,
                                const absl::Status& status) {
-  if (connection.called || status.ok() || absl::IsUnavailable(status)) return;
+  if (status.ok() || absl::IsUnavailable(status) || absl::IsPermissionDenied(status)) return;
+  if (connection.called && options_.port == Port::kAgents) return;
   const net::PeerInfo& peer = connection.transport->socket().peer();
-  if (const auto line = failures_.Admit(shard.loop().Now()))
-    LOG(WARNING) << PortName(options_.port) << ": connection from " << peer.address
-                 << " ended: " << std::string(status.message()) << *line;
+  if (const auto line = failures_.Admit(shard.loop().Now(), connection.admission.identity))
+    LOG(WARNING) << PortName(options_.port) << ": connection of " << connection.admission.identity
+                 << " from " << peer.address << " ended: " << std::string(status.message())
+                 << *line;
 }
 
 void TransportServer::GoAway() {

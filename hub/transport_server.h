@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "hub/socket_port.h"
-#include "lib/base/log_limit.h"
+#include "lib/base/keyed_log_limit.h"
 #include "lib/base/scheduler.h"
 #include "lib/h2/transport.h"
 
@@ -35,6 +35,8 @@ class TransportServer {
     h2::Options transport;
     // How long a connection may last without a call that is served; zero: for ever.
     base::Duration first_call_timeout{};
+    // Asks the peer to go elsewhere, as its certificate is about to expire; null: GoAway().
+    std::function<void(Shard&, h2::Transport&)> give_notice;
   };
   TransportServer(Options options, const Shards& shards, Accept accept);
   TransportServer(const TransportServer&) = delete;
@@ -51,17 +53,18 @@ class TransportServer {
   struct Connection {
     Admission admission;
     std::unique_ptr<h2::Transport> transport;
-    bool called = false;  // from then on its calls tell what happens to it
+    bool called = false;  // from then on an agent's session tells what happens to it
     std::unique_ptr<base::Timer> first_call;
   };
   using Connections = std::unordered_map<uint64_t, Connection>;
 
+  void End(Shard& shard, uint64_t id, Credentials::Ending how, const absl::Status& why);
   void OnClosed(Shard& shard, const Connection& connection, const absl::Status& status);
 
   const Options options_;
   const Shards& shards_;
   const Accept accept_;
-  base::LogLimit failures_;
+  base::KeyedLogLimit failures_;
   std::atomic<uint64_t> last_id_{0};
   // By shard, whose thread it belongs to. All shards are keys from the start.
   std::unordered_map<Shard*, Connections> connections_;

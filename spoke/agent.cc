@@ -99,7 +99,8 @@ Agent::Agent(const Options& options, net::TlsSource tls, std::shared_ptr<net::Tl
              TargetNames names, std::unique_ptr<ServerCounter> leases)
     : options_(options),
       memory_(std::make_shared<tunnel::MemoryBudget>(options.buffered_bytes)),
-      resolver_(loop_),
+      server_resolver_(loop_),
+      target_resolver_(loop_),
       tls_(std::move(tls)),
       link_options_{.agent_id = options.agent_id,
                     .identifiers = options.identifiers,
@@ -134,8 +135,9 @@ Agent::Agent(const Options& options, net::TlsSource tls, std::shared_ptr<net::Tl
 
 std::unique_ptr<ServerLink> Agent::MakeLink(const base::HostPort& address, ServerLink::Admit admit,
                                             tunnel::LinkOwner& owner) {
-  return std::make_unique<ServerLink>(loop_, resolver_, link_options_, counters_, tls_.context(),
-                                      address, std::move(admit), owner);
+  return std::make_unique<ServerLink>(
+      loop_, ServerLink::Resolvers{server_resolver_, target_resolver_}, link_options_, counters_,
+      tls_.context(), address, std::move(admit), owner);
 }
 
 absl::Status Agent::CreateHealthLease() {
@@ -152,33 +154,36 @@ absl::Status Agent::CreatePortForward() {
   if (!options_.port_forward) return absl::OkStatus();
   auto config = kube::LoadKubeconfig(options_.hub_kubeconfig);
   if (!config.ok()) return base::Annotate(config.status(), "port-forward");
-  port_forward_ =
-      std::make_unique<PortForward>(loop_, resolver_, *std::move(config), *options_.port_forward);
+  port_forward_ = std::make_unique<PortForward>(loop_, server_resolver_, *std::move(config),
+                                                *options_.port_forward);
   link_options_.port_forward = port_forward_.get();
   return absl::OkStatus();
 }
 
 absl::Status Agent::CreatePages() {
-  const auto listen =
-      [this](const char* what,
-             const base::HostPort& address) -> absl::StatusOr<std::unique_ptr<net::PagePort>> {
-    auto port = net::PagePort::Listen(loop_, address);
+  using Port = absl::StatusOr<std::unique_ptr<net::PagePort>>;
+  const auto serve = [this](const char* what, Port port) -> Port {
     if (!port.ok()) return base::Annotate(port.status(), std::string("serve ") + what);
     served_.push_back({what, (*port)->address()});
     return port;
   };
-  HAWSER_ASSIGN_OR_RETURN(health_, listen("health", options_.health));
-  HAWSER_ASSIGN_OR_RETURN(admin_, listen("admin", options_.admin));
-  health_->pages().Handle("/healthz", [](const std::string&) { return Response{.body = "ok\n"}; });
+  HAWSER_ASSIGN_OR_RETURN(health_, serve("health", net::PagePort::Listen(loop_, options_.health)));
+  HAWSER_ASSIGN_OR_RETURN(admin_, serve("admin", net::PagePort::Listen(loop_, options_.admin)));
+  health_->pages().Handle("/healthz", [](const std::string&) { return Response{.body = "ok"}; });
   // The second name is the reference's old one. Its metrics are on both ports, too.
   for (const char* path : {"/readyz", "/ready"})
     health_->pages().Handle(path, [this](const std::string& query) { return Ready(query); });
-  for (net::PagePort* port : {health_.get(), admin_.get()})
-    port->pages().Handle("/metrics", [this](const std::string&) { return Metrics(); });
-  admin_->pages().Handle("/debug/connections", [this](const std::string&) {
-    return Response{.content_type = "application/json",
-                    .body = ConnectionsJson(servers_, loop_.Now())};
-  });
+  if (!options_.admin_path.empty()) {
+    HAWSER_ASSIGN_OR_RETURN(debug_,
+                            serve("debug", net::PagePort::ListenUnix(loop_, options_.admin_path)));
+    debug_->pages().Handle("/debug/connections", [this](const std::string&) {
+      return Response{.content_type = "application/json",
+                      .body = ConnectionsJson(servers_, loop_.Now())};
+    });
+  }
+  for (net::PagePort* port : {health_.get(), admin_.get(), debug_.get()})
+    if (port != nullptr)
+      port->pages().Handle("/metrics", [this](const std::string&) { return Metrics(); });
   return absl::OkStatus();
 }
 
@@ -186,7 +191,7 @@ Response Agent::Ready(const std::string& query) const {
   const Readiness readiness = CheckReadiness(servers_, draining_);
   const bool verbose = query == "verbose" || query.starts_with("verbose=");
   return {.status = readiness.ready ? 200 : 503,
-          .body = readiness.ready && !verbose ? "ok\n" : readiness.text};
+          .body = readiness.ready && !verbose ? "ok" : readiness.text};
 }
 
 Response Agent::Metrics() const {
@@ -195,6 +200,7 @@ Response Agent::Metrics() const {
                                .counters = counters_,
                                .leases = leases_.get(),
                                .health_lease = health_lease_.get(),
+                               .target_names = target_resolver_,
                                .memory = *memory_,
                                .failed_reloads = tls_.failures(),
                                .certificate_expiry = Expiry(*tls_.context())})};
@@ -202,7 +208,7 @@ Response Agent::Metrics() const {
 
 void Agent::Run() {
   loop_.Post([this] { servers_.Start(); });
-  refresh_.Set(kRefreshInterval, [this] { RefreshTls(); });
+  refresh_.Set(kRefreshInterval, [this] { RefreshTls(/*asked=*/false); });
   loop_.Run();
 }
 
@@ -217,14 +223,18 @@ void Agent::Stop() {
 }
 
 void Agent::Reload() {
-  loop_.Post([this] { RefreshTls(); });
+  loop_.Post([this] {
+    RefreshTls(/*asked=*/true);
+    server_resolver_.Reload();
+    target_resolver_.Reload();
+  });
 }
 
 void Agent::HandleSignals() { signals_.Handle(); }
 
-void Agent::RefreshTls() {
-  refresh_.Set(kRefreshInterval, [this] { RefreshTls(); });
-  const auto renewed = tls_.Refresh();
+void Agent::RefreshTls(bool asked) {
+  refresh_.Set(kRefreshInterval, [this] { RefreshTls(/*asked=*/false); });
+  const auto renewed = tls_.Refresh(asked);
   if (!renewed.ok()) {
     LOG(ERROR) << "certificates not reloaded: " << std::string(renewed.status().message());
   } else if (*renewed) {

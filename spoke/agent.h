@@ -39,7 +39,7 @@ class Agent {
   Agent& operator=(const Agent&) = delete;
 
   struct Served {
-    std::string what;  // "health", "admin"
+    std::string what;  // "health", "admin", "debug"
     std::string address;
   };
   const std::vector<Served>& served() const { return served_; }
@@ -48,7 +48,8 @@ class Agent {
   // First call: asks servers for nothing new and lets open connections end, up to the deadline.
   // Second call: ends at once.
   void Stop();
-  // Reads the certificates again when their files changed. Happens by itself now and then.
+  // Reads certificates and what says how names are looked up again when their files changed.
+  // Happens by itself now and then.
   void Reload();
   // SIGTERM and SIGINT call Stop(), SIGHUP Reload().
   void HandleSignals();
@@ -62,7 +63,7 @@ class Agent {
                                        tunnel::LinkOwner& owner);
   absl::Status CreateHealthLease();
   absl::Status CreatePortForward();
-  void RefreshTls();
+  void RefreshTls(bool asked);
   void Drain();
   void Finish();
   net::Http1Server::Response Ready(const std::string& query) const;
@@ -71,7 +72,8 @@ class Agent {
   const Options options_;
   const std::shared_ptr<tunnel::MemoryBudget> memory_;
   net::EventLoop loop_;
-  net::Resolver resolver_;
+  net::Resolver server_resolver_;
+  net::Resolver target_resolver_;
   Counters counters_;
   net::TlsSource tls_;
   std::unique_ptr<PortForward> port_forward_;  // null: servers are connected to
@@ -81,6 +83,7 @@ class Agent {
   ServerSet servers_;
   std::unique_ptr<net::PagePort> health_;
   std::unique_ptr<net::PagePort> admin_;
+  std::unique_ptr<net::PagePort> debug_;  // null: there is none
   std::vector<Served> served_;
   net::ProcessSignals signals_;
   base::Timer refresh_;

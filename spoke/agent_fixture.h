@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <thread>
@@ -33,9 +35,20 @@ inline int ConnectTo(uint16_t port) {
   return fd;
 }
 
+inline int ConnectTo(const std::string& unix_path) {
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const auto address = net::UnixAddress(unix_path);
+  EXPECT_TRUE(address.ok()) << address.status();
+  EXPECT_EQ(::connect(fd, reinterpret_cast<const sockaddr*>(&*address), sizeof *address), 0);
+  return fd;
+}
+
 // The whole answer to a GET, waited for on this thread.
+// `address`: "127.0.0.1:80" or "unix:/path".
 inline std::string Get(const std::string& address, const std::string& path) {
-  const int fd = ConnectTo(std::stoi(address.substr(address.rfind(':') + 1)));
+  const bool local = address.starts_with("unix:");
+  const int fd = local ? ConnectTo(address.substr(sizeof("unix:") - 1))
+                       : ConnectTo(std::stoi(address.substr(address.rfind(':') + 1)));
   const std::string request = "GET " + path + " HTTP/1.1\r\nHost: localhost\r\n\r\n";
   EXPECT_EQ(::send(fd, request.data(), request.size(), 0), request.size());
   std::string answer;
@@ -104,14 +117,18 @@ class AgentTest : public ::testing::Test {
     options_.dial_timeout = std::chrono::seconds(10);
     options_.buffered_bytes = 64 * 1024 * 1024;
     options_.health = options_.admin = {"127.0.0.1", 0};
+    options_.admin_path = folder_ + "/admin.sock";
     hub_.Listen();
   }
 
   ~AgentTest() override {
-    if (agent_ == nullptr) return;
-    agent_->Stop();
-    agent_->Stop();  // does not wait for connections
-    thread_.join();
+    if (agent_ != nullptr) {
+      agent_->Stop();
+      agent_->Stop();  // does not wait for connections
+      thread_.join();
+      agent_.reset();
+    }
+    std::filesystem::remove_all(folder_);
   }
 
   void Start() {
@@ -154,6 +171,7 @@ class AgentTest : public ::testing::Test {
 
   std::string Health(const std::string& path) { return Get(agent_->served()[0].address, path); }
   std::string Admin(const std::string& path) { return Get(agent_->served()[1].address, path); }
+  std::string Debug(const std::string& path) { return Get(agent_->served()[2].address, path); }
 
   // Until the agent says `why` it is not ready.
   void AwaitUnready(const std::string& why) {
@@ -164,6 +182,13 @@ class AgentTest : public ::testing::Test {
     });
   }
 
+  // Not Bazel's folder for tests: its path is too long for a Unix socket's.
+  static std::string MakeFolder() {
+    std::string pattern = std::filesystem::temp_directory_path() / "agent.XXXXXX";
+    return mkdtemp(pattern.data());
+  }
+
+  const std::string folder_ = MakeFolder();
   testing::TestCertificates certificates_;
   net::EventLoop loop_;
   FakeHub hub_{loop_, certificates_.HubAgentPort(), {}};

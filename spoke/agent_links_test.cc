@@ -32,7 +32,7 @@ class AgentLinksTest : public AgentTest {
   // Asks for everything that the agent tells strangers.
   std::string AllPages() {
     return Health("/readyz?verbose") + Health("/readyz") + Health("/metrics") + Admin("/metrics") +
-           Admin("/debug/connections");
+           Debug("/debug/connections");
   }
   void ExpectNoSecrets() {
     for (const char* secret : {"s3cret", "czNjcmV0"}) {  // plain, and within Basic credentials

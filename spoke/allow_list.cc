@@ -5,6 +5,7 @@
 #include "absl/strings/numbers.h"
 #include "lib/base/status.h"
 #include "lib/tunnel/host_name.h"
+#include "spoke/reserved_addresses.h"
 
 namespace hawser::spoke {
 namespace {
@@ -12,22 +13,9 @@ namespace {
 using asio::ip::address;
 using net::Cidr;
 
-// Link-local addresses, where clouds serve the node's credentials, and the metadata service that
-// AWS serves outside of them.
-const std::vector<Cidr>& GuardedRanges() {
-  static const auto* const ranges = new std::vector<Cidr>{
-      *Cidr::Parse("169.254.0.0/16"), *Cidr::Parse("fe80::/10"), *Cidr::Parse("fd00:ec2::254")};
-  return *ranges;
-}
-
-bool IsGuarded(const address& address) {
-  return std::any_of(GuardedRanges().begin(), GuardedRanges().end(),
+bool AnyContains(const std::vector<Cidr>& ranges, const address& address) {
+  return std::any_of(ranges.begin(), ranges.end(),
                      [&](const Cidr& range) { return range.Contains(address); });
-}
-
-bool IsWithinGuarded(const Cidr& cidr) {
-  return std::any_of(GuardedRanges().begin(), GuardedRanges().end(),
-                     [&](const Cidr& range) { return cidr.Within(range); });
 }
 
 }  // namespace
@@ -38,26 +26,41 @@ bool AllowList::HostPattern::Matches(const std::string& host) const {
          host[host.size() - name.size() - 1] == '.';
 }
 
-bool AllowList::Matcher::Matches(const std::string& host, const address& address, uint16_t port,
-                                 bool guarded) const {
+bool AllowList::Matcher::Matches(const std::string& host, uint16_t port) const {
   const auto host_fits = [&](const HostPattern& pattern) { return pattern.Matches(host); };
   const auto port_fits = [&](const PortRange& range) {
     return port >= range.first && port <= range.second;
   };
-  const auto cidr_fits = [&](const Cidr& cidr) {
-    return cidr.Contains(address) && (!guarded || IsWithinGuarded(cidr));
-  };
   return (hosts.empty() || std::any_of(hosts.begin(), hosts.end(), host_fits)) &&
-         (ports.empty() || std::any_of(ports.begin(), ports.end(), port_fits)) &&
-         ((cidrs.empty() && !guarded) || std::any_of(cidrs.begin(), cidrs.end(), cidr_fits));
+         (ports.empty() || std::any_of(ports.begin(), ports.end(), port_fits));
+}
+
+bool AllowList::Matcher::Names(const std::string& host, const address& address) const {
+  const bool special = IsGuarded(address) || IsLoopback(address);
+  if (AnyContains(special ? reserved : cidrs, address)) return true;
+  // Hosts may be addresses, too.
+  return cidrs.empty() && !IsGuarded(address) && host == address.to_string() &&
+         std::any_of(hosts.begin(), hosts.end(), [&](const HostPattern& pattern) {
+           return !pattern.subdomains_only && pattern.name == host;
+         });
 }
 
 bool AllowList::Allows(const std::string& host, const address& address, uint16_t port) const {
-  const bool guarded = IsGuarded(address);
-  if (!matchers_) return !guarded;
-  return std::any_of(matchers_->begin(), matchers_->end(), [&](const Matcher& matcher) {
-    return matcher.Matches(host, address, port, guarded);
-  });
+  const asio::ip::address canonical = net::Canonical(address);
+  const std::vector<asio::ip::address> translated = Translated(canonical);
+  if (!matchers_)
+    return !IsGuarded(canonical) && std::none_of(translated.begin(), translated.end(), IsGuarded);
+  const auto is_closed = [this](const asio::ip::address& each) {
+    return IsGuarded(each) || IsLoopback(each) || own_.Contains(each);
+  };
+  const auto admits = [&](const Matcher& rule) {
+    if (!rule.Matches(host, port)) return false;
+    if (!rule.Names(host, canonical) && (!rule.cidrs.empty() || is_closed(canonical))) return false;
+    return std::all_of(translated.begin(), translated.end(), [&](const asio::ip::address& each) {
+      return rule.Names(host, each) || !is_closed(each);
+    });
+  };
+  return std::any_of(matchers_->begin(), matchers_->end(), admits);
 }
 
 absl::StatusOr<AllowList::HostPattern> AllowList::ParseHost(const std::string& text) {
@@ -89,6 +92,7 @@ absl::StatusOr<AllowList> AllowList::Make(const std::vector<Rule>& rules) {
     }
     for (const std::string& text : rule.cidrs) {
       HAWSER_ASSIGN_OR_RETURN(Cidr cidr, Cidr::Parse(text));
+      if (IsReserved(cidr)) matcher.reserved.push_back(cidr);
       matcher.cidrs.push_back(std::move(cidr));
     }
     for (const std::string& ports : rule.ports) {

@@ -1,6 +1,7 @@
 // The agent's configuration file: what flags cannot say.
 //
-//   allow:                          # absent: everything but link-local and metadata addresses
+//   allow:                          # absent: everything but link-local and metadata addresses;
+//                                   # else these, loopback, own and node addresses need a cidr
 //     - hosts: ["*.default.svc"]    # what is given must match: hosts, cidrs and ports
 //       cidrs: [10.96.0.0/12]
 //       ports: [80, 8000-8100]

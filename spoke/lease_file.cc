@@ -44,11 +44,7 @@ absl::StatusOr<std::vector<kube::WallTime>> ParseLeases(const std::string& text,
 }
 
 size_t LeaseFile::Count() {
-  if (const auto stamp = base::ReadFileStamp(path_); !read_ || stamp != stamp_) {
-    read_ = true;
-    stamp_ = stamp;
-    Read();
-  }
+  if (watch_.Due()) Read();
   const kube::WallTime now = now_();
   const auto valid = std::count_if(expiries_.begin(), expiries_.end(),
                                    [&](kube::WallTime expiry) { return expiry > now; });
@@ -61,9 +57,10 @@ void LeaseFile::Read() {
   auto expiries = text.ok() ? ParseLeases(*text, filter_) : text.status();
   const auto [http_status, reason] = HttpAnswer(expiries.status());
   counters_.lists.Observe(http_status, reason, base::Clock::now() - begun);
+  const bool news = watch_.Done(expiries.status());
   if (expiries.ok()) {
     expiries_ = *std::move(expiries);
-  } else {
+  } else if (news) {
     LOG(WARNING) << "leases not read from " << path_ << ": "
                  << std::string(expiries.status().message());
   }

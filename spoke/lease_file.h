@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "lib/base/file_stamp.h"
+#include "lib/base/file_watch.h"
 #include "lib/kube/timestamp.h"
 #include "spoke/server_counter.h"
 
@@ -22,8 +22,8 @@ absl::StatusOr<std::vector<kube::WallTime>> ParseLeases(const std::string& json,
 // cannot be read is logged once per change, and the last version holds.
 class LeaseFile final : public ServerCounter {
  public:
-  LeaseFile(std::string path, LeaseFilter filter, std::function<kube::WallTime()> now)
-      : path_(std::move(path)), filter_(std::move(filter)), now_(std::move(now)) {}
+  LeaseFile(const std::string& path, LeaseFilter filter, std::function<kube::WallTime()> now)
+      : path_(path), filter_(std::move(filter)), now_(std::move(now)), watch_({path}) {}
 
   size_t Count() override;
 
@@ -34,8 +34,7 @@ class LeaseFile final : public ServerCounter {
   const std::string path_;
   const LeaseFilter filter_;
   const std::function<kube::WallTime()> now_;
-  bool read_ = false;
-  base::FileStamp stamp_;  // of the version read last
+  base::FileWatch watch_;
   std::vector<kube::WallTime> expiries_;
 };
 

@@ -7,6 +7,7 @@
 #include "lib/base/duration.h"
 #include "lib/base/flag_values.h"
 #include "lib/base/flags.h"
+#include "lib/base/memory_limit.h"
 #include "lib/base/quote.h"
 #include "lib/base/status.h"
 #include "lib/kube/lease.h"
@@ -99,14 +100,17 @@ DEFINE_string(
     "[Health and metrics] address that serves /healthz, /readyz and /metrics; empty: all");
 DEFINE_int32(health_server_port, 8093, "[Health and metrics] its TCP port; 0: a free one");
 DEFINE_string(admin_bind_address, "127.0.0.1",
-              "[Health and metrics] address that serves /metrics and /debug; empty: all");
+              "[Health and metrics] address that serves /metrics; empty: all");
 DEFINE_int32(admin_server_port, 8094, "[Health and metrics] its TCP port; 0: a free one");
+DEFINE_string(admin_uds_name, "",
+              "[Health and metrics] Unix socket for /metrics and /debug/connections; empty: none");
 
 DEFINE_int32(max_pending_dials, 1000, "[Limits] unfinished dials of one server");
-DEFINE_int64(max_buffered_bytes, int64_t{1} << 30,
-             "[Limits] bytes queued for slow targets, in all");
+DEFINE_int64(max_buffered_bytes, 0,
+             "[Limits] bytes queued for slow targets, in all; 0: a quarter of the memory that the "
+             "container or machine has, at most 1 GiB");
 DEFINE_int64(first_window, 256 * 1024, "[Limits] bytes a new connection may have on its way");
-DEFINE_int64(max_window, 1024 * 1024, "[Limits] bytes a connection may have on its way");
+DEFINE_int64(max_window, 16 * 1024 * 1024, "[Limits] bytes a connection may have on its way");
 
 DEFINE_int32(xfr_channel_size, 150, "[Without effect] windows of bytes do its work");
 DEFINE_bool(warn_on_channel_limit, false, "[Without effect] see hawser_window_stalls_total");
@@ -135,6 +139,7 @@ absl::Status ReadServers(Options& options) {
       return BadFlag("proxy-server-host", "not a name or address: \"" + server + "\"");
     }
     if (address.port == 0) return BadFlag("proxy-server-port", "must not be 0");
+    address.host = WithFinalDot(address.host, server);
     options.servers.push_back(address);
   }
   return absl::OkStatus();
@@ -241,14 +246,17 @@ absl::Status ReadTls(net::TlsOptions& tls) {
 
 absl::Status ReadIdentity(Options& options) {
   HAWSER_ASSIGN_OR_RETURN(options.agent_id, base::ProcessId(FLAGS_agent_id, "PROXY_AGENT_ID"));
-  const auto identifiers = tunnel::ParseIdentifiers(FLAGS_agent_identifiers);
+  const auto identifiers =
+      tunnel::ParseIdentifiers(FLAGS_agent_identifiers, tunnel::UnknownKeys::kRefuse);
   if (!identifiers.ok())
     return BadFlag("agent-identifiers", std::string(identifiers.status().message()));
   options.identifiers = FLAGS_agent_identifiers;
   // Longer names are answered as they are, not stripped off others.
   for (const std::string& host : identifiers->hosts)
     if (host.find('.') == std::string::npos) options.names.own_names.insert(host);
-  options.names.domain = FLAGS_cluster_domain;
+  const auto domain = tunnel::Domain::Parse(FLAGS_cluster_domain);
+  if (!domain) return BadFlag("cluster-domain", "is no domain");
+  options.names.domain = *domain;
   options.token_path = FLAGS_service_account_token_path;
   return absl::OkStatus();
 }
@@ -265,6 +273,8 @@ absl::Status ReadTargets(Options& options) {
     const auto config = LoadConfigFile(FLAGS_config);
     if (!config.ok()) return BadFlag("config", std::string(config.status().message()));
     options.allow_list = config->allow_list;
+    HAWSER_ASSIGN_OR_RETURN(auto own, OwnAddresses::FromEnvironment());
+    options.allow_list.SetOwnAddresses(std::move(own));
     for (const auto& [name, address] : config->resolve)
       if (const auto status = table.Add(name, address); !status.ok())
         return BadFlag("config", std::string(status.message()));
@@ -302,9 +312,8 @@ absl::Status ReadLimits(Options& options) {
   HAWSER_ASSIGN_OR_RETURN(
       options.session.max_window,
       base::AtLeast<int64_t>("max-window", FLAGS_max_window, FLAGS_first_window));
-  HAWSER_ASSIGN_OR_RETURN(
-      options.buffered_bytes,
-      base::AtLeast<int64_t>("max-buffered-bytes", FLAGS_max_buffered_bytes, 16 * 1024 * 1024));
+  HAWSER_ASSIGN_OR_RETURN(options.buffered_bytes,
+                          base::BufferBudget("max-buffered-bytes", FLAGS_max_buffered_bytes));
   return absl::OkStatus();
 }
 
@@ -329,6 +338,7 @@ absl::StatusOr<Options> OptionsFromFlags() {
   HAWSER_ASSIGN_OR_RETURN(options.admin,
                           base::BindAddress("admin-bind-address", FLAGS_admin_bind_address,
                                             "admin-server-port", FLAGS_admin_server_port));
+  options.admin_path = FLAGS_admin_uds_name;
   return options;
 }
 

@@ -59,6 +59,7 @@ struct Options {
 
   base::HostPort health;
   base::HostPort admin;
+  std::string admin_path;  // Unix socket of the page of connections; empty: none
 };
 
 // Reads the flags (parsed before) and the file that --config names. InvalidArgument, naming the

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "lib/net/resolver.h"
 #include "lib/tunnel/memory.h"
 #include "spoke/counters.h"
 #include "spoke/health_lease.h"
@@ -27,6 +28,7 @@ struct MetricsInput {
   const Counters& counters;
   const ServerCounter* leases;      // null: none are counted
   const HealthLease* health_lease;  // null: none
+  const net::Resolver& target_names;
   const tunnel::MemoryBudget& memory;
   uint64_t failed_reloads;                                                  // of certificates
   std::optional<std::chrono::system_clock::time_point> certificate_expiry;  // empty: none

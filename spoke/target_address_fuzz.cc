@@ -16,7 +16,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   CHECK_NE(target->port, 0);
   CHECK_EQ(*CanonicalHost(target->host), target->host);
   const hawser::spoke::TargetNames names(
-      {.own_names = {"paris"}, .domain = "clusters.example", .kube_apiserver = {"k8s", 443}});
+      {.own_names = {"paris"},
+       .domain = *hawser::tunnel::Domain::Parse("clusters.example"),
+       .kube_apiserver = {"k8s", 443}});
   const auto found = names.Find(*target);
   CHECK_EQ(*CanonicalHost(found.name), found.name);
   CHECK_NE(found.address.port, 0);

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "lib/base/status.h"
 #include "lib/net/socket_address.h"
 #include "lib/tunnel/host_name.h"
 #include "spoke/target_address.h"
@@ -14,10 +15,11 @@ using tunnel::Failure;
 using tunnel::Hop;
 using tunnel::Reason;
 
-TargetDial::TargetDial(net::EventLoop& loop, net::Resolver& resolver, const TargetRules& rules,
-                       Done done)
+TargetDial::TargetDial(net::EventLoop& loop, net::Resolver& resolver, const void* asker,
+                       const TargetRules& rules, Done done)
     : loop_(loop),
       resolver_(resolver),
+      asker_(asker),
       rules_(rules),
       done_(std::move(done)),
       deadline_(loop.Now() + rules.timeout) {}
@@ -33,8 +35,10 @@ void TargetDial::Start(const std::string& protocol, const std::string& address) 
     return;
   }
   target_ = rules_.names.Find(*dialled);
-  query_ = resolver_.Resolve(target_.address.host, rules_.timeout,
-                             [this](const auto& addresses) { OnResolved(addresses); });
+  const std::string& host = target_.address.host;
+  looked_up_ = host == dialled->host ? WithFinalDot(host, address) : host;
+  query_ = resolver_.Resolve(
+      looked_up_, rules_.timeout, [this](const auto& addresses) { OnResolved(addresses); }, asker_);
 }
 
 void TargetDial::OnResolved(const absl::StatusOr<std::vector<asio::ip::address>>& addresses) {
@@ -64,6 +68,7 @@ void TargetDial::OnConnected(absl::StatusOr<int> fd) {
     std::exchange(done_, nullptr)(net::MakePlainSocket(loop_, *fd), nullptr);
     return;
   }
+  resolver_.Forget(looked_up_);
   const Failure failure = ConnectFailure(fd.status());
   Fail(failure.reason, failure.hop, failure.text);
 }
@@ -76,10 +81,14 @@ void TargetDial::Fail(Reason reason, Hop hop, const std::string& text) {
 Failure LookUpFailure(const absl::Status& status) {
   // "lookup web.default.svc: no such host"
   const std::string message(status.message());
-  if (!absl::IsDeadlineExceeded(status))
-    return {Reason::kNameNotFound, Hop::kAgent, "dial tcp: " + message};
-  return {Reason::kTimedOut, Hop::kAgent,
-          "dial tcp: " + message.substr(0, message.rfind(": ")) + ": i/o timeout"};
+  const std::string text = "dial tcp: " + message;
+  switch (status.code()) {
+    case absl::StatusCode::kDeadlineExceeded:
+      return {Reason::kTimedOut, Hop::kAgent, text.substr(0, text.rfind(": ")) + ": i/o timeout"};
+    case absl::StatusCode::kUnavailable: return {Reason::kLookupFailed, Hop::kAgent, text};
+    case absl::StatusCode::kResourceExhausted: return {Reason::kOverloaded, Hop::kAgent, text};
+    default: return {Reason::kNameNotFound, Hop::kAgent, text};
+  }
 }
 
 Failure ConnectFailure(const absl::Status& status) {
@@ -94,6 +103,9 @@ Failure ConnectFailure(const absl::Status& status) {
   // This process is out of descriptors.
   if (absl::IsResourceExhausted(status))
     return {Reason::kOverloaded, Hop::kAgent, text + ": socket: " + why};
+  // All local ports towards this target are taken.
+  if (base::ErrnoOf(status) == EADDRNOTAVAIL)
+    return {Reason::kOverloaded, Hop::kAgent, text + ": connect: " + why};
   Reason reason = tunnel::ReasonFromText(why);
   if (reason == Reason::kUnknown) reason = Reason::kUnreachable;
   return {reason, Hop::kTarget, text + ": connect: " + why};

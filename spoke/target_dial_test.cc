@@ -20,8 +20,11 @@ TEST(LookUpFailure, InTheWordsOfGo) {
   EXPECT_EQ(LookUpFailure(absl::DeadlineExceededError("lookup nope: timed out")),
             (Failure{Reason::kTimedOut, Hop::kAgent, "dial tcp: lookup nope: i/o timeout"}));
   EXPECT_EQ(
-      LookUpFailure(absl::UnavailableError("lookup nope: no server answered")),
-      (Failure{Reason::kNameNotFound, Hop::kAgent, "dial tcp: lookup nope: no server answered"}));
+      LookUpFailure(absl::UnavailableError("lookup nope: server misbehaving")),
+      (Failure{Reason::kLookupFailed, Hop::kAgent, "dial tcp: lookup nope: server misbehaving"}));
+  EXPECT_EQ(
+      LookUpFailure(absl::ResourceExhaustedError("lookup nope: too many open files")),
+      (Failure{Reason::kOverloaded, Hop::kAgent, "dial tcp: lookup nope: too many open files"}));
 }
 
 TEST(ConnectFailure, InTheWordsOfGo) {
@@ -39,6 +42,8 @@ TEST(ConnectFailure, InTheWordsOfGo) {
             (Failure{Reason::kUnreachable, Hop::kTarget, begin + "connect: permission denied"}));
   EXPECT_EQ(failure(EMFILE),
             (Failure{Reason::kOverloaded, Hop::kAgent, begin + "socket: too many open files"}));
+  EXPECT_EQ(failure(EADDRNOTAVAIL), (Failure{Reason::kOverloaded, Hop::kAgent,
+                                             begin + "connect: cannot assign requested address"}));
   EXPECT_EQ(ConnectFailure(absl::DeadlineExceededError("connect to 10.0.0.1:80: timed out")),
             (Failure{Reason::kTimedOut, Hop::kTarget, "dial tcp 10.0.0.1:80: i/o timeout"}));
 }

@@ -8,7 +8,8 @@ namespace hawser::spoke {
 
 TargetNames::Target TargetNames::Find(const base::HostPort& dialled) const {
   base::HostPort inside = dialled;
-  const auto target = tunnel::ParseTarget(dialled.host, options_.domain);
+  const auto host = tunnel::Host::Parse(dialled.host);
+  const auto target = host ? tunnel::ParseTarget(*host, options_.domain) : std::nullopt;
   if (target && options_.own_names.contains(target->cluster)) {
     if (!target->address.empty()) {
       inside.host = target->address;

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "lib/base/host_port.h"
+#include "lib/tunnel/host.h"
 #include "spoke/resolve_table.h"
 
 namespace hawser::spoke {
@@ -21,7 +22,7 @@ class TargetNames {
  public:
   struct Options {
     std::set<std::string> own_names;  // cluster names, canonical
-    std::string domain;               // --cluster-domain of the hub, may be empty
+    tunnel::Domain domain;            // --cluster-domain of the hub, may be empty
     base::HostPort kube_apiserver;    // canonical; no host: the bare name is one like any other
     ResolveTable table;
   };

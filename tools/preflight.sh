@@ -12,7 +12,7 @@ shift
 missing=("$@")
 root=${PREFLIGHT_ROOT:-}
 
-build_disk=6     # GiB that packages, objects and programs take
+build_disk=3     # GiB that packages, objects and programs take
 build_memory=1.5 # GiB that Bazel and one compiler take
 
 found=0

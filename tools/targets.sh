@@ -14,7 +14,7 @@ declare -A packages=(
   [demo]="curl iproute2 openssl python3 util-linux"
   [test]="curl libbenchmark-dev libgmock-dev libgtest-dev openssl python3-yaml"
   [lint]="clang-format-14 git python3-yaml shellcheck"
-  [bench]="haproxy python3 stunnel4"
+  [bench]="haproxy openssl python3 stunnel4"
   [fuzz]="clang-14 libclang-rt-14-dev"
   [tidy]="clang-tidy-14"
   [pods]="conntrack containerd containernetworking-plugins iptables nftables runc"
@@ -23,7 +23,7 @@ declare -A packages=(
 
 programs="//hub:proxy-server //spoke:proxy-agent //addon-manager //cli:hawser
   //examples:fetch //examples:http-test-server //examples:proxy-test-client"
-load="//bench:link //bench:load //bench:target"
+load="//bench:client_load //bench:link //bench:load //bench:target"
 images="//images:hawser.tar //images:hawser-cli.tar"
 
 declare -A groups needs builds
@@ -37,7 +37,7 @@ row() {
 row build         "build demo"                   build            "$programs"
 row demo          "build demo"                   "build networks" "$programs"
 row images        "build"                        build            "$images"
-row bench         "build bench"                  build            "$programs $load"
+row bench         "build bench demo"             "build networks"           "$programs $load"
 row bench-addons  "build demo go test"           "build networks" "//addon-manager"
 row e2e           "build demo go pods test"      "build networks" "$programs $images"
 row interop       "build demo go"                "build networks" "$programs"

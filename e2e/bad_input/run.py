@@ -8,6 +8,7 @@ import sys
 import tempfile
 
 import cases
+import surroundings
 from lab import AGENT_FLAGS, HUB_FLAGS, Daemon, Failed, Witness, command, echo
 from lab import reset_after_a_word, serve, serve_names, ECHO_PORT, RESET_PORT
 
@@ -78,7 +79,7 @@ def main():
         os.chdir(folder)
         isolate()
         lab = Lab(binaries)
-        results = [run_case(lab, case) for case in cases.ALL]
+        results = [run_case(lab, case) for case in cases.ALL + surroundings.ALL]
         for daemon in (lab.agent, lab.hub):
             daemon.stop()
         subprocess.run(["umount", "--lazy", "full"], check=True)

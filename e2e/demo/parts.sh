@@ -70,7 +70,8 @@ start_agent() {
     --ca-cert="pki/agents/$identity/ca.crt" --agent-cert="pki/agents/$identity/tls.crt" \
     --agent-key="pki/agents/$identity/tls.key" \
     --resolve="web.default.svc=$web_address" --kube-apiserver="$api_address:443" \
-    --config="$here/agent.yaml" "$@" 2>>"agent-$spoke.log" &
+    --config="$here/agent.yaml" --admin-uds-name="agent-$spoke.sock" "$@" \
+    2>>"agent-$spoke.log" &
   pids[agent-$spoke]=$!
 }
 

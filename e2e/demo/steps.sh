@@ -90,7 +90,8 @@ close_unread() {
 
 # Whether the agent has a connection that may not send another 16 KiB.
 window_is_exhausted() {
-  window=$(in_spoke paris curl -sf http://127.0.0.1:8094/debug/connections |
+  local page=http://localhost/debug/connections
+  window=$(curl -sf --unix-socket agent-paris.sock "$page" |
     sed -nE 's/.*"send_window": ([0-9]+).*/\1/p' | sort -n | head -n 1)
   [[ -n $window ]] && ((window < 16384))
 }

@@ -40,14 +40,19 @@ class Addon:
         # Of the chart; checks change them and upgrade().
         self.values = {"replicas": 2 if nodes else 1, "proxyServer": server, "addonManager": {}}
         # Short lives, so that every certificate is renewed while the checks run. A kubelet takes
-        # longer than our processes to see that.
-        self._set_lives("150s" if nodes else "45s", "30s" if nodes else "15s")
+        # longer than our processes to see that. A third of a life is left when another begins,
+        # which is longer than a download: it would end with the certificate.
+        self._set_lives("240s" if nodes else "90s", "30s" if nodes else "15s")
         os.makedirs(folder)
 
     # The chart.
 
     def _set_lives(self, certificates, delivery):
-        flags = [f"--certificate-lifetime={certificates}", f"--trust-delivery={delivery}"]
+        flags = [
+            f"--certificate-lifetime={certificates}",
+            f"--trust-delivery={delivery}",
+            f"--replaced-link-timeout={2 * DOWNLOAD}s",
+        ]
         self.values["addonManager"]["additionalArgs"] = flags
 
     def upgrade(self):

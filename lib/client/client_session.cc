@@ -39,9 +39,10 @@ net::Metadata ClientSession::RequestHeaders() const {
   return headers;
 }
 
-void ClientSession::Dial(const std::string& address, base::Duration timeout,
+void ClientSession::Dial(const std::string& address, base::Duration timeout, std::string early,
                          std::shared_ptr<tunnel::Endpoint> endpoint, DialDone done) {
-  dial_ = StartDial({.address = address, .early = "", .timeout = timeout}, std::move(endpoint),
+  dial_ = StartDial({.address = address, .early = std::move(early), .timeout = timeout},
+                    std::move(endpoint),
                     [this, done = std::move(done)](const Failure* failure) mutable {
                       if (failure != nullptr) FinishStream();
                       done(failure);

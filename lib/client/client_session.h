@@ -22,8 +22,9 @@ class ClientSession final : public tunnel::DialingSession {
   net::Metadata RequestHeaders() const;
 
   // Once, after the stream was opened. `done` as in StartDial(); when it reports a failure the
-  // stream ends by itself.
-  void Dial(const std::string& address, base::Duration timeout,
+  // stream ends by itself. `early` (at most kMaxEarlySent bytes) goes with the dial; the hub has
+  // taken it when features().early is set in the endpoint's OnOpen().
+  void Dial(const std::string& address, base::Duration timeout, std::string early,
             std::shared_ptr<tunnel::Endpoint> endpoint, DialDone done);
   // Before `done`, which then does not run: ends the stream and what the dial may have opened.
   void Cancel();

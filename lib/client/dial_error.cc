@@ -21,6 +21,7 @@ absl::StatusCode CodeOf(Reason reason) {
     case Reason::kAgentLost:
     case Reason::kRefused:
     case Reason::kUnreachable:
+    case Reason::kLookupFailed:
     case Reason::kReset: return absl::StatusCode::kUnavailable;
     case Reason::kPolicyDenied: return absl::StatusCode::kPermissionDenied;
     case Reason::kNameNotFound: return absl::StatusCode::kNotFound;
@@ -73,9 +74,9 @@ bool Unavailable(const Failure& failure) {
 
 std::string ClusterOf(const std::string& address) {
   const auto parsed = base::ParseHostPort(address);
-  if (!parsed.ok()) return "";
-  const auto target = tunnel::ParseTarget(parsed->host, "");
-  return target.has_value() ? target->cluster : "";
+  const auto host = parsed.ok() ? tunnel::Host::Parse(parsed->host) : std::nullopt;
+  const auto target = host ? tunnel::ParseTarget(*host, tunnel::Domain()) : std::nullopt;
+  return target ? target->cluster : "";
 }
 
 }  // namespace hawser::client

@@ -68,6 +68,7 @@ PendingDial Dialer::DialAsync(const std::string& address, const DialOptions& opt
   return Start({.address = address,
                 .timeout = options.timeout,
                 .fd = ends[1],
+                .first_bytes = options.first_bytes,
                 .answered =
                     [stream = std::move(stream),
                      done = std::move(done)](const absl::Status& status) mutable {
@@ -90,6 +91,7 @@ void Dialer::Join(int fd, const std::string& address, const DialOptions& options
   Start({.address = address,
          .timeout = options.timeout,
          .fd = fd,
+         .first_bytes = options.first_bytes,
          .answered =
              [shared](const absl::Status& status) {
                if (!status.ok()) (*shared)(status);

@@ -40,6 +40,9 @@ struct DialerOptions {
 struct DialOptions {
   // For everything, connecting to the hub included. kDeadlineExceeded after that.
   base::Duration timeout = std::chrono::seconds(10);
+  // Written first. Up to 3 KiB of it go with the dial itself where the hub knows how to, which
+  // saves a round trip; the rest, and everything elsewhere, follows when the tunnel is open.
+  std::string first_bytes;
 };
 
 // A dial under way. Copies mean the same dial; it may outlive the dialer.

@@ -87,6 +87,31 @@ TEST_P(DialerTest, CarriesBytesBothWays) {
   front_.AwaitIdle();
 }
 
+TEST_P(DialerTest, FirstBytesArriveOnceAndAheadOfAllOthers) {
+  for (const size_t size : {1, 3 * 1024, 3 * 1024 + 1, 200'000}) {
+    const std::string first = Pattern(size, 1);
+    absl::StatusOr<Stream> stream = dialer_->Dial("echo.paris:80", {.first_bytes = first});
+    ASSERT_THAT(stream, IsOk());
+    ASSERT_THAT(stream->Write("and the rest"), IsOk());
+    EXPECT_EQ(ReadExactly(*stream, size), first);
+    EXPECT_EQ(ReadExactly(*stream, 12), "and the rest");
+  }
+  front_.AwaitIdle();
+}
+
+TEST_P(DialerTest, WhatAJoinedSocketHasAlreadyArrivesOnce) {
+  int ends[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+  const std::string first = Pattern(10'000, 2);
+  ASSERT_EQ(write(ends[0], first.data(), first.size()), first.size());
+  dialer_->Join(ends[1], "echo.paris:80", {}, [](const absl::Status&) {});
+  std::string back(first.size(), '\0');
+  ASSERT_EQ(recv(ends[0], back.data(), back.size(), MSG_WAITALL), first.size());
+  EXPECT_EQ(back, first);
+  close(ends[0]);
+  front_.AwaitIdle();
+}
+
 TEST_P(DialerTest, HundredsOfTunnelsDoNotMix) {
   constexpr int kTunnels = 100;
   std::vector<std::future<bool>> intact;

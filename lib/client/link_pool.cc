@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "lib/tunnel/session.h"
+
 namespace hawser::client {
 namespace {
 
@@ -11,8 +13,8 @@ h2::Options LinkOptions() {
   h2::Options options;
   // Go's servers punish pings; StartKeepalive() comes when the hub is one of ours.
   options.keepalive = base::Duration::zero();
-  // What one tunnel whose reader has stopped may hold here.
-  options.stream_window = 1024 * 1024;
+  // Grows with the tunnel that the stream carries.
+  options.stream_window = tunnel::SessionOptions().first_window;
   return options;
 }
 

@@ -1,5 +1,7 @@
 #include "lib/client/tunnel_dialer.h"
 
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <utility>
 #include <vector>
@@ -18,14 +20,38 @@ using Ended = absl::AnyInvocable<void(const Failure*)>;
 
 const Failure kCancelled{Reason::kCancelled, Hop::kClient, "the dial was cancelled"};
 
-// Tells how the tunnel ended before its socket shows that it did.
+// First bytes that a socket has already, without waiting: at most `space`.
+std::string ReadAhead(int fd, size_t space) {
+  std::string bytes(space, '\0');
+  const ssize_t count = ::recv(fd, bytes.data(), bytes.size(), MSG_DONTWAIT);
+  bytes.resize(count > 0 ? static_cast<size_t>(count) : 0);
+  return bytes;
+}
+
+// Sends the first bytes when they could not go with the dial, and tells how the tunnel ended before
+// its socket shows that it did.
 class WatchedEndpoint final : public tunnel::Endpoint {
  public:
-  WatchedEndpoint(std::shared_ptr<tunnel::Endpoint> endpoint, Ended ended)
-      : endpoint_(std::move(endpoint)), ended_(std::move(ended)) {}
+  WatchedEndpoint(std::shared_ptr<tunnel::Endpoint> endpoint, std::string first, size_t with_dial,
+                  Ended ended)
+      : endpoint_(std::move(endpoint)),
+        first_(std::move(first)),
+        with_dial_(with_dial),
+        ended_(std::move(ended)) {}
 
-  void OnOpen(tunnel::Connection& connection) override { endpoint_->OnOpen(connection); }
-  tunnel::Pulled Pull(std::span<uint8_t> space) override { return endpoint_->Pull(space); }
+  void OnOpen(tunnel::Connection& connection) override {
+    if (connection.session().features().early) first_.erase(0, with_dial_);
+    const bool more = !first_.empty();
+    endpoint_->OnOpen(connection);
+    if (more) connection.Ready();
+  }
+  tunnel::Pulled Pull(std::span<uint8_t> space) override {
+    if (first_.empty()) return endpoint_->Pull(space);
+    const size_t take = std::min(space.size(), first_.size());
+    std::copy_n(first_.begin(), take, space.begin());
+    first_.erase(0, take);
+    return {tunnel::Pulled::kBytes, take};
+  }
   void Deliver(std::span<const uint8_t> bytes) override { endpoint_->Deliver(bytes); }
   void DeliverEnd() override { endpoint_->DeliverEnd(); }
   void OnClosed(const Failure* failure) override {
@@ -36,6 +62,8 @@ class WatchedEndpoint final : public tunnel::Endpoint {
 
  private:
   const std::shared_ptr<tunnel::Endpoint> endpoint_;
+  std::string first_;
+  const size_t with_dial_;
   Ended ended_;
 };
 
@@ -97,8 +125,13 @@ void TunnelDialer::OnLink(DialId id, h2::Transport* link, const absl::Status& er
       !status.ok())
     return Fail(id, NoLink(status));
   attempt.session = &opened;
+  std::string first = std::move(attempt.tunnel.first_bytes);
+  if (first.empty()) first = ReadAhead(attempt.tunnel.fd, tunnel::kMaxEarlySent);
+  std::string early = first.substr(0, tunnel::kMaxEarlySent);
+  auto endpoint = std::make_shared<WatchedEndpoint>(attempt.local, std::move(first), early.size(),
+                                                    std::move(attempt.tunnel.ended));
   opened.Dial(attempt.tunnel.address, std::max(attempt.expires - loop_.Now(), base::Duration{}),
-              std::make_shared<WatchedEndpoint>(attempt.local, std::move(attempt.tunnel.ended)),
+              std::move(early), std::move(endpoint),
               [this, id](const Failure* failure) { OnAnswer(id, failure); });
 }
 

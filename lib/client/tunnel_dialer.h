@@ -25,6 +25,8 @@ class TunnelDialer {
     base::Duration timeout;
     // The local side, a connected stream socket; owned by the tunnel from now on.
     int fd;
+    // Sent ahead of what comes from `fd`.
+    std::string first_bytes;
     // The tunnel is open, or why not. Exactly once, as a turn.
     absl::AnyInvocable<void(const absl::Status&)> answered;
     // It was open and is over: `failure` when it broke. Before the local side can see that.

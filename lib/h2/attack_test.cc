@@ -265,10 +265,12 @@ INSTANTIATE_TEST_SUITE_P(
               },
               "PRIORITY"},
         Flood{"UnknownFrames", "",
-              [](uint32_t i) {
-                return Frame(static_cast<uint8_t>(10 + i % 246), kNoFlags, 0,
-                             std::string(100, 'u'));
-              },
+              [](uint32_t i) { return Frame(0x20 + i % 100, kNoFlags, 0, std::string(100, 'x')); },
+              "unknown"},
+        Flood{"PriorityUpdate", "",
+              [](uint32_t) { return Frame(0x10, kNoFlags, 0, Number(1, 4) + "u=1"); }, "unknown"},
+        Flood{"AlternativeServices", "",
+              [](uint32_t) { return Frame(0x0a, kNoFlags, 0, Number(0, 2) + "h2=\":1\""); },
               "unknown"},
         Flood{"GoAway", "",
               [](uint32_t) { return Frame(kGoAway, kNoFlags, 0, Number(0, 4) + Number(0, 4)); },

@@ -28,7 +28,9 @@ void Keepalive::Probe() {
 
 void Keepalive::SetInterval(base::Duration interval) {
   interval_ = interval;
-  if (!outstanding_) ScheduleNext();
+  if (outstanding_) return;
+  const bool unknown = round_trip_ == base::Duration::zero() && interval != base::Duration::zero();
+  unknown ? Ping() : ScheduleNext();
 }
 
 bool Keepalive::OnAck(uint64_t opaque) {

@@ -31,7 +31,8 @@ class Keepalive {
   void Stop() { timer_.Cancel(); }
   // Pings now, unless a ping is outstanding.
   void Probe();
-  // A shorter interval counts from the last ping, as a longer one does.
+  // A shorter interval counts from the last ping, as a longer one does; while no round trip is
+  // known the first ping is sent at once.
   void SetInterval(base::Duration interval);
   // An answer arrived. False when no ping with that value is outstanding.
   bool OnAck(uint64_t opaque);

@@ -95,14 +95,25 @@ TEST_F(KeepaliveTest, ZeroMeansNever) {
 
 TEST_F(KeepaliveTest, ANewIntervalCountsFromTheLastPing) {
   Keepalive keepalive(scheduler_, link_, 35s, 10s);
-  keepalive.Start(/*ping_now=*/false);
+  keepalive.Start(/*ping_now=*/true);
+  keepalive.OnAck(link_.pings.back());
   scheduler_.Advance(10s);
   keepalive.SetInterval(15s);
   scheduler_.Advance(5s);
-  ASSERT_EQ(link_.pings.size(), 1u);
+  ASSERT_EQ(link_.pings.size(), 2u);
   keepalive.OnAck(link_.pings.back());
   keepalive.SetInterval(0s);
   scheduler_.Advance(1h);
+  EXPECT_EQ(link_.pings.size(), 2u);
+}
+
+TEST_F(KeepaliveTest, ANewIntervalMeasuresTheRoundTripThatIsNotKnown) {
+  Keepalive keepalive(scheduler_, link_, 35s, 10s);
+  keepalive.Start(/*ping_now=*/false);
+  scheduler_.Advance(1ms);
+  keepalive.SetInterval(15s);
+  ASSERT_EQ(link_.pings.size(), 1u);
+  keepalive.SetInterval(15s);  // one is on its way
   EXPECT_EQ(link_.pings.size(), 1u);
 }
 

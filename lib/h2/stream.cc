@@ -72,6 +72,10 @@ void Stream::Release(size_t bytes) {
   if (!deaf()) transport_.ReturnWindow(*this, bytes);
 }
 
+void Stream::SetWindow(size_t bytes) {
+  if (!deaf()) transport_.SetWindow(*this, bytes);
+}
+
 void Stream::Finish(const absl::Status& status) {
   if (deaf() || finished_) return;
   finished_ = true;

@@ -41,6 +41,7 @@ class Stream final : public net::MessageStream, private Deframer::Sink {
   void Wake() override;
   void Withhold(size_t bytes) override;
   void Release(size_t bytes) override;
+  void SetWindow(size_t bytes) override;
   void Finish(const absl::Status& status) override;
   void Reset() override;
   void Abort(const absl::Status& reason) override;

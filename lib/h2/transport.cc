@@ -77,7 +77,7 @@ Transport::Transport(std::unique_ptr<net::Socket> socket, const Options& options
     Fail(absl::DeadlineExceededError("peer sent no http/2 preface in time"),
          NGHTTP2_SETTINGS_TIMEOUT);
   });
-  keepalive_.Start(server() || options_.ping_at_start);
+  keepalive_.Start(server());
   RequestFlush();
   Post([this] { OnReadable(); });
 }

@@ -46,14 +46,12 @@ struct Options {
   // within `keepalive_timeout` the connection is dead.
   base::Duration keepalive = std::chrono::seconds(15);
   base::Duration keepalive_timeout = std::chrono::seconds(10);
-  // Client: measure the round trip with a PING at once, as servers always do. Off because Go
-  // servers count pings: set it towards hubs of ours only.
-  bool ping_at_start = false;
   // The peer's preface (its first SETTINGS) must have arrived this long after the start.
   base::Duration preface_deadline = std::chrono::seconds(10);
-  // Flow-control windows that we give, bytes.
+  // Flow-control windows that we give, bytes: a stream's at first, which its handler may change,
+  // and the connection's, which holds nobody back.
   uint32_t stream_window = 8 * 1024 * 1024;
-  uint32_t connection_window = 32 * 1024 * 1024;
+  uint32_t connection_window = 128 * 1024 * 1024;
   // Largest payload of a frame that we take, bytes, 16384 at least (RFC 9113 section 6.5.2). With
   // its header this one fills four TLS records.
   uint32_t max_frame = 64 * 1024 - 9;
@@ -112,7 +110,9 @@ class Transport : private Keepalive::Link {
   void Probe() { keepalive_.Probe(); }
   // When bytes of the peer's arrived last.
   base::Time heard_at() const { return heard_at_; }
-  // Changes Options::keepalive; zero ends it.
+  // Changes Options::keepalive; zero ends it. A client that knows no round trip yet measures it at
+  // once, as servers do from the start: to be called towards hubs of ours, since Go servers count
+  // pings.
   void SetKeepalive(base::Duration interval);
 
   size_t stream_count() const { return streams_.size(); }
@@ -170,6 +170,7 @@ class Transport : private Keepalive::Link {
   void ResetStream(Stream& stream, uint32_t code, const absl::Status& status);
   void ResumeData(int32_t id);
   void ReturnWindow(const Stream& stream, size_t bytes);
+  void SetWindow(const Stream& stream, size_t bytes);
   bool HasSendWindow(int32_t id) const;
   void WakeStream(Stream& stream);
 

@@ -43,7 +43,8 @@ struct Transport::ReceiveCallbacks {
     return transport.state_ == State::kOpen ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
   }
 
-  // Priorities and unknown frames are ignored: nghttp2 has nothing more to say about them.
+  // Priorities and frames of types that it does not know are ignored: nghttp2 has nothing more to
+  // say about them.
   static int OnBeginFrame(nghttp2_session*, const nghttp2_frame_hd* header, void* user) {
     auto& transport = *static_cast<Transport*>(user);
     if (header->type == NGHTTP2_PRIORITY || header->type > NGHTTP2_CONTINUATION)

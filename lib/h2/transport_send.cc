@@ -19,6 +19,8 @@ namespace {
 // Batches that one turn sends at most, so that one peer cannot hold the loop.
 constexpr int kBatchesPerTurn = 4;
 constexpr size_t kFrameHeader = 9;
+// What is sent at a time, however slow the link.
+constexpr size_t kSmallestBatch = 16 * 1024;
 // A batch with less room than that is full.
 constexpr size_t kMinRoom = kFrameHeader + net::MessageStream::kMinBatch;
 
@@ -204,7 +206,9 @@ void Transport::Flush() {
 
 // Sends what fits one batch. Returns whether there is more.
 bool Transport::SendBatch() {
-  const std::span<uint8_t> batch(loop().write_batch(), net::EventLoop::kWriteBatch);
+  const std::span<uint8_t> batch(
+      loop().write_batch(),
+      std::clamp(socket_->batch(), kSmallestBatch, size_t{net::EventLoop::kWriteBatch}));
   batch_ = batch;
   batch_full_ = false;
   const int error = nghttp2_session_send(session_);

@@ -133,12 +133,19 @@ void Transport::ReturnWindow(const Stream& stream, size_t bytes) {
   nghttp2_session_consume_stream(session_, stream.id(), bytes);
   // nghttp2 returns half of the window at once, which may take a slow reader for ever, and what is
   // withheld on its account keeps everybody else on the stream waiting.
-  const auto quarter = static_cast<int32_t>(options_.stream_window / 4);
+  const int32_t quarter =
+      nghttp2_session_get_stream_effective_local_window_size(session_, stream.id()) / 4;
   const auto withheld = static_cast<int32_t>(stream.withheld());
   const int32_t unreturned =
       nghttp2_session_get_stream_effective_recv_data_length(session_, stream.id()) - withheld;
   if (withheld > quarter && unreturned >= std::min(quarter, kReturnStep))
     nghttp2_submit_window_update(session_, NGHTTP2_FLAG_NONE, stream.id(), unreturned);
+  RequestFlush();
+}
+
+void Transport::SetWindow(const Stream& stream, size_t bytes) {
+  nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, stream.id(),
+                                        static_cast<int32_t>(bytes));
   RequestFlush();
 }
 

@@ -1,8 +1,6 @@
-// An event loop with a thread of its own, for what must go on while other loops are busy.
+// An event loop on a thread of its own.
 //
-//   LoopThread pages;
-//   auto port = PagePort::Listen(pages.loop(), address);  // before Start()
-//   pages.Start();
+// Threads: Start(), Stop() and RunAndWait() on any other thread, one at a time.
 #pragma once
 
 #include <thread>
@@ -18,16 +16,15 @@ class LoopThread {
   LoopThread& operator=(const LoopThread&) = delete;
   ~LoopThread() { Stop(); }
 
+  // Starts and ends the thread. What lives on the loop must be gone before Stop(). A thread with
+  // some niceness (0 to 19) leaves the processors to others that want them.
+  void Start(int niceness = 0);
+  void Stop();
+
   EventLoop& loop() { return loop_; }
-  void Start() {
-    thread_ = std::thread([this] { loop_.Run(); });
-  }
-  // What lives on the loop may be destroyed afterwards, on any thread.
-  void Stop() {
-    if (!thread_.joinable()) return;
-    loop_.Stop();
-    thread_.join();
-  }
+  // Runs `work` on the loop and waits for it; here, while the loop has no thread. Not from the
+  // loop's thread.
+  void RunAndWait(base::Closure work);
 
  private:
   EventLoop loop_;

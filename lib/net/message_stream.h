@@ -97,6 +97,9 @@ class MessageStream {
   // back to the peer's flow-control window until Release() says so.
   virtual void Withhold(size_t bytes) = 0;
   virtual void Release(size_t bytes) = 0;
+  // The peer may have `bytes` of messages on their way to us. A smaller window comes about as bytes
+  // arrive.
+  virtual void SetWindow(size_t bytes) = 0;
   // Server: ends the stream with a gRPC status once everything produced is out. Client:
   // half-closes.
   virtual void Finish(const absl::Status& status) = 0;

@@ -14,6 +14,12 @@ absl::StatusOr<std::unique_ptr<PagePort>> PagePort::Listen(EventLoop& loop,
   return std::unique_ptr<PagePort>(new PagePort(loop, std::move(listener)));
 }
 
+absl::StatusOr<std::unique_ptr<PagePort>> PagePort::ListenUnix(EventLoop& loop,
+                                                               const std::string& path) {
+  HAWSER_ASSIGN_OR_RETURN(auto listener, Listener::Unix(loop, path));
+  return std::unique_ptr<PagePort>(new PagePort(loop, std::move(listener)));
+}
+
 PagePort::PagePort(EventLoop& loop, std::unique_ptr<Listener> listener)
     : pages_(loop, {}), listener_(std::move(listener)) {
   listener_->Start([this](int fd) { pages_.Serve(fd); });

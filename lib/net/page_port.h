@@ -1,4 +1,4 @@
-// A TCP port that serves pages: an Http1Server and the listener that feeds it.
+// A TCP port or a Unix socket that serves pages: an Http1Server and the listener that feeds it.
 //
 //   auto health = PagePort::Listen(loop, {"", 8093});
 //   (*health)->pages().Handle("/healthz", ...);
@@ -23,8 +23,12 @@ class PagePort {
   static absl::StatusOr<std::unique_ptr<PagePort>> Listen(EventLoop& loop,
                                                           const base::HostPort& address);
 
+  // A Unix socket that only this user may open; a stale one is replaced.
+  static absl::StatusOr<std::unique_ptr<PagePort>> ListenUnix(EventLoop& loop,
+                                                              const std::string& path);
+
   Http1Server& pages() { return pages_; }
-  // With the port that was chosen.
+  // With the port that was chosen; "unix:/path".
   const std::string& address() const { return listener_->address(); }
 
  private:

@@ -30,8 +30,13 @@ struct PeerInfo {
   std::string address;                // "10.0.0.1:4711", "[::1]:4711", or "unix"
   std::optional<uid_t> uid;           // Unix sockets: the process that connected
   std::shared_ptr<X509> certificate;  // TLS: verified; null when the peer showed none
-  std::string alpn;                   // TLS: the protocol agreed on
-  bool resumed = false;               // TLS: the session was resumed
+  // TLS: what else it showed. Null for a resumed session, whose ticket has the certificate only.
+  std::shared_ptr<STACK_OF(X509)> chain;
+  std::string alpn;      // TLS: the protocol agreed on
+  bool resumed = false;  // TLS: the session was resumed
+
+  // The address without its port.
+  std::string host() const { return address.substr(0, address.rfind(':')); }
 };
 
 class Socket {
@@ -53,6 +58,8 @@ class Socket {
   // Takes bytes in order; may take fewer than offered. For TLS all that is taken is encrypted and
   // sent in one system call.
   virtual Result Write(std::span<const iovec> bytes) = 0;
+  // How many bytes one Write() should carry, so that those of the next one do not wait for long.
+  virtual size_t batch() const { return SIZE_MAX; }
   // False while accepted bytes still wait for the kernel.
   virtual bool written() const = 0;
 

@@ -39,6 +39,18 @@ std::string PeerAddress(int fd) {
   return storage.ss_family == AF_UNIX ? "unix" : "a lost peer";
 }
 
+std::string PeerNetwork(const std::string& peer_address) {
+  std::string host = peer_address.substr(0, peer_address.rfind(':'));
+  if (host.size() < 2 || host.front() != '[' || host.back() != ']') return host;
+  host = host.substr(1, host.size() - 2);
+  in6_addr address;
+  char text[INET6_ADDRSTRLEN] = "";
+  if (::inet_pton(AF_INET6, host.c_str(), &address) != 1) return host;
+  std::memset(&address.s6_addr[8], 0, 8);
+  ::inet_ntop(AF_INET6, &address, text, sizeof text);
+  return std::string(text) + "/64";
+}
+
 absl::StatusOr<asio::ip::tcp::endpoint> BindEndpoint(const std::string& address, uint16_t port) {
   if (address.empty()) {
     // Without IPv6 in the kernel, all addresses are those of IPv4.

@@ -34,6 +34,14 @@ TEST(SocketAddressTest, PeersAsText) {
   EXPECT_EQ(PeerAddress(-1), "a lost peer");
 }
 
+TEST(SocketAddressTest, NetworksOfPeers) {
+  EXPECT_EQ(PeerNetwork("10.0.0.1:4711"), "10.0.0.1");
+  EXPECT_EQ(PeerNetwork("[2001:db8:0:1:2:3:4:5]:4711"), "2001:db8:0:1::/64");
+  EXPECT_EQ(PeerNetwork("[2001:db8:0:1::]:80"), "2001:db8:0:1::/64");
+  EXPECT_EQ(PeerNetwork("[::1]:80"), "::/64");
+  EXPECT_EQ(PeerNetwork("a lost peer"), "a lost peer");
+}
+
 TEST(SocketAddressTest, BindAddresses) {
   EXPECT_EQ(EndpointText(*BindEndpoint("127.0.0.1", 80)), "127.0.0.1:80");
   EXPECT_EQ(EndpointText(*BindEndpoint("::1", 80)), "[::1]:80");

@@ -1,7 +1,6 @@
 #include "lib/net/tls_context.h"
 
 #include <openssl/err.h>
-#include <openssl/sha.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -12,7 +11,9 @@
 #include "lib/net/tls_error.h"
 #include "lib/pki/anchors.h"
 #include "lib/pki/certificate.h"
+#include "lib/pki/digest.h"
 #include "lib/pki/key_exchange.h"
+#include "lib/pki/pem_file.h"
 
 namespace hawser::net {
 namespace {
@@ -135,11 +136,8 @@ absl::Status TlsContext::Configure(const TlsOptions& options) {
   if (verify) HAWSER_RETURN_IF_ERROR(LoadCa(options.files.ca));
   HAWSER_RETURN_IF_ERROR(LoadCertificate(options.files));
   SetAlpn(options);
-  if (server_) {
-    IssueTickets(options.session_context);
-  } else {
-    KeepTickets();
-  }
+  if (server_) return IssueTickets(options);
+  KeepTickets();
   return absl::OkStatus();
 }
 
@@ -197,14 +195,42 @@ void TlsContext::SetAlpn(const TlsOptions& options) {
   }
 }
 
-// All that the server knows of a session is in the ticket, the client's certificate included.
-void TlsContext::IssueTickets(const std::string& session_context) {
-  unsigned char id[SHA256_DIGEST_LENGTH];
-  SHA256(reinterpret_cast<const unsigned char*>(session_context.data()), session_context.size(),
-         id);
-  SSL_CTX_set_session_id_context(context_, id, sizeof id);
+absl::Status TlsContext::IssueTickets(const TlsOptions& options) {
+  const std::string id = pki::Sha256(options.session_context);
+  SSL_CTX_set_session_id_context(context_, reinterpret_cast<const unsigned char*>(id.data()),
+                                 static_cast<unsigned>(id.size()));
   SSL_CTX_set_session_cache_mode(context_, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_num_tickets(context_, 1);
+  shared_ticket_keys_ = !options.ticket_keys.empty();
+  if (shared_ticket_keys_) {
+    std::string authorities;
+    if (!options.files.ca.empty()) {
+      HAWSER_ASSIGN_OR_RETURN(authorities, pki::ReadPemFile(options.files.ca));
+    }
+    HAWSER_ASSIGN_OR_RETURN(ticket_keys_,
+                            TicketKeys::Load(options.ticket_keys, id + pki::Sha256(authorities)));
+  } else {
+    ticket_keys_ = TicketKeys::Random(nullptr);
+  }
+  SSL_CTX_set_app_data(context_, this);
+  SSL_CTX_set_tlsext_ticket_key_evp_cb(
+      context_, [](SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher,
+                   EVP_MAC_CTX* mac, int encrypt) {
+        auto* self = static_cast<TlsContext*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
+        return self->ticket_keys()->Use(ssl, name, iv, cipher, mac, encrypt);
+      });
+  return absl::OkStatus();
+}
+
+void TlsContext::RotateTicketKeys() {
+  if (!server_ || shared_ticket_keys_) return;
+  const std::lock_guard lock(mutex_);
+  ticket_keys_ = TicketKeys::Random(ticket_keys_.get());
+}
+
+std::shared_ptr<const TicketKeys> TlsContext::ticket_keys() {
+  const std::lock_guard lock(mutex_);
+  return ticket_keys_;
 }
 
 void TlsContext::KeepTickets() {

@@ -1,5 +1,5 @@
-// What a side of TLS brings along: its certificate, the CA that it believes, its rules. Immutable;
-// a reload makes a new one for new handshakes, and with it new keys for session tickets.
+// What a side of TLS brings along: its certificate, the CA that it believes, its rules. Immutable
+// but for keys of session tickets; a reload makes a new one for new handshakes.
 //
 // Threads: any (OpenSSL's SSL_CTX is shared by connections on all loops).
 #pragma once
@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "lib/net/ticket_keys.h"
 
 namespace hawser::net {
 
@@ -37,8 +38,12 @@ struct TlsOptions {
   // Server: false lets in whoever comes, and asks nobody for a certificate; for protocols that know
   // their peers otherwise. Such a server has no files.ca.
   bool client_certificates = true;
-  // Server: sessions are resumed only under the same context (one per port).
+  // Server: sessions are resumed only under the same context (one per port), and by peers of the
+  // same files.ca.
   std::string session_context = "hawser";
+  // Server: a file of keys for session tickets (ticket_keys.h), by which the servers that share it
+  // resume each other's sessions. Empty: this context's own, by which nobody else does.
+  std::string ticket_keys;
 };
 
 // "VersionTLS10" to "VersionTLS13", as Konnectivity's flags spell them, for
@@ -65,6 +70,10 @@ class TlsContext {
   bool require_alpn() const { return require_alpn_; }
   SSL_CTX* get() const { return context_; }
 
+  // Server, without a file of keys for session tickets: a new one for tickets from now on. Those of
+  // the last one stay good.
+  void RotateTicketKeys();
+
   // Client: sessions that `ssl` is given are kept under `server_name`, which outlives it.
   void NameSessions(SSL* ssl, const std::string& server_name) const;
   // Client: the newest session with that server, to resume; null when there is none. A session of
@@ -79,7 +88,8 @@ class TlsContext {
   absl::Status LoadCertificate(const TlsFiles& files);
   absl::Status SetCipherSuites(const std::vector<std::string>& names);
   void SetAlpn(const TlsOptions& options);
-  void IssueTickets(const std::string& session_context);
+  absl::Status IssueTickets(const TlsOptions& options);
+  std::shared_ptr<const TicketKeys> ticket_keys();
   void KeepTickets();
   void KeepSession(const std::string& server_name, SslSession session);
 
@@ -87,8 +97,10 @@ class TlsContext {
   SSL_CTX* context_ = nullptr;
   std::string alpn_;  // in wire format
   bool require_alpn_ = true;
+  bool shared_ticket_keys_ = false;
   std::mutex mutex_;
-  std::map<std::string, SslSession> sessions_;  // guarded by mutex_
+  std::shared_ptr<const TicketKeys> ticket_keys_;  // of a server; guarded by mutex_
+  std::map<std::string, SslSession> sessions_;     // guarded by mutex_
 };
 
 }  // namespace hawser::net

@@ -92,7 +92,7 @@ TEST_F(TlsHandshakeTest, AsksNobodyForACertificateWhenToldSo) {
 }
 
 TEST_F(TlsHandshakeTest, ChecksTheServersName) {
-  for (const char* name : {"localhost", "127.0.0.1", "::1"})
+  for (const char* name : {"localhost", "localhost.", "127.0.0.1", "::1"})
     EXPECT_THAT(MakeTlsPair(loop_, client_, server_, name).client, IsOk()) << name;
   EXPECT_THAT(MakeTlsPair(loop_, client_, server_, "hub.example").client,
               StatusIs(absl::StatusCode::kUnauthenticated,
@@ -236,6 +236,38 @@ TEST_F(TlsHandshakeTest, SilentPeerMeetsTheDeadlineAndHoldsNobodyUp) {
   ::close(client);
 }
 
+TEST_F(TlsHandshakeTest, NothingBeginsBeforeTheFirstByte) {
+  const auto [client, server] = TcpPair();
+  std::optional<absl::Status> status;
+  const auto handshake =
+      TlsAccept(loop_, server, server_, 10s, [&](auto socket) { status = socket.status(); });
+  loop_.io().poll();
+  EXPECT_FALSE(handshake->begun());
+  ASSERT_EQ(::send(client, "\x16", 1, 0), 1);
+  RunUntil(loop_, [&] { return handshake->begun(); });
+  EXPECT_FALSE(status.has_value());
+  ::close(client);
+  RunUntil(loop_, [&] { return status.has_value(); });
+}
+
+TEST_F(TlsHandshakeTest, CanBeCanceled) {
+  for (const std::string& sent : {"", "\x16"}) {
+    const auto [client, server] = TcpPair();
+    std::optional<absl::Status> status;
+    const auto handshake =
+        TlsAccept(loop_, server, server_, 10s, [&](auto socket) { status = socket.status(); });
+    ASSERT_EQ(::send(client, sent.data(), sent.size(), 0), sent.size());
+    loop_.io().poll();
+    handshake->Cancel(absl::ResourceExhaustedError("others came"));
+    EXPECT_THAT(status, ::testing::Optional(StatusIs(absl::StatusCode::kResourceExhausted)));
+    status.reset();
+    handshake->Cancel(absl::InternalError("again"));
+    loop_.io().poll();
+    EXPECT_FALSE(status.has_value()) << "once";
+    ::close(client);
+  }
+}
+
 TEST_F(TlsHandshakeTest, LoopThatEndsDropsHandshakes) {
   const auto [client, server] = TcpPair();
   {
@@ -253,16 +285,8 @@ class TlsResumptionTest : public TlsHandshakeTest, public ::testing::WithParamIn
  protected:
   TlsResumptionTest() { SSL_CTX_set_max_proto_version(client_->get(), GetParam()); }
 
-  // Connects and exchanges a byte, so that the client has read its ticket.
   PeerInfo ServersPeer(std::shared_ptr<TlsContext> server, const std::string& name = "localhost") {
-    TlsPair pair = MakeTlsPair(loop_, client_, std::move(server), name);
-    const PeerInfo info = (*pair.server)->peer();
-    EXPECT_EQ((*pair.client)->peer().resumed, info.resumed);
-    EXPECT_NE((*pair.client)->peer().certificate, nullptr);
-    LoopbackPeer from(*std::move(pair.server)), to(*std::move(pair.client));
-    from.Send("!");
-    RunUntil(loop_, [&] { return to.received() == "!"; });
-    return info;
+    return MeetServer(loop_, client_, std::move(server), name);
   }
 };
 

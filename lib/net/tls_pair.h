@@ -1,6 +1,8 @@
 // Both ends of a TLS connection over loopback, for tests.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,6 +35,21 @@ inline TlsPair MakeTlsPair(EventLoop& loop, std::shared_ptr<TlsContext> client_c
              [&](auto socket) { client = std::move(socket); });
   hawser::testing::RunUntil(loop, [&] { return client.has_value() && server.has_value(); });
   return {*std::move(client), *std::move(server)};
+}
+
+// Connects and exchanges a byte, so that the client has read its ticket. Whom the server sees.
+inline PeerInfo MeetServer(EventLoop& loop, std::shared_ptr<TlsContext> client_context,
+                           std::shared_ptr<TlsContext> server_context,
+                           const std::string& server_name = "localhost") {
+  TlsPair pair =
+      MakeTlsPair(loop, std::move(client_context), std::move(server_context), server_name);
+  const PeerInfo info = (*pair.server)->peer();
+  EXPECT_EQ((*pair.client)->peer().resumed, info.resumed);
+  EXPECT_NE((*pair.client)->peer().certificate, nullptr);
+  hawser::testing::LoopbackPeer from(*std::move(pair.server)), to(*std::move(pair.client));
+  from.Send("!");
+  hawser::testing::RunUntil(loop, [&] { return to.received() == "!"; });
+  return info;
 }
 
 }  // namespace hawser::net

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "lib/base/status.h"
+#include "lib/net/delivery_rate.h"
 #include "lib/net/socket_address.h"
 #include "lib/net/tls_error.h"
 
@@ -24,8 +25,13 @@ constexpr size_t kRecord = SSL3_RT_MAX_PLAIN_LENGTH;
 // Plaintext taken by one Write(), bytes: bounds the loop's scratch and what may wait for the
 // kernel.
 constexpr size_t kMaxWrite = 512 * 1024;
-// Bytes in the kernel that were not sent yet; more would only be latency for what comes next.
-constexpr int kNotSentLowWater = 256 * 1024;
+// How often the rate of a link that takes no more is looked at.
+constexpr base::Duration kPaceInterval = std::chrono::milliseconds(10);
+
+void SetLowWater(int fd, size_t bytes) {
+  const int value = static_cast<int>(bytes);
+  ::setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &value, sizeof value);
+}
 
 // A BIO that appends to the loop's scratch: what one call encrypts is sent together.
 BIO_METHOD* ScratchBio() {
@@ -47,7 +53,9 @@ BIO_METHOD* ScratchBio() {
   return method;
 }
 
-void SetExpectedName(SSL* ssl, const std::string& name) {
+// `host`: a final dot is for DNS alone (RFC 6066, section 3).
+void SetExpectedName(SSL* ssl, const std::string& host) {
+  const std::string name = host.ends_with('.') ? host.substr(0, host.size() - 1) : host;
   CHECK(!name.empty());  // to OpenSSL that is no check
   X509_VERIFY_PARAM* const check = SSL_get0_param(ssl);
   X509_VERIFY_PARAM_set_hostflags(
@@ -68,7 +76,7 @@ TlsSocket::TlsSocket(EventLoop& loop, int fd, std::shared_ptr<TlsContext> contex
   peer_.address = PeerAddress(fd);
   const int on = 1;
   ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  ::setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kNotSentLowWater, sizeof kNotSentLowWater);
+  SetLowWater(fd, pace_.low_water());
   BIO* const out = BIO_new(ScratchBio());
   BIO_set_data(out, &loop.ciphertext());
   SSL_set_bio(ssl_, BIO_new_socket(fd, BIO_NOCLOSE), out);
@@ -110,6 +118,9 @@ TlsSocket::Handshake TlsSocket::ContinueHandshake() {
 
 absl::Status TlsSocket::ReadPeer() {
   peer_.certificate = {SSL_get1_peer_certificate(ssl_), X509_free};
+  if (STACK_OF(X509)* const chain = SSL_get_peer_cert_chain(ssl_); chain != nullptr)
+    peer_.chain = {X509_chain_up_ref(chain),
+                   [](STACK_OF(X509) * list) { sk_X509_pop_free(list, X509_free); }};
   const unsigned char* protocol = nullptr;
   unsigned size = 0;
   SSL_get0_alpn_selected(ssl_, &protocol, &size);
@@ -222,6 +233,7 @@ void TlsSocket::SendCiphertext() {
     const bool flushing = !unsent_.empty();
     unsent_.Append(left);
     if (!flushing) WaitToFlush();
+    AdaptPace();
   }
   scratch.Clear();
 }
@@ -238,6 +250,14 @@ size_t TlsSocket::Send(std::span<const iovec> bytes) {
     if (errno != EINTR) WriteFailed(base::ErrnoStatus(errno, "write to " + peer_.address));
   }
   return 0;
+}
+
+void TlsSocket::AdaptPace() {
+  const base::Time now = loop().Now();
+  if (now - paced_at_ < kPaceInterval) return;
+  paced_at_ = now;
+  const uint64_t rate = DeliveryRate(fd());
+  if (rate > 0 && pace_.OnRate(rate)) SetLowWater(fd(), pace_.low_water());
 }
 
 void TlsSocket::WaitToFlush() {

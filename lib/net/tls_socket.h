@@ -17,6 +17,7 @@
 #include "lib/net/descriptor_watch.h"
 #include "lib/net/socket.h"
 #include "lib/net/tls_context.h"
+#include "lib/net/write_pace.h"
 
 namespace hawser::net {
 
@@ -35,6 +36,7 @@ class TlsSocket final : public Socket {
 
   Result Read(std::span<uint8_t> space) override;
   Result Write(std::span<const iovec> bytes) override;
+  size_t batch() const override { return pace_.batch(); }
   bool written() const override { return unsent_.empty(); }
   void WaitReadable(base::Closure callback) override;
   void WaitWritable(base::Closure callback) override;
@@ -64,6 +66,8 @@ class TlsSocket final : public Socket {
   // Sends what was encrypted in this call; queues what the kernel does not take.
   void SendCiphertext();
   size_t Send(std::span<const iovec> bytes);
+  // The kernel did not take everything: lets less or more wait in it, by its rate.
+  void AdaptPace();
   void WaitToFlush();
   void Flush();
   void WriteFailed(const absl::Status& status);
@@ -74,6 +78,8 @@ class TlsSocket final : public Socket {
   SSL* const ssl_;
   PeerInfo peer_;
   ByteQueue unsent_;  // ciphertext
+  WritePace pace_;
+  base::Time paced_at_;
   base::Closure writable_;
   absl::Status error_;  // the first one
   bool read_failed_ = false;

@@ -1,6 +1,7 @@
 #include "lib/net/tls_source.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <string>
@@ -45,11 +46,12 @@ TEST_F(TlsSourceTest, KeepsWhatItHasWhenTheNewOneIsBroken) {
   EXPECT_FALSE(source->Refresh().ok());
   EXPECT_EQ(source->context(), first);
   EXPECT_THAT(source->Refresh(), IsOkAndHolds(false));  // said once
+  EXPECT_FALSE(source->Refresh(/*asked=*/true).ok());
   std::filesystem::remove(options_.files.ca);
   EXPECT_THAT(source->Refresh().status(),
               StatusIs(absl::StatusCode::kNotFound, HasSubstr(options_.files.ca)));
   EXPECT_EQ(source->context(), first);
-  EXPECT_EQ(source->failures(), 2u);
+  EXPECT_EQ(source->failures(), 3u);
 }
 
 TEST_F(TlsSourceTest, ATornFileIsNotTaken) {
@@ -66,9 +68,34 @@ TEST_F(TlsSourceTest, ATornFileIsNotTaken) {
                 StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(path)));
     EXPECT_EQ(source->context(), good);
     std::filesystem::rename(whole, path);
-    EXPECT_THAT(source->Refresh(), IsOkAndHolds(true));
-    EXPECT_NE(source->context(), good);
+    EXPECT_THAT(source->Refresh(), IsOkAndHolds(false));  // nothing new
+    EXPECT_EQ(source->context(), good);
   }
+}
+
+TEST_F(TlsSourceTest, TakesAKeyOnceItIsPrivate) {
+  auto source = TlsSource::Client(options_);
+  ASSERT_TRUE(source.ok()) << source.status();
+  const auto first = source->context();
+  const TlsFiles renewed = certificates_.Agent("paris");
+  std::filesystem::rename(renewed.certificate, options_.files.certificate);
+  std::filesystem::rename(renewed.key, options_.files.key);
+  ::chmod(options_.files.key.c_str(), 0644);
+  EXPECT_THAT(source->Refresh().status(), StatusIs(absl::StatusCode::kFailedPrecondition));
+  ::chmod(options_.files.key.c_str(), 0600);
+  EXPECT_THAT(source->Refresh(), IsOkAndHolds(true));
+  EXPECT_NE(source->context(), first);
+}
+
+TEST_F(TlsSourceTest, WhatIsNotNewChangesNothing) {
+  auto source = TlsSource::Client(options_);
+  ASSERT_TRUE(source.ok()) << source.status();
+  const auto first = source->context();
+  std::filesystem::last_write_time(options_.files.ca,
+                                   std::filesystem::file_time_type::clock::now());
+  EXPECT_THAT(source->Refresh(), IsOkAndHolds(false));
+  EXPECT_THAT(source->Refresh(/*asked=*/true), IsOkAndHolds(false));
+  EXPECT_EQ(source->context(), first);
 }
 
 TEST_F(TlsSourceTest, MakesContextsOfServersToo) {
@@ -77,7 +104,7 @@ TEST_F(TlsSourceTest, MakesContextsOfServersToo) {
   ASSERT_TRUE(source.ok()) << source.status();
   EXPECT_TRUE(source->context()->server());
   const auto first = source->context();
-  std::filesystem::last_write_time(options.files.ca, std::filesystem::file_time_type::clock::now());
+  std::filesystem::rename(certificates_.HubFrontEnd().ca, options.files.ca);
   EXPECT_THAT(source->Refresh(), IsOkAndHolds(true));
   EXPECT_TRUE(source->context()->server());
   EXPECT_NE(source->context(), first);

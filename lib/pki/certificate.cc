@@ -108,21 +108,15 @@ std::string Certificate::issuer_common_name() const {
   return CommonName(X509_get_issuer_name(certificate_.get()));
 }
 
-std::string Certificate::serial() const {
-  BignumPtr number(ASN1_INTEGER_to_BN(X509_get0_serialNumber(certificate_.get()), nullptr));
-  char* hex = BN_bn2hex(number.get());
-  std::string text(hex);
-  OPENSSL_free(hex);
-  return text;
-}
+std::string Certificate::serial() const { return SerialText(certificate_.get()); }
+
+std::string Certificate::fingerprint() const { return FingerprintText(certificate_.get()); }
 
 WallTime Certificate::not_before() const {
   return ToWallTime(X509_get0_notBefore(certificate_.get()));
 }
 
-WallTime Certificate::not_after() const {
-  return ToWallTime(X509_get0_notAfter(certificate_.get()));
-}
+WallTime Certificate::not_after() const { return NotAfter(certificate_.get()); }
 
 bool Certificate::is_ca() const { return X509_check_ca(certificate_.get()) == 1; }
 
@@ -154,16 +148,25 @@ bool Certificate::IsSignedBy(const Certificate& issuer) const {
   return valid;
 }
 
-std::chrono::seconds TimeLeft(const X509* certificate, WallTime now) {
-  return std::chrono::duration_cast<std::chrono::seconds>(
-      ToWallTime(X509_get0_notAfter(certificate)) - now);
+std::string SerialText(const X509* certificate) {
+  BignumPtr number(ASN1_INTEGER_to_BN(X509_get0_serialNumber(certificate), nullptr));
+  char* hex = BN_bn2hex(number.get());
+  std::string text(hex);
+  OPENSSL_free(hex);
+  return text;
 }
 
-std::string Fingerprint(const X509* certificate) {
-  uint8_t digest[EVP_MAX_MD_SIZE];
+std::string FingerprintText(const X509* certificate) {
+  unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned size = 0;
-  X509_digest(certificate, EVP_sha256(), digest, &size);
+  if (X509_digest(certificate, EVP_sha256(), digest, &size) != 1) size = 0;
   return absl::BytesToHexString({reinterpret_cast<const char*>(digest), size});
+}
+
+WallTime NotAfter(const X509* certificate) { return ToWallTime(X509_get0_notAfter(certificate)); }
+
+std::chrono::seconds TimeLeft(const X509* certificate, WallTime now) {
+  return std::chrono::duration_cast<std::chrono::seconds>(NotAfter(certificate) - now);
 }
 
 }  // namespace hawser::pki

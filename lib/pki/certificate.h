@@ -30,7 +30,8 @@ class Certificate {
 
   std::string common_name() const;
   std::string issuer_common_name() const;
-  std::string serial() const;  // hexadecimal
+  std::string serial() const;       // as SerialText()
+  std::string fingerprint() const;  // as FingerprintText()
   WallTime not_before() const;
   WallTime not_after() const;
   bool is_ca() const;
@@ -44,10 +45,13 @@ class Certificate {
   X509Ptr certificate_;
 };
 
+// The serial number in hexadecimal.
+std::string SerialText(const X509* certificate);
+// SHA-256 of the whole certificate, 64 hexadecimal digits in lower case.
+std::string FingerprintText(const X509* certificate);
+// The end of its validity, as far as the system clock reaches.
+WallTime NotAfter(const X509* certificate);
 // Seconds until a verified peer's certificate expires; negative when it has.
 std::chrono::seconds TimeLeft(const X509* certificate, WallTime now);
-
-// SHA-256 of the certificate as it is sent, lower-case hexadecimal: its name where it has no other.
-std::string Fingerprint(const X509* certificate);
 
 }  // namespace hawser::pki

@@ -58,7 +58,7 @@ bool IsClusterName(const std::string& name) {
 }
 
 std::string ServiceProxyHost(const std::string& cluster) {
-  return "cluster-" + Sha256Hex(cluster).substr(0, 56) + ".open-cluster-management.proxy";
+  return "cluster-" + Sha256Hex(cluster).substr(0, 56) + "." + kServiceProxyDomain;
 }
 
 absl::StatusOr<Identity> ParseIdentity(const std::string& uri) {

@@ -34,7 +34,9 @@ using Identity = std::variant<ClusterIdentity, ClientIdentity>;
 
 // Lower-case letters, digits and '-', not at the ends; 1 to 63 characters.
 bool IsClusterName(const std::string& name);
-// The name under which Open Cluster Management's add-on reaches the service proxy of a cluster.
+// The name under which Open Cluster Management's add-on reaches the service proxy of a cluster, and
+// what these names end in.
+inline constexpr char kServiceProxyDomain[] = "open-cluster-management.proxy";
 std::string ServiceProxyHost(const std::string& cluster);
 // kInvalidArgument with what is wrong.
 absl::StatusOr<Identity> ParseIdentity(const std::string& uri);

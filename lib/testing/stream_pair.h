@@ -50,6 +50,9 @@ class StreamPair {
   void set_withhold_limit(size_t bytes) { withhold_limit_ = bytes; }
   size_t withheld_by_client() const { return client_.withheld; }
   size_t withheld_by_server() const { return server_.withheld; }
+  // What a side asked for as its stream's window; 0: nothing so far.
+  size_t window_of_client() const { return client_.window; }
+  size_t window_of_server() const { return server_.window; }
 
   // Injects raw message bytes (without the gRPC prefix) as if the other side had sent them.
   void InjectToServer(const std::string& message) { Hand(server_, message); }
@@ -67,6 +70,7 @@ class StreamPair {
     void Wake() override { awake = true; }
     void Withhold(size_t bytes) override;
     void Release(size_t bytes) override;
+    void SetWindow(size_t bytes) override { window = bytes; }
     void Finish(const absl::Status& status) override;
     void Reset() override { pair.LoseLater(absl::CancelledError("stream reset")); }
     void Abort(const absl::Status& reason) override { pair.LoseLater(reason); }
@@ -81,6 +85,7 @@ class StreamPair {
     bool finished = false;
     size_t withheld = 0;
     size_t handed_over = 0;  // bytes being handed over now that are not withheld
+    size_t window = 0;
   };
 
   bool Move(End& from, End& to);

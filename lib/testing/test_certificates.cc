@@ -71,8 +71,11 @@ net::TlsFiles TestCertificates::HubAgentPortNamed(const std::string& dns_name) {
 
 net::TlsFiles TestCertificates::HubFrontEnd() { return HubPort(clients_, ""); }
 
-net::TlsFiles TestCertificates::Agent(const std::string& cluster) {
-  return AgentWithUri(ClusterUri(cluster));
+net::TlsFiles TestCertificates::Agent(const std::string& cluster, std::chrono::seconds validity) {
+  return Issue(
+      agents_,
+      {.common_name = "agent", .uri = ClusterUri(cluster), .client = true, .validity = validity},
+      servers_);
 }
 
 net::TlsFiles TestCertificates::AgentWithoutIdentity() { return AgentWithUri(""); }
@@ -93,9 +96,10 @@ net::TlsFiles TestCertificates::ForeignAgent(const std::string& cluster) {
                servers_);
 }
 
-net::TlsFiles TestCertificates::Client(const std::string& name) {
+net::TlsFiles TestCertificates::Client(const std::string& name, std::chrono::seconds validity) {
   const std::string uri = pki::IdentityUri(pki::ClientIdentity{"hawser.test", name});
-  return Issue(clients_, {.common_name = name, .uri = uri, .client = true}, servers_);
+  return Issue(clients_, {.common_name = name, .uri = uri, .client = true, .validity = validity},
+               servers_);
 }
 
 }  // namespace hawser::testing

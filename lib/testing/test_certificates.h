@@ -8,6 +8,7 @@
 // as the object.
 #pragma once
 
+#include <chrono>
 #include <string>
 
 #include "lib/net/tls_context.h"
@@ -17,6 +18,8 @@ namespace hawser::testing {
 
 class TestCertificates {
  public:
+  static constexpr std::chrono::seconds kLong = std::chrono::hours(24);
+
   TestCertificates();
   TestCertificates(const TestCertificates&) = delete;
   TestCertificates& operator=(const TestCertificates&) = delete;
@@ -28,14 +31,14 @@ class TestCertificates {
   // The agents' port of a server that has one more name.
   net::TlsFiles HubAgentPortNamed(const std::string& dns_name);
   // An agent with spiffe://hawser.test/cluster/<cluster>.
-  net::TlsFiles Agent(const std::string& cluster);
+  net::TlsFiles Agent(const std::string& cluster, std::chrono::seconds validity = kLong);
   // An agent's certificate without any URI, as the reference issues them.
   net::TlsFiles AgentWithoutIdentity();
   net::TlsFiles ExpiredAgent(const std::string& cluster);
   // Signed by a CA that nobody trusts.
   net::TlsFiles ForeignAgent(const std::string& cluster);
   // A hub client with spiffe://hawser.test/client/<name>.
-  net::TlsFiles Client(const std::string& name);
+  net::TlsFiles Client(const std::string& name, std::chrono::seconds validity = kLong);
   // As any of these, with a URI of the caller's choice.
   net::TlsFiles AgentWithUri(const std::string& uri);
 

@@ -12,6 +12,8 @@
 #include <optional>
 #include <string>
 
+#include "lib/tunnel/host.h"
+
 namespace hawser::tunnel {
 
 struct Target {
@@ -21,9 +23,8 @@ struct Target {
   bool operator==(const Target&) const = default;
 };
 
-// `host` is a host without its port, in any case, with or without a trailing dot. `domain` is
-// empty or a domain, with or without a leading dot. Nothing when `host` is an address, looks like
-// one (several labels of digits only), or is no name of this grammar.
-std::optional<Target> ParseTarget(const std::string& host, const std::string& domain);
+// Nothing when `host` is an address, looks like one (several labels of digits only), or is no name
+// of this grammar.
+std::optional<Target> ParseTarget(const Host& host, const Domain& domain);
 
 }  // namespace hawser::tunnel

@@ -14,7 +14,7 @@ Connection::Connection(Session& session, int64_t id, std::shared_ptr<Endpoint> e
       memory_(std::move(memory)),
       opened_at_(session.stream()->scheduler().Now()),
       progress_at_(opened_at_),
-      returned_at_(opened_at_) {}
+      drained_at_(opened_at_) {}
 
 void Connection::Ready() { session_.Ready(*this); }
 void Connection::Delivered(size_t bytes) { session_.Delivered(*this, bytes); }
@@ -22,9 +22,9 @@ void Connection::Close(const Failure& failure) { session_.CloseByUs(*this, &fail
 void Connection::Close() { session_.CloseByUs(*this, nullptr); }
 bool Connection::full() const {
   const SessionOptions& options = session_.options();
-  if (session_.features().window) return 2 * static_cast<int64_t>(queued_) > receive_window_;
-  return queued_ > (options.one_connection ? static_cast<uint64_t>(options.max_window) / 2
-                                           : options.plain_queue_cap);
+  if (session_.features().window) return window_.full();
+  return queued_ >
+         (options.one_connection ? session_.stream_window() / 2 : options.plain_queue_cap);
 }
 
 }  // namespace hawser::tunnel

@@ -18,6 +18,8 @@
 #include "lib/tunnel/connection_list.h"
 #include "lib/tunnel/endpoint.h"
 #include "lib/tunnel/failure.h"
+#include "lib/tunnel/receive_window.h"
+#include "lib/tunnel/send_credit.h"
 
 namespace hawser::tunnel {
 
@@ -49,7 +51,7 @@ class Connection {
   uint64_t bytes_sent() const { return bytes_sent_; }
   uint64_t bytes_received() const { return bytes_received_; }
   // Bytes the peer lets us send now; 0 or less: exhausted.
-  int64_t send_window() const { return send_window_; }
+  int64_t send_window() const { return credit_.available(); }
   // Handed to the endpoint and still in its hands.
   uint64_t queued() const { return queued_; }
   // More than half of what the peer may send before it has to wait is still in the endpoint's
@@ -65,6 +67,7 @@ class Connection {
   }
 
  private:
+  friend class ReadyQueue;
   friend class Session;
 
   Session& session_;
@@ -75,23 +78,20 @@ class Connection {
   std::string target_;
   std::string client_;
 
-  // Sending. Without the feature `window` the send window is kUnlimited.
-  int64_t send_window_ = 0;
+  SendCredit credit_;
   uint64_t bytes_sent_ = 0;
-  // Receiving: allowance + queued + unreturned == window, for peers with windows.
-  int64_t receive_window_ = 0;     // what the peer may have outstanding in total
-  int64_t receive_allowance_ = 0;  // what it may still send
-  int64_t unreturned_ = 0;         // disposed of, not yet given back
+  ReceiveWindow window_;  // of peers with windows
   uint64_t bytes_received_ = 0;
   uint64_t queued_ = 0;
   uint64_t withheld_ = 0;    // bytes of the stream's own window held back on this one's account
   base::Time progress_at_;   // when the endpoint last took bytes, or last had none
   base::Time queued_since_;  // when the endpoint was last given bytes while it had none
-  base::Time returned_at_;   // when the window was last given back
+  base::Time drained_at_;    // when the endpoint last had no more to send; max(): it may have
 
   ConnectionHook ready_hook_;  // waits for its turn to be pulled
   ConnectionHook grant_hook_;  // owes the peer a WINDOW
   ConnectionHook watch_hook_;  // looked at by the session's sweep
+  bool bulk_ = false;          // had more to pull after its last turn
   bool parked_ = false;        // has something to pull, but no window
   bool local_end_ = false;     // the endpoint finished sending
   bool remote_end_ = false;    // the peer sent FIN

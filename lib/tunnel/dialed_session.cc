@@ -38,7 +38,8 @@ absl::Status DialedSession::OnRequest(const wire::DialRequest& request) {
     return reject(Reason::kOverloaded, "too many dials are pending");
   if (connection_count() >= options().max_connections)
     return reject(Reason::kOverloaded, "too many connections are open");
-  pending_.emplace(dial_id, request.early());
+  // A server of Konnectivity's passes on what it does not know: its client will send them again.
+  pending_.emplace(dial_id, features().early ? request.early() : "");
   OnDial({dial_id, request.protocol(), request.address()});
   return absl::OkStatus();
 }
@@ -54,6 +55,13 @@ void DialedSession::AcceptDial(int64_t dial_id, std::shared_ptr<Endpoint> endpoi
   Answer(dial_id, id, nullptr);
   Connection& connection = AddConnection(id, std::move(endpoint), 0, options().memory);
   DeliverEarly(connection, node.mapped());
+}
+
+std::string DialedSession::TakeEarly(int64_t dial_id) {
+  const auto found = pending_.find(dial_id);
+  if (found == pending_.end()) return {};
+  mutable_counters().bytes_from_peer += found->second.size();
+  return std::exchange(found->second, {});
 }
 
 void DialedSession::RejectDial(int64_t dial_id, const Failure& failure) {

@@ -26,6 +26,10 @@ class DialedSession : public Session {
   // A no-op when the dial was cancelled meanwhile.
   void RejectDial(int64_t dial_id, const Failure& failure);
 
+  // First bytes of a dial that is not answered yet, for one who sends them on with a dial of its
+  // own: AcceptDial() then delivers none.
+  std::string TakeEarly(int64_t dial_id);
+
   size_t pending_dials() const { return pending_.size(); }
 
   void OnClosed(const absl::Status& status) override;

@@ -24,7 +24,7 @@ constexpr size_t kLateAnswer = 1024;
 DialingSession::DialId DialingSession::StartDial(Dial dial, std::shared_ptr<Endpoint> endpoint,
                                                  DialDone done) {
   CHECK(stream() != nullptr) << "a dial on a session without a stream";
-  CHECK_LE(dial.early.size(), early_limit());
+  CHECK_LE(dial.early.size(), kMaxEarlySent);
   if (last_dial_ == 0) last_dial_ = RandomDialId();
   const DialId id = ++last_dial_;
   const bool overloaded = pending_.size() >= options().max_pending_dials ||
@@ -114,7 +114,7 @@ absl::Status DialingSession::OnAnswer(const wire::DialResponse& answer) {
   }
   Pending pending = std::move(node.mapped());
   if (opened) {
-    AddConnection(connection_id, std::move(pending.endpoint), pending.early,
+    AddConnection(connection_id, std::move(pending.endpoint), features().early ? pending.early : 0,
                   std::move(pending.memory))
         .SetPeers(std::move(pending.target), std::move(pending.client));
     pending.done(nullptr);

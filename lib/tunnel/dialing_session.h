@@ -17,8 +17,10 @@ class DialingSession : public Session {
   using DialDone = absl::AnyInvocable<void(const Failure* failure)>;
 
   struct Dial {
-    std::string address;     // "host:port", as the other side is to see it
-    std::string early;       // first bytes for the target, at most early_limit()
+    std::string address;  // "host:port", as the other side is to see it
+    // First bytes for the target, at most early_limit(); or kMaxEarlySent before the peer has said
+    // what it accepts: should it not take them, the endpoint still has to send them.
+    std::string early;
     base::Duration timeout;  // kTimedOut after that
     std::string client;      // who asked, for listings
     // What the connection's queue is charged to; null: the session's.
@@ -27,8 +29,9 @@ class DialingSession : public Session {
 
   explicit DialingSession(const SessionOptions& options) : Session(options) {}
 
-  // How many first bytes a dial may carry now; 0 when the peer did not accept the feature `early`.
-  size_t early_limit() const { return features().early ? kMaxEarlySent : 0; }
+  // How many first bytes a dial may carry now. None when the peer did not accept the feature
+  // `early`, and none while data waits: a dial goes ahead of data, its first bytes shall not.
+  size_t early_limit() const { return features().early && !busy() ? kMaxEarlySent : 0; }
 
   // Starts a dial. `done` runs exactly once and in a later turn, unless CancelDial() comes first.
   // Fails with kOverloaded when too many dials are pending, with kAgentLost when the session ends.

@@ -34,6 +34,7 @@ void Write(net::Metadata& headers, const Features& features, int64_t window) {
   const auto add = [&list](bool has, const char* name) {
     if (has) list += (list.empty() ? "" : ",") + std::string(name);
   };
+  add(features.demand, "demand");
   add(features.early, "early");
   add(features.fin, "fin");
   add(features.reason, "reason");
@@ -46,7 +47,9 @@ void Write(net::Metadata& headers, const Features& features, int64_t window) {
 }  // namespace
 
 void Offer(net::Metadata& headers, int64_t window, bool with_window) {
-  Write(headers, {.window = with_window, .fin = true, .reason = true, .early = true}, window);
+  Write(headers,
+        {.window = with_window, .fin = true, .reason = true, .early = true, .demand = with_window},
+        window);
 }
 
 Features Accept(const net::Metadata& peer, bool with_window) {
@@ -58,6 +61,7 @@ Features Accept(const net::Metadata& peer, bool with_window) {
   if (with_window && Lists(list, "window")) {
     features.peer_window = ParseWindow(peer.Get(kWindowHeader));
     features.window = features.peer_window > 0;
+    features.demand = features.window && Lists(list, "demand");
   }
   return features;
 }

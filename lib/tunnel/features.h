@@ -15,10 +15,11 @@ struct Features {
   bool fin = false;
   bool reason = false;
   bool early = false;
+  bool demand = false;  // with `window` only
   // First window of every connection towards the peer, bytes; 0 without `window`.
   int64_t peer_window = 0;
 
-  bool any() const { return window || fin || reason || early; }
+  bool any() const { return window || fin || reason || early || demand; }
   bool operator==(const Features&) const = default;
 };
 

@@ -17,7 +17,7 @@ Features Negotiate(const std::string& features, const std::string& window) {
 TEST(Features, OfferIsASortedListWithTheFirstWindow) {
   net::Metadata metadata;
   Offer(metadata, 262144, true);
-  EXPECT_EQ(metadata.Get("hawser-features"), "early,fin,reason,window");
+  EXPECT_EQ(metadata.Get("hawser-features"), "demand,early,fin,reason,window");
   EXPECT_EQ(metadata.Get("hawser-window"), "262144");
   net::Metadata front;
   Offer(front, 262144, false);
@@ -51,6 +51,12 @@ TEST(Features, WindowNeedsAUsableSize) {
   EXPECT_FALSE(Negotiate("window", "99999999999999999999").window);
   EXPECT_EQ(Negotiate("window", "1").peer_window, 16 * 1024);
   EXPECT_EQ(Negotiate("window", "9999999999").peer_window, 64 * 1024 * 1024);
+}
+
+TEST(Features, DemandIsAboutWindows) {
+  EXPECT_TRUE(Negotiate("demand,window", "100000").demand);
+  EXPECT_FALSE(Negotiate("demand", "").demand);
+  EXPECT_FALSE(Negotiate("demand,window", "").demand);
 }
 
 TEST(Features, NoneMeansPlainKonnectivity) {

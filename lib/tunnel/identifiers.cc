@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "lib/base/quote.h"
 #include "lib/base/status.h"
 #include "lib/tunnel/host_name.h"
 
@@ -92,6 +93,12 @@ absl::Status AppendTo(std::vector<std::string>& list, absl::StatusOr<std::string
   return value.status();
 }
 
+bool IsKnown(const std::string& key) {
+  for (const char* known : {"host", "ipv4", "ipv6", "cidr", "uid", "default-route"})
+    if (key == known) return true;
+  return false;
+}
+
 absl::Status Apply(const std::string& key, const std::string& value, Identifiers& identifiers) {
   if (value.empty()) return absl::OkStatus();
   if (key == "host") return AppendTo(identifiers.hosts, ParseHost(value));
@@ -112,7 +119,7 @@ void SortUnique(std::vector<std::string>& list) {
 
 }  // namespace
 
-absl::StatusOr<Identifiers> ParseIdentifiers(const std::string& text) {
+absl::StatusOr<Identifiers> ParseIdentifiers(const std::string& text, UnknownKeys unknown) {
   if (text.size() > kMaxIdentifiersText)
     return absl::InvalidArgumentError(
         absl::StrCat("agent identifiers: longer than ", kMaxIdentifiersText, " bytes"));
@@ -128,6 +135,8 @@ absl::StatusOr<Identifiers> ParseIdentifiers(const std::string& text) {
     const auto value = Unescape(equals < end ? text.substr(equals + 1, end - equals - 1) : "");
     if (!key || !value)
       return absl::InvalidArgumentError("agent identifiers: malformed percent escape");
+    if (unknown == UnknownKeys::kRefuse && end > begin && !IsKnown(*key))
+      return absl::InvalidArgumentError("agent identifiers: unknown kind " + base::Quote(*key));
     HAWSER_RETURN_IF_ERROR(Apply(*key, *value, identifiers));
     begin = end + 1;
   }

@@ -26,8 +26,13 @@ struct Identifiers {
 inline constexpr size_t kMaxIdentifiersText = 8192;  // bytes
 inline constexpr size_t kMaxIdentifiers = 64;
 
-// Parses hostile input: percent-decodes, skips unknown keys and empty values. InvalidArgument for
-// a malformed escape, value or address, and for more than the limits above.
-absl::StatusOr<Identifiers> ParseIdentifiers(const std::string& text);
+// What becomes of keys that this version does not know: they are skipped where a peer of another
+// version says them, and refused where somebody has just written them.
+enum class UnknownKeys { kSkip, kRefuse };
+
+// Parses hostile input: percent-decodes, skips empty values. InvalidArgument for a malformed
+// escape, value or address, and for more than the limits above.
+absl::StatusOr<Identifiers> ParseIdentifiers(const std::string& text,
+                                             UnknownKeys unknown = UnknownKeys::kSkip);
 
 }  // namespace hawser::tunnel

@@ -43,6 +43,16 @@ TEST(ParseIdentifiers, IgnoresUnknownKeys) {
   EXPECT_EQ(Parsed("colour=blue&HOST=paris&flag"), Identifiers());
 }
 
+TEST(ParseIdentifiers, RefusesUnknownKeysWhereAsked) {
+  const auto strict = [](const char* text) {
+    return std::string(ParseIdentifiers(text, UnknownKeys::kRefuse).status().message());
+  };
+  EXPECT_EQ(strict("host=paris&&uid=7&default-route=true&ipv4=10.0.0.7&ipv6=::1&cidr=10.0.0.0%2F8"),
+            "");
+  EXPECT_EQ(strict("host=paris&hots=lyon"), "agent identifiers: unknown kind \"hots\"");
+  EXPECT_EQ(strict("colour="), "agent identifiers: unknown kind \"colour\"");
+}
+
 TEST(ParseIdentifiers, DecodesPercentEscapesOnce) {
   EXPECT_THAT(Parsed("h%6Fst=%70aris").hosts, ElementsAre("paris"));
   ExpectRefused("host=%2570aris", "not a host name");

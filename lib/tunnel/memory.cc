@@ -81,6 +81,17 @@ bool MemoryBudget::Largest::Names(uint64_t bytes, base::Time now) {
   return before >> kSizeBits == round - 1 && largest > 0 && 2 * bytes >= largest;
 }
 
+int64_t MemoryBudget::Promisable(int64_t own) const {
+  const auto shared = static_cast<int64_t>(cap() / 2);
+  const int64_t left = std::max(shared - promised() - own, int64_t{0});
+  return total_ == nullptr ? left : std::min(left, total_->Promisable(own));
+}
+
+void MemoryBudget::Promise(int64_t bytes) {
+  for (MemoryBudget* budget = this; budget != nullptr; budget = budget->total_.get())
+    budget->promised_.fetch_add(bytes, std::memory_order_relaxed);
+}
+
 void MemoryCharge::Attach(std::shared_ptr<MemoryBudget> budget) {
   const uint64_t bytes = bytes_;
   Set(0);

@@ -1,6 +1,6 @@
 // The process's budget for bytes that tunnels have queued because somebody does not take them, and
 // the share that each identity has of it. Windows overcommit memory on purpose; this is what bounds
-// the sum.
+// the sum, and how far windows may grow in all.
 //
 //   auto total = std::make_shared<MemoryBudget>(1 << 30);
 //   auto alice = std::make_shared<MemoryBudget>(48 << 20, total);  // what is charged counts in
@@ -66,6 +66,13 @@ class MemoryBudget {
   // Of a total: its shares' decisions included.
   Tally tally(Scope scope) const;
 
+  // How many bytes the windows of an owner may still grow by, who was promised `own` bytes so far:
+  // all owners together get half of the budget, and none more than what is left for others.
+  int64_t Promisable(int64_t own) const;
+  // Windows grew by `bytes` beyond their first size, or shrank (less than 0).
+  void Promise(int64_t bytes);
+  int64_t promised() const { return promised_.load(std::memory_order_relaxed); }
+
  private:
   friend class MemoryCharge;
 
@@ -91,6 +98,7 @@ class MemoryBudget {
 
   std::atomic<uint64_t> cap_;
   std::atomic<uint64_t> used_{0};
+  std::atomic<int64_t> promised_{0};
   const std::shared_ptr<MemoryBudget> total_;  // null: this is it
   Largest largest_;
   std::array<AtomicTally, kScopes> tallies_;

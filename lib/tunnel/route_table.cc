@@ -6,6 +6,7 @@
 #include <tuple>
 #include <utility>
 
+#include "lib/pki/identity.h"
 #include "lib/tunnel/host_name.h"
 
 namespace hawser::tunnel {
@@ -38,10 +39,18 @@ struct RouteTable::Entry {
   bool doubtful() const { return superseded || silent; }
 };
 
+namespace {
+
+std::string OwnedName(const std::string& owner, const std::string& host) {
+  return owner + " " + host;
+}
+
+}  // namespace
+
 struct RouteTable::Search {
   std::string host;                 // canonical
+  std::string owner;                // empty: none
   std::vector<std::string> ranges;  // that hold the host, an address; longest first
-  std::optional<Target> target;
   std::optional<Handle> excluded;
 
   const Entry* Best(const Pool* pool) const {
@@ -52,6 +61,12 @@ struct RouteTable::Search {
   }
 };
 
+// The first of two choices, unless it drains and the second does not. Either may be null.
+const RouteTable::Entry* RouteTable::Preferred(const Entry* first, const Entry* second) {
+  if (first == nullptr) return second;
+  return first->draining && second != nullptr && !second->draining ? second : first;
+}
+
 bool RouteTable::Better::operator()(const Entry* a, const Entry* b) const {
   const auto rank = [](const Entry& entry) {
     return std::tuple(entry.draining, entry.doubtful(), entry.pending_dials, entry.picked_at,
@@ -60,33 +75,40 @@ bool RouteTable::Better::operator()(const Entry* a, const Entry* b) const {
   return rank(*a) < rank(*b);
 }
 
-RouteTable::RouteTable(std::vector<Strategy> strategies, std::string cluster_domain)
-    : strategies_(std::move(strategies)), cluster_domain_(std::move(cluster_domain)) {
+RouteTable::RouteTable(std::vector<Strategy> strategies) : strategies_(std::move(strategies)) {
   CHECK(!strategies_.empty());
 }
 
 RouteTable::~RouteTable() = default;
 
-void RouteTable::Add(Handle handle, const std::string& cluster, const Identifiers& identifiers) {
+void RouteTable::Add(Handle handle, const std::string& cluster, const Identifiers& identifiers,
+                     const std::vector<std::string>& granted_hosts) {
   const bool certified = !cluster.empty();
   auto& slot = entries_[handle];
   CHECK(slot == nullptr) << "session handle " << handle << " is in use";
   slot = std::make_unique<Entry>(Entry{.handle = handle, .certified = certified});
   for (const std::string& range : identifiers.cidrs)
     range_bits_.insert(std::stoi(range.substr(range.find('/') + 1)));
-  for (const auto* names :
-       {&identifiers.hosts, &identifiers.ipv4, &identifiers.ipv6, &identifiers.cidrs}) {
-    for (const std::string& name : *names) {
-      Join(*slot, certified ? Kind::kCertifiedName : Kind::kAssertedName, name);
-      // Names under the cluster are claimed with it.
-      const auto target = ParseTarget(name, cluster_domain_);
-      if (certified && (!target || target->cluster != cluster)) claimed_.insert(name);
+  const auto join_granted = [&](const std::string& name) {
+    Join(*slot, certified ? Kind::kGranted : Kind::kAssertedName, name);
+    if (certified) claimed_grants_.insert(name);
+  };
+  for (const auto* names : {&identifiers.ipv4, &identifiers.ipv6, &identifiers.cidrs})
+    for (const std::string& name : *names) join_granted(name);
+  for (const std::string& host : identifiers.hosts) {
+    const bool owned = certified && std::find(granted_hosts.begin(), granted_hosts.end(), host) ==
+                                        granted_hosts.end();
+    if (owned) {
+      Join(*slot, Kind::kOwnedName, OwnedName(cluster, host));
+    } else {
+      join_granted(host);
     }
   }
   if (identifiers.default_route) Join(*slot, Kind::kDefaultRoute, "");
   if (certified) {
-    claimed_.insert(cluster);
-    Join(*slot, Kind::kCertifiedCluster, cluster);
+    claimed_clusters_.insert(cluster);
+    service_proxies_.try_emplace(pki::ServiceProxyHost(cluster), cluster);
+    Join(*slot, Kind::kCluster, cluster);
   } else {
     Join(*slot, Kind::kAsserted, "");
   }
@@ -143,15 +165,19 @@ void RouteTable::DialEnded(Handle handle) {
   });
 }
 
-std::optional<RouteTable::Choice> RouteTable::Pick(const std::string& host,
+std::optional<RouteTable::Choice> RouteTable::Pick(const Destination& destination,
                                                    std::optional<Handle> excluded) const {
-  const auto canonical = CanonicalHost(host);
-  if (!canonical) return std::nullopt;
-  const Search search{*canonical, RangesAround(*canonical),
-                      ParseTarget(*canonical, cluster_domain_), excluded};
+  Search search{.host = destination.host.text(),
+                .owner = destination.owner,
+                .ranges = {},
+                .excluded = excluded};
+  if (destination.host.is_address()) search.ranges = RangesAround(search.host);
+  if (const auto proxy = service_proxies_.find(destination.service_proxy);
+      proxy != service_proxies_.end())
+    search.owner = proxy->second;
   const Entry* entry = nullptr;
   if (IsClaimed(search)) {
-    entry = PickByName(search, Kind::kCertifiedName, Kind::kCertifiedCluster);
+    entry = PickCertified(search);
   } else {
     for (const Strategy strategy : strategies_) {
       const Entry* const found = PickAsserted(search, strategy);
@@ -171,45 +197,52 @@ const RouteTable::Pool* RouteTable::Find(Kind kind, const std::string& name) con
 
 std::vector<std::string> RouteTable::RangesAround(const std::string& address) const {
   std::vector<std::string> ranges;
-  if (range_bits_.empty() || !CanonicalAddress(address)) return ranges;
   for (const int bits : range_bits_)
     if (auto range = RangeOf(address, bits)) ranges.push_back(*std::move(range));
   return ranges;
 }
 
 bool RouteTable::IsClaimed(const Search& search) const {
-  if (search.target && claimed_.contains(search.target->cluster)) return true;
+  if (claimed_clusters_.contains(search.owner)) return true;
+  if (claimed_grants_.empty()) return false;
   if (std::any_of(search.ranges.begin(), search.ranges.end(),
-                  [this](const std::string& range) { return claimed_.contains(range); }))
+                  [this](const std::string& range) { return claimed_grants_.contains(range); }))
     return true;
   // The host and every name above it.
   for (size_t label = 0;; ++label) {
-    if (claimed_.contains(search.host.substr(label))) return true;
+    if (claimed_grants_.contains(search.host.substr(label))) return true;
     label = search.host.find('.', label);
     if (label == std::string::npos) return false;
   }
 }
 
-const RouteTable::Entry* RouteTable::PickByName(const Search& search, Kind exact,
-                                                Kind cluster) const {
-  const Entry* last_resort = nullptr;
-  const auto serves = [&](Kind kind, const std::string& name) -> const Entry* {
-    const Entry* const best = search.Best(Find(kind, name));
-    if (best == nullptr || !best->draining) return best;
-    if (last_resort == nullptr) last_resort = best;
-    return nullptr;
+const RouteTable::Entry* RouteTable::PickCertified(const Search& search) const {
+  const Entry* choice = nullptr;
+  const auto look = [&](Kind kind, const std::string& name) {
+    choice = Preferred(choice, search.Best(Find(kind, name)));
   };
-  if (const Entry* entry = serves(exact, search.host)) return entry;
-  for (const std::string& range : search.ranges)
-    if (const Entry* entry = serves(exact, range)) return entry;
-  if (search.target)
-    if (const Entry* entry = serves(cluster, search.target->cluster)) return entry;
-  return last_resort;
+  look(Kind::kGranted, search.host);
+  for (const std::string& range : search.ranges) look(Kind::kGranted, range);
+  if (search.owner.empty()) return choice;
+  look(Kind::kOwnedName, OwnedName(search.owner, search.host));
+  look(Kind::kCluster, search.owner);
+  return choice;
+}
+
+const RouteTable::Entry* RouteTable::PickByName(const Search& search) const {
+  const Entry* choice = nullptr;
+  const auto look = [&](const std::string& name) {
+    choice = Preferred(choice, search.Best(Find(Kind::kAssertedName, name)));
+  };
+  look(search.host);
+  for (const std::string& range : search.ranges) look(range);
+  if (!search.owner.empty()) look(search.owner);
+  return choice;
 }
 
 const RouteTable::Entry* RouteTable::PickAsserted(const Search& search, Strategy strategy) const {
   if (strategy == Strategy::kDefaultRoute) return search.Best(Find(Kind::kDefaultRoute, ""));
-  const Entry* const named = PickByName(search, Kind::kAssertedName, Kind::kAssertedName);
+  const Entry* const named = PickByName(search);
   if (strategy == Strategy::kDestHost || (named != nullptr && !named->draining)) return named;
   const Entry* const any = search.Best(Find(Kind::kAsserted, ""));
   return named == nullptr || (any != nullptr && !any->draining) ? any : named;

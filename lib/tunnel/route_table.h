@@ -1,12 +1,13 @@
 // Which session serves a dial: pure bookkeeping over opaque handles.
 //
 // Two kinds of sessions, kept apart. Certified ones own the name in their certificate: they are
-// candidates for their own names only, under every strategy, and a name that a certificate has
-// once claimed (with all names under it, and all addresses in it) stays closed to the others.
+// candidates for what their cluster owns (name_rules.h) or was granted, under every strategy, and
+// what a certificate has once claimed (with all names under it, and all addresses in it) stays
+// closed to the others.
 // Asserted ones, whose names are only their own word, are found by the strategies in their order:
 //
 //   kDestHost      an identifier equals the host, else the longest `cidr=` that holds its address,
-//                  else `host=<cluster>` equals its cluster
+//                  else `host=<cluster>` equals its owner
 //   kDefaultRoute  any that announced default-route=true
 //   kDefault       as kDestHost, else any
 //
@@ -29,8 +30,8 @@
 #include <utility>
 #include <vector>
 
-#include "lib/tunnel/cluster_name.h"
 #include "lib/tunnel/identifiers.h"
+#include "lib/tunnel/name_rules.h"
 
 namespace hawser::tunnel {
 
@@ -43,15 +44,17 @@ class RouteTable {
  public:
   using Handle = uint64_t;
 
-  // `strategies` must not be empty; `cluster_domain` as in ParseTarget().
-  RouteTable(std::vector<Strategy> strategies, std::string cluster_domain);
+  // `strategies` must not be empty.
+  explicit RouteTable(std::vector<Strategy> strategies);
   RouteTable(const RouteTable&) = delete;
   RouteTable& operator=(const RouteTable&) = delete;
   ~RouteTable();
 
   // `cluster` is the name in the agent's certificate, empty for an asserted session. What a
-  // certified session may announce was decided before. The handle must be new.
-  void Add(Handle handle, const std::string& cluster, const Identifiers& identifiers);
+  // certified session may announce was decided before: hosts that its cluster owns, and of others
+  // only `granted_hosts`. The handle must be new.
+  void Add(Handle handle, const std::string& cluster, const Identifiers& identifiers,
+           const std::vector<std::string>& granted_hosts = {});
   // These six ignore handles that are gone.
   void Remove(Handle handle);
   void SetDraining(Handle handle);
@@ -65,8 +68,9 @@ class RouteTable {
     size_t pending_dials;
     bool last_resort;  // it drains, is silent or superseded
   };
-  // The session for a dial to `host` (no port), other than `excluded`.
-  std::optional<Choice> Pick(const std::string& host, std::optional<Handle> excluded = {}) const;
+  // The session for a dial, other than `excluded`.
+  std::optional<Choice> Pick(const Destination& destination,
+                             std::optional<Handle> excluded = {}) const;
 
   size_t size() const { return entries_.size(); }
   // Sessions that `strategy` can choose from; certified ones count for each.
@@ -80,10 +84,12 @@ class RouteTable {
     bool operator()(const Entry* a, const Entry* b) const;
   };
   using Pool = std::set<Entry*, Better>;
-  enum class Kind { kCertifiedName, kCertifiedCluster, kAssertedName, kDefaultRoute, kAsserted };
-  // By kind and canonical name; the last two kinds have one pool, without a name. Never empty ones.
+  enum class Kind { kGranted, kOwnedName, kCluster, kAssertedName, kDefaultRoute, kAsserted };
+  // By kind and canonical name; the last two kinds have one pool, without a name. Owned names are
+  // looked up behind their owner, so that only its sessions can have them. Never empty ones.
   using Pools = std::map<std::pair<Kind, std::string>, Pool>;
 
+  static const Entry* Preferred(const Entry* first, const Entry* second);
   void Join(Entry& entry, Kind kind, const std::string& name);
   // Takes the entry out of its pools, lets `change` touch what they are ordered by, puts it back.
   template <typename Change>
@@ -93,18 +99,21 @@ class RouteTable {
   // first.
   std::vector<std::string> RangesAround(const std::string& address) const;
   bool IsClaimed(const Search& search) const;
-  // The best session of the exact name, else of the address's ranges, else of the cluster; those
-  // that drain after all others.
-  const Entry* PickByName(const Search& search, Kind exact, Kind cluster) const;
+  // What was granted, then the owner's sessions: those with the exact name, then any.
+  const Entry* PickCertified(const Search& search) const;
+  // The exact name, then the address's ranges, then `host=<owner>`.
+  const Entry* PickByName(const Search& search) const;
   const Entry* PickAsserted(const Search& search, Strategy strategy) const;
 
   const std::vector<Strategy> strategies_;
-  const std::string cluster_domain_;
   std::unordered_map<Handle, std::unique_ptr<Entry>> entries_;
   Pools pools_;
-  // Names that certificates have claimed since the start. Bounded: certificates are issued by the
-  // operator's CA, and what they may announce beside their own names by its configuration.
-  std::unordered_set<std::string> claimed_;
+  // Clusters and granted names that certificates have claimed since the start, and whose the names
+  // of service proxies are. Bounded: certificates are issued by the operator's CA, and what they
+  // may announce beside their own names by its configuration.
+  std::unordered_set<std::string> claimed_clusters_;
+  std::unordered_set<std::string> claimed_grants_;
+  std::unordered_map<std::string, std::string> service_proxies_;
   // Lengths of the ranges announced since the start: 129 at most.
   std::set<int, std::greater<>> range_bits_;
   uint64_t picks_ = 0;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "lib/pki/identity.h"
+
 namespace hawser::tunnel {
 namespace {
 
@@ -10,14 +12,22 @@ using Handle = RouteTable::Handle;
 
 Identifiers Parsed(const std::string& text) { return ParseIdentifiers(text).value(); }
 
+// With a cluster domain and a host suffix.
+std::optional<RouteTable::Choice> Choice(const RouteTable& table, const std::string& host,
+                                         std::optional<Handle> excluded = {}) {
+  const NameRules rules(Domain::Parse(".clusters.example").value(), {Domain::Parse("ns").value()});
+  const auto parsed = Host::Parse(host);
+  return parsed ? table.Pick(rules.Resolve(*parsed), excluded) : nullopt;
+}
+
 std::optional<Handle> Picked(const RouteTable& table, const std::string& host,
                              std::optional<Handle> excluded = {}) {
-  const auto choice = table.Pick(host, excluded);
+  const auto choice = Choice(table, host, excluded);
   if (!choice) return nullopt;
   return choice->handle;
 }
 
-RouteTable Table(std::vector<Strategy> strategies) { return {std::move(strategies), ""}; }
+RouteTable Table(std::vector<Strategy> strategies) { return RouteTable(std::move(strategies)); }
 
 TEST(RouteTable, RoutesByTheCertificatesClusterUnderEveryStrategy) {
   for (const Strategy strategy :
@@ -35,12 +45,54 @@ TEST(RouteTable, RoutesByTheCertificatesClusterUnderEveryStrategy) {
 }
 
 TEST(RouteTable, DropsTheClusterDomain) {
-  RouteTable table({Strategy::kDefault}, ".clusters.example");
+  RouteTable table = Table({Strategy::kDefault});
   table.Add(1, "paris", {});
   table.Add(2, "", {});
   EXPECT_EQ(Picked(table, "web.paris.clusters.example"), 1);
   table.Remove(1);
   EXPECT_EQ(Picked(table, "web.paris.clusters.example"), nullopt);
+}
+
+// What clusters of awkward names announce is decided elsewhere: here they even announced it.
+TEST(RouteTable, NoOtherClusterGetsANameThatARuleGaveAway) {
+  const std::string proxy = pki::ServiceProxyHost("london");
+  RouteTable table = Table({Strategy::kDestHost, Strategy::kDefaultRoute, Strategy::kDefault});
+  table.Add(1, "example",
+            Parsed("host=london.clusters.example&host=x.svc.london.clusters.example"));
+  table.Add(2, "ns", Parsed("host=london.ns"));
+  table.Add(3, "proxy", Parsed("host=" + proxy));
+  const std::string names[] = {"london.clusters.example", "x.svc.london.clusters.example",
+                               "london.ns", "x.london.ns"};
+  for (const std::string& name : names) EXPECT_EQ(Picked(table, name), nullopt) << name;
+  EXPECT_EQ(Picked(table, proxy), nullopt) << "whose it is, no session has said";
+  table.Add(4, "london", {});
+  for (int turn = 0; turn < 4; ++turn) {
+    for (const std::string& name : names) EXPECT_EQ(Picked(table, name), 4) << name;
+    EXPECT_EQ(Picked(table, proxy), 4);
+    EXPECT_EQ(Picked(table, "x." + proxy), 4);
+    table.DialStarted(4);
+  }
+  table.Remove(4);
+  for (const std::string& name : names) EXPECT_EQ(Picked(table, name), nullopt) << name;
+  EXPECT_EQ(Picked(table, proxy), nullopt) << "down is not free";
+}
+
+TEST(RouteTable, AnExactNameComesFirstWithinItsOwner) {
+  RouteTable table = Table({Strategy::kDestHost});
+  table.Add(1, "paris", {});
+  table.Add(2, "paris", Parsed("host=db.paris"));
+  EXPECT_EQ(Picked(table, "db.paris"), 2);
+  EXPECT_EQ(Picked(table, "web.paris"), 1);
+}
+
+TEST(RouteTable, GrantedNamesAreOfThoseWhoWereGrantedThem) {
+  RouteTable table = Table({Strategy::kDefault});
+  table.Add(1, "paris", Parsed("host=extra.tokyo"), {"extra.tokyo"});
+  table.Add(2, "tokyo", {});
+  EXPECT_EQ(Picked(table, "extra.tokyo"), 1);
+  EXPECT_EQ(Picked(table, "web.tokyo"), 2);
+  table.Remove(1);
+  EXPECT_EQ(Picked(table, "extra.tokyo"), 2) << "tokyo's again";
 }
 
 TEST(RouteTable, ClaimedNamesStayClosedToAssertedSessions) {
@@ -198,7 +250,7 @@ TEST(RouteTable, SpreadsOverReplicasByPendingDials) {
   for (const Handle handle : {1, 2, 3}) table.Add(handle, "paris", {});
   std::multiset<Handle> picked;
   for (int i = 0; i < 6; ++i) {
-    const auto choice = table.Pick("web.paris");
+    const auto choice = Choice(table, "web.paris");
     ASSERT_TRUE(choice);
     EXPECT_EQ(choice->pending_dials, i / 3);
     picked.insert(choice->handle);
@@ -215,7 +267,7 @@ TEST(RouteTable, EqualReplicasTakeTurns) {
   table.Add(2, "paris", {});
   std::vector<Handle> picked;
   for (int i = 0; i < 4; ++i) {
-    picked.push_back(table.Pick("paris")->handle);
+    picked.push_back(Choice(table, "paris")->handle);
     table.DialStarted(picked.back());
     table.DialEnded(picked.back());
   }

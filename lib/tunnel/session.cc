@@ -19,6 +19,8 @@ constexpr size_t kMaxControl = 4 * 1024 * 1024;
 constexpr size_t kMaxStalledControl = 256 * 1024;
 constexpr base::Duration kControlStallLimit = std::chrono::seconds(1);
 constexpr int64_t kFirstLateBudget = 1024 * 1024;
+// Window of a stream whose connections have windows, bytes: 1 Gbit/s over half a second.
+constexpr size_t kSharedStreamWindow = 64 * 1024 * 1024;
 
 }  // namespace
 
@@ -26,13 +28,14 @@ size_t PacketKind(wire::PacketType type) {
   if (type >= wire::DIAL_REQ && type <= wire::DRAIN) return static_cast<size_t>(type);
   if (type == wire::WINDOW) return 7;
   if (type == wire::FIN) return 8;
+  if (type == wire::DEMAND) return 9;
   return kPacketKinds;
 }
 
 const char* PacketKindName(size_t kind) {
-  static constexpr const char* kNames[kPacketKinds] = {"DIAL_REQ",  "DIAL_RSP", "CLOSE_REQ",
-                                                       "CLOSE_RSP", "DATA",     "DIAL_CLS",
-                                                       "DRAIN",     "WINDOW",   "FIN"};
+  static constexpr const char* kNames[kPacketKinds] = {
+      "DIAL_REQ", "DIAL_RSP", "CLOSE_REQ", "CLOSE_RSP", "DATA",
+      "DIAL_CLS", "DRAIN",    "WINDOW",    "FIN",       "DEMAND"};
   return kind < kPacketKinds ? kNames[kind] : "UNKNOWN";
 }
 
@@ -53,6 +56,7 @@ Session::Session(const SessionOptions& options)
     : options_(options),
       decoder_(*this),
       control_charge_(options.memory),
+      stream_window_(options.first_window, {}),
       late_budget_(kFirstLateBudget) {}
 
 Session::~Session() { CHECK(connections_.empty()) << "a session outlived its stream's OnClosed()"; }
@@ -65,10 +69,18 @@ void Session::OnOpen(net::MessageStream& stream, const net::Metadata& headers) {
     ended_bytes_.clear();
   });
   sweep_ = std::make_unique<base::Timer>(stream.scheduler());
+  stream_window_ = StreamWindow(options_.first_window, stream.scheduler().Now());
+  OnFeatures();
 }
 
 void Session::OnHeaders(const net::Metadata& headers) {
   features_ = Accept(headers, !options_.one_connection);
+  OnFeatures();
+}
+
+void Session::OnFeatures() {
+  // Each connection's own window bounds what it may cost; all of them together shall fill the way.
+  if (features_.window) stream_->SetWindow(kSharedStreamWindow);
 }
 
 void Session::OfferFeatures(net::Metadata& headers) const {
@@ -89,6 +101,7 @@ void Session::OnClosed(const absl::Status& status) {
   while (!connections_.empty()) End(*connections_.begin()->second, &lost);
   control_.Clear();
   control_charge_.Set(0);
+  Promise(options_.memory.get(), -promised_);
   ended_.clear();
   bury_.reset();
   sweep_.reset();
@@ -104,10 +117,9 @@ Connection& Session::AddConnection(int64_t id, std::shared_ptr<Endpoint> endpoin
   NoteId(id);
   ++counters_.connections;
   if (features_.window) {
-    connection.send_window_ = features_.peer_window - static_cast<int64_t>(early);
-    connection.receive_window_ = connection.receive_allowance_ = options_.first_window;
-  } else {
-    connection.send_window_ = INT64_MAX;
+    connection.credit_ = SendCredit(features_.peer_window);
+    connection.credit_.Spend(early);
+    connection.window_ = ReceiveWindow(options_.first_window);
   }
   counters_.bytes_to_peer += early;
   connection.bytes_sent_ += early;
@@ -124,7 +136,8 @@ void Session::End(Connection& connection, const Failure* failure) {
   if (last_found_ == &connection) last_found_ = nullptr;
   Unhold(connection, connection.withheld_);
   // What may still be on its way: a window, or all that a stream of a plain peer can hold.
-  late_budget_ += features_.window ? connection.receive_window_ : 16 * 1024 * 1024;
+  late_budget_ += features_.window ? connection.window_.size() : 16 * 1024 * 1024;
+  Promise(connection.memory_.get(), -Growth(connection));
 
   auto node = connections_.extract(connection.id_);
   ended_.push_back(std::move(node.mapped()));
@@ -212,12 +225,17 @@ bool Session::HasToGo(const Connection& connection) const {
 }
 
 bool Session::StillWatched(Connection& connection) {
-  const base::Duration idle = stream_->scheduler().Now() - connection.progress_at_;
+  const base::Time now = stream_->scheduler().Now();
+  const base::Duration idle = now - connection.progress_at_;
   const bool waits_for_end = connection.local_end_ && !features_.fin;
   if ((connection.parked_ || waits_for_end) && connection.endpoint_->Gone()) {
     CloseByUs(connection, nullptr);
     return false;
   }
+  const bool idle_window = connection.credit_.surplus() > 0 && !connection.local_end_ &&
+                           connection.drained_at_ != base::Time::max();
+  if (idle_window && now - connection.drained_at_ > options_.idle_window_limit)
+    SendDemand(connection, connection.credit_.GiveUpSurplus());
   if (waits_for_end && idle > options_.half_closed_limit) {
     CloseByUs(connection, nullptr);
     return false;
@@ -232,7 +250,8 @@ bool Session::StillWatched(Connection& connection) {
     CloseByUs(connection, &failure);
     return false;
   }
-  return connection.parked_ || waits_for_end || connection.queued_ > 0;
+  return connection.parked_ || waits_for_end || connection.queued_ > 0 ||
+         (idle_window && connection.credit_.surplus() > 0);
 }
 
 }  // namespace hawser::tunnel

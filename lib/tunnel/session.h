@@ -26,6 +26,8 @@
 #include "lib/tunnel/features.h"
 #include "lib/tunnel/memory.h"
 #include "lib/tunnel/packet_decoder.h"
+#include "lib/tunnel/ready_queue.h"
+#include "lib/tunnel/stream_window.h"
 #include "proto/hawser.pb.h"
 
 namespace hawser::tunnel {
@@ -38,7 +40,9 @@ inline constexpr size_t kMaxEarlySent = 3 * 1024;
 struct SessionOptions {
   // Receive window per connection, bytes: announced first, and how far it may grow.
   int64_t first_window = 256 * 1024;
-  int64_t max_window = 1024 * 1024;
+  int64_t max_window = 16 * 1024 * 1024;
+  // How long a connection that sends nothing keeps what its window grew by.
+  base::Duration idle_window_limit = std::chrono::seconds(10);
   // For peers without windows: bytes queued per connection before the shared stream is held back,
   // and how long it may be held without progress before that connection is reset: a busy reader
   // may pause for seconds (at one second slow clients of Go agents were cut), but all others on the
@@ -57,8 +61,8 @@ struct SessionOptions {
   std::shared_ptr<MemoryBudget> memory;
 };
 
-// Packets by type: DIAL_REQ, DIAL_RSP, CLOSE_REQ, CLOSE_RSP, DATA, DIAL_CLS, DRAIN, WINDOW, FIN.
-inline constexpr size_t kPacketKinds = 9;
+// Packets by type: those of Konnectivity, then WINDOW, FIN, DEMAND.
+inline constexpr size_t kPacketKinds = 10;
 // The index for a type of the wire; kPacketKinds for one that is unknown.
 size_t PacketKind(wire::PacketType type);
 const char* PacketKindName(size_t kind);
@@ -86,6 +90,8 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   const Features& features() const { return features_; }
   const SessionCounters& counters() const { return counters_; }
   size_t connection_count() const { return connections_.size(); }
+  // Of a stream that carries one connection: bytes that the peer may have on their way.
+  uint64_t stream_window() const { return static_cast<uint64_t>(stream_window_.size()); }
   // Null before OnOpen() and after OnClosed().
   net::MessageStream* stream() { return stream_; }
   template <typename Visitor>
@@ -126,6 +132,8 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   virtual void OnDelivered(Connection&, base::Duration) {}
 
   bool knows(int64_t id) const { return connections_.contains(id); }
+  // Connections have data to send that is to go first, or much else waits to be sent.
+  bool busy() const;
   // Adds a connection under an id that is not in use and opens its endpoint; `early` bytes count
   // as sent. `memory`: what its queue is charged to.
   Connection& AddConnection(int64_t id, std::shared_ptr<Endpoint> endpoint, size_t early,
@@ -163,21 +171,31 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   void ProduceGrants(net::MessageBatch& batch);
   bool ProduceData(Connection& connection, net::MessageBatch& batch);
   void LocalEnd(Connection& connection);
-  int64_t SmallestSend() const;
+  void Park(Connection& connection);
+  void SendDemand(Connection& connection, int64_t unused);
+  void NoteIdle(Connection& connection);
   int64_t Grant(Connection& connection);
+  int64_t MostWindow(const MemoryBudget* memory, int64_t size) const;
+  static bool ShortOfMemory(const MemoryBudget* memory);
+  int64_t Growth(const Connection& connection) const;
+  void Promise(MemoryBudget* memory, int64_t bytes);
 
   // Receiving (session_receive.cc).
   Connection* Find(int64_t id);
   absl::Status OnLatePacket(int64_t id, size_t bytes);
   absl::Status OnWindow(const wire::Window& window);
+  absl::Status OnDemand(const wire::Demand& demand);
   absl::Status OnFin(int64_t id);
   absl::Status OnClose(const wire::Packet& packet);
   void HandOver(Connection& connection, std::span<const uint8_t> bytes, bool stable);
   void HoldIncomplete();
   void Hold(Connection& connection, size_t bytes);
   void Unhold(Connection& connection, size_t bytes);
+  void TuneStreamWindow(size_t bytes);
 
   void End(Connection& connection, const Failure* failure);
+  // Both ends now know what they agreed to.
+  void OnFeatures();
   void Watch(Connection& connection);
   void Sweep();
   // Its queue is one of those that memory has to be taken from.
@@ -193,7 +211,7 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
 
   std::unordered_map<int64_t, std::unique_ptr<Connection>> connections_;
   Connection* last_found_ = nullptr;  // spares the look-up while one connection sends
-  ConnectionList<&Connection::ready_hook_> ready_;
+  ReadyQueue ready_;
   ConnectionList<&Connection::grant_hook_> grants_;
   ConnectionList<&Connection::watch_hook_> watched_;
   ControlQueue control_;  // packets that go ahead of data
@@ -206,7 +224,9 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   size_t withheld_incomplete_ = 0;
 
   int64_t highest_id_ = 0;
-  int64_t late_budget_;  // bytes that packets for ended ids may still cost
+  int64_t promised_ = 0;        // bytes that windows of ours grew by
+  StreamWindow stream_window_;  // of a stream that carries one connection
+  int64_t late_budget_;         // bytes that packets for ended ids may still cost
 
   // Destroyed once nobody on the stack can hold them: at the end of the turn.
   std::vector<std::unique_ptr<Connection>> ended_;

@@ -44,8 +44,7 @@ absl::Status Session::OnData(int64_t id, std::span<const uint8_t> bytes, bool st
     return absl::OkStatus();
   }
   if (features_.window) {
-    connection.receive_allowance_ -= static_cast<int64_t>(bytes.size());
-    if (connection.receive_allowance_ < 0) {
+    if (!connection.window_.Receive(bytes.size())) {
       const Failure failure{Reason::kProtocolError, Hop::kUnknown, "window overrun"};
       CloseByUs(connection, &failure);
       return absl::OkStatus();
@@ -83,7 +82,7 @@ void Session::HandOver(Connection& connection, std::span<const uint8_t> bytes, b
 
 void Session::DeliverEarly(Connection& connection, const std::string& early) {
   if (early.empty() || connection.ended_) return;
-  connection.receive_allowance_ -= static_cast<int64_t>(early.size());
+  connection.window_.Receive(early.size());
   HandOver(connection, {reinterpret_cast<const uint8_t*>(early.data()), early.size()}, false);
 }
 
@@ -95,12 +94,23 @@ void Session::Delivered(Connection& connection, size_t bytes) {
     OnDelivered(connection, connection.progress_at_ - connection.queued_since_);
   if (!features_.window) {
     Unhold(connection, bytes);
+    if (options_.one_connection) TuneStreamWindow(bytes);
     return;
   }
-  connection.unreturned_ += static_cast<int64_t>(bytes);
-  if (connection.remote_end_ || connection.unreturned_ < connection.receive_window_ / 4) return;
+  connection.window_.Dispose(bytes);
+  if (connection.remote_end_ || !connection.window_.due()) return;
   grants_.PushBack(connection);
   stream_->Wake();
+}
+
+void Session::TuneStreamWindow(size_t bytes) {
+  const int64_t before = stream_window_.size();
+  if (!stream_window_.OnTaken(bytes, stream_->scheduler().Now(), stream_->RoundTrip(),
+                              MostWindow(options_.memory.get(), before),
+                              ShortOfMemory(options_.memory.get())))
+    return;
+  Promise(options_.memory.get(), stream_window_.size() - before);
+  stream_->SetWindow(static_cast<size_t>(stream_window_.size()));
 }
 
 // A packet that is collected whole is withheld as its bytes come in, since none of them can be once
@@ -145,7 +155,7 @@ absl::Status Session::ChargeLate(size_t bytes) {
   ++counters_.ignored_packets;
   late_budget_ -= static_cast<int64_t>(bytes) + kLatePacketCost;
   if (late_budget_ < 0)
-    return ProtocolError("too many packets that are late, unknown or ask for nothing");
+    return ProtocolError("too many packets of no use: late or of unknown types");
   return absl::OkStatus();
 }
 
@@ -164,9 +174,10 @@ absl::Status Session::OnPacket(const wire::Packet& packet) {
     case wire::CLOSE_REQ:
     case wire::CLOSE_RSP: return OnClose(packet);
     case wire::WINDOW: return OnWindow(packet.window());
+    case wire::DEMAND: return OnDemand(packet.demand());
     case wire::FIN: return OnFin(packet.fin().connect_id());
     default:
-      // Konnectivity's rule: what is not known is ignored.
+      // Konnectivity's rule: what is not known is ignored. Only its cost counts.
       return ChargeLate(packet.ByteSizeLong());
   }
 }
@@ -175,15 +186,36 @@ absl::Status Session::OnWindow(const wire::Window& window) {
   if (!features_.window) return ProtocolError("WINDOW without the feature `window`");
   Connection* connection = Find(window.connect_id());
   if (connection == nullptr) return OnLatePacket(window.connect_id(), 0);
-  constexpr int64_t kMost = int64_t{1} << 40;
-  if (window.bytes() <= 0 || window.bytes() > kMost ||
-      connection->send_window_ > kMost - window.bytes())
+  if (!connection->credit_.Add(window.bytes()))
     return ProtocolError("WINDOW of " + std::to_string(window.bytes()) + " bytes");
-  connection->send_window_ += window.bytes();
-  if (connection->parked_ && connection->send_window_ >= SmallestSend()) {
+  if (!connection->parked_) {
+    NoteIdle(*connection);
+  } else if (connection->credit_.enough()) {
     connection->parked_ = false;
     Ready(*connection);
   }
+  return absl::OkStatus();
+}
+
+absl::Status Session::OnDemand(const wire::Demand& demand) {
+  if (!features_.demand) return ProtocolError("DEMAND without the feature `demand`");
+  Connection* connection = Find(demand.connect_id());
+  if (connection == nullptr) return OnLatePacket(demand.connect_id(), 0);
+  if (connection->remote_end_) return absl::OkStatus();
+  if (demand.unused() == 0) {
+    connection->window_.OnLack(SendCredit::Sliver(options_.first_window));
+    if (!connection->window_.due()) return absl::OkStatus();
+    grants_.PushBack(*connection);
+    stream_->Wake();
+    return absl::OkStatus();
+  }
+  const int64_t before = Growth(*connection);
+  if (!connection->window_.OnGivenUp(demand.unused(), options_.first_window)) {
+    const Failure failure{Reason::kProtocolError, Hop::kUnknown, "gave up window it did not have"};
+    CloseByUs(*connection, &failure);
+    return absl::OkStatus();
+  }
+  Promise(connection->memory_.get(), Growth(*connection) - before);
   return absl::OkStatus();
 }
 

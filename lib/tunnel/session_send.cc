@@ -10,12 +10,8 @@ namespace {
 
 // Below that much room a data message is left to the next batch.
 constexpr size_t kMinDataRoom = 1024;
-constexpr int64_t kSliver = 16 * 1024;
-// What a turn may take on a busy machine: windows that last no longer make both ends wait for each
-// other, however short the way between them.
-constexpr base::Duration kBusyTurn = std::chrono::milliseconds(1);
-// A receive window never shrinks below this many bytes.
-constexpr int64_t kSmallestWindow = 64 * 1024;
+// More than so many bytes of control packets mean that the transport takes nothing for now.
+constexpr size_t kMuchControl = 8 * 1024;
 
 std::span<const uint8_t> AsBytes(const std::string& text) {
   return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
@@ -28,15 +24,17 @@ void Session::Produce(net::MessageBatch& batch) {
   if (!control_.empty()) return;
   ProduceGrants(batch);
   while (batch.space() >= kMinDataRoom) {
-    Connection* connection = ready_.PopFront();
-    if (connection == nullptr) return;
+    Connection* connection = ready_.Next();
+    if (connection == nullptr) break;
     if (!ProduceData(*connection, batch)) return;
   }
+  ProduceControl(batch);  // what those asked for that found no window
 }
 
 void Session::ProduceControl(net::MessageBatch& batch) {
-  if (control_.empty()) return;
-  while (!control_.empty() && batch.Add(control_.front())) control_.Pop();
+  bool sent = false;
+  for (; !control_.empty() && batch.Add(control_.front()); sent = true) control_.Pop();
+  if (!sent) return;
   control_sent_at_ = stream_->scheduler().Now();
   control_charge_.Set(control_.memory());
 }
@@ -55,72 +53,93 @@ void Session::ProduceGrants(net::MessageBatch& batch) {
   }
 }
 
-// The bytes to give back now: what was disposed of, more when the window proved too small for the
-// path, less when memory is short.
+// The bytes to allow the peer now: what was disposed of, more when it lacks window and memory is
+// there, less when memory is short.
 int64_t Session::Grant(Connection& connection) {
-  const base::Time now = stream_->scheduler().Now();
-  const auto pressure = connection.memory_ == nullptr ? MemoryBudget::Pressure::kNone
-                                                      : connection.memory_->pressure();
-  int64_t bytes = connection.unreturned_;
-  if (pressure >= MemoryBudget::Pressure::kShrink) {
-    const int64_t excess = std::max(connection.receive_window_ - kSmallestWindow, int64_t{0});
-    const int64_t shrink = std::min({connection.receive_window_ / 2, excess, bytes});
-    connection.receive_window_ -= shrink;
-    bytes -= shrink;
-  } else if (pressure == MemoryBudget::Pressure::kNone &&
-             connection.receive_window_ < options_.max_window &&
-             now - connection.returned_at_ < std::max(stream_->RoundTrip(), kBusyTurn)) {
-    // A quarter of the window was disposed of within a round trip: the window may well be what
-    // limits the sender.
-    const int64_t growth =
-        std::min(connection.receive_window_, options_.max_window - connection.receive_window_);
-    connection.receive_window_ += growth;
-    bytes += growth;
-  }
-  connection.returned_at_ = now;
-  connection.unreturned_ = 0;
-  connection.receive_allowance_ += bytes;
+  MemoryBudget* const memory = connection.memory_.get();
+  const int64_t before = Growth(connection);
+  const int64_t size = connection.window_.size();
+  const int64_t bytes = connection.window_.Grant(MostWindow(memory, size), ShortOfMemory(memory));
+  Promise(memory, Growth(connection) - before);
   return bytes;
 }
 
-// Less than this is not worth a message, while more window is certain to come.
-int64_t Session::SmallestSend() const {
-  return features_.window ? std::min(kSliver, features_.peer_window / 4) : 1;
+// What a window of `size` may grow to.
+int64_t Session::MostWindow(const MemoryBudget* memory, int64_t size) const {
+  if (memory == nullptr) return options_.max_window;
+  if (memory->pressure() != MemoryBudget::Pressure::kNone) return size;
+  return std::min(options_.max_window, size + memory->Promisable(promised_));
+}
+
+bool Session::ShortOfMemory(const MemoryBudget* memory) {
+  return memory != nullptr && memory->pressure() >= MemoryBudget::Pressure::kShrink;
+}
+
+int64_t Session::Growth(const Connection& connection) const {
+  if (!features_.window) return 0;
+  return std::max(connection.window_.size() - options_.first_window, int64_t{0});
+}
+
+void Session::Promise(MemoryBudget* memory, int64_t bytes) {
+  promised_ += bytes;
+  if (memory != nullptr) memory->Promise(bytes);
 }
 
 // One message of `connection`. Returns false when the batch cannot take more.
 bool Session::ProduceData(Connection& connection, net::MessageBatch& batch) {
-  if (connection.send_window_ < SmallestSend()) {
-    ++counters_.window_stalls;
-    connection.parked_ = true;
-    Watch(connection);
+  if (!connection.credit_.enough()) {
+    Park(connection);
     return true;
   }
   const size_t announced = DataHeader::Size(connection.id_, batch.space());
   std::span<uint8_t> space = batch.PayloadSpace(announced);
-  if (static_cast<int64_t>(space.size()) > connection.send_window_)
-    space = space.first(static_cast<size_t>(connection.send_window_));
+  if (!ready_.empty() && space.size() > ReadyQueue::kQuantum)
+    space = space.first(ReadyQueue::kQuantum);
+  if (static_cast<int64_t>(space.size()) > connection.credit_.available())
+    space = space.first(static_cast<size_t>(connection.credit_.available()));
   const Pulled pulled = connection.endpoint_->Pull(space);
   // Pull() may have closed the connection, which then waits for its burial.
   if (connection.ended_) return true;
   if (pulled.bytes > 0) {
     batch.CommitPayload(announced, DataHeader(connection.id_, pulled.bytes).bytes(), pulled.bytes);
-    connection.send_window_ -= static_cast<int64_t>(pulled.bytes);
+    connection.credit_.Spend(pulled.bytes);
     connection.bytes_sent_ += pulled.bytes;
     counters_.bytes_to_peer += pulled.bytes;
     ++counters_.packets_to_peer[PacketKind(wire::DATA)];
   }
+  ready_.Served(connection, pulled.bytes, pulled.state == Pulled::kBytes);
   switch (pulled.state) {
-    case Pulled::kBytes:
-      ready_.PushBack(connection);  // behind the others
-      return true;
-    case Pulled::kDrained: return true;
+    case Pulled::kBytes: connection.drained_at_ = base::Time::max(); return true;
+    case Pulled::kDrained: NoteIdle(connection); return true;
     case Pulled::kEnd:
       LocalEnd(connection);
       ProduceControl(batch);
       return control_.empty();
   }
   return true;
+}
+
+// It has something to send, but no window.
+void Session::Park(Connection& connection) {
+  ++counters_.window_stalls;
+  connection.parked_ = true;
+  Watch(connection);
+  if (features_.demand) SendDemand(connection, 0);
+}
+
+void Session::SendDemand(Connection& connection, int64_t unused) {
+  wire::Packet packet;
+  packet.set_type(wire::DEMAND);
+  packet.mutable_demand()->set_connect_id(connection.id_);
+  packet.mutable_demand()->set_unused(unused);
+  SendPacket(packet);
+}
+
+// It has nothing to send for now. Should that last, what its window grew by goes back to the peer.
+void Session::NoteIdle(Connection& connection) {
+  if (!features_.demand || connection.credit_.surplus() == 0) return;
+  connection.drained_at_ = stream_->scheduler().Now();
+  Watch(connection);
 }
 
 // The endpoint finished sending, and all it sent is on its way.
@@ -144,9 +163,11 @@ void Session::LocalEnd(Connection& connection) {
   }
 }
 
+bool Session::busy() const { return !ready_.empty() || control_.memory() > kMuchControl; }
+
 void Session::Ready(Connection& connection) {
   if (connection.ended_ || connection.local_end_ || connection.parked_) return;
-  ready_.PushBack(connection);
+  ready_.Add(connection);
   stream_->Wake();
 }
 

@@ -48,6 +48,14 @@ std::unique_ptr<net::Socket> SocketEndpoint::TakeSocket() {
   return std::move(socket_);
 }
 
+void SocketEndpoint::Abort(const Failure& failure) {
+  if (connection_ != nullptr) {
+    connection_->Close(failure);
+  } else if (closing_) {
+    CloseSocket(&failure);
+  }
+}
+
 void SocketEndpoint::OnOpen(Connection& connection) {
   connection_ = &connection;
   charge_.Attach(connection.memory());

@@ -42,6 +42,9 @@ class SocketEndpoint final : public Endpoint, public std::enable_shared_from_thi
   void OnHangUp(base::Closure callback, bool silent = false);
   // Before the connection opens (or when the dial failed): takes the socket back.
   std::unique_ptr<net::Socket> TakeSocket();
+  // Once the connection has opened: ends it, with what is still to be written; the peer is told
+  // why.
+  void Abort(const Failure& failure);
   // Runs once when the endpoint is done with: `failure` as in OnClosed().
   void OnDone(absl::AnyInvocable<void(const Failure* failure)> done) { done_ = std::move(done); }
 

@@ -1,0 +1,127 @@
+// Strangers on the TLS ports: what they may take before they have proved who they are.
+#include <arpa/inet.h>
+#include <glog/logging.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "hub/test_hub.h"
+#include "lib/net/ticket_keys.h"
+
+namespace hawser::hub {
+namespace {
+
+using ::testing::HasSubstr;
+using testing::IsOk;
+
+// The first bytes of a TLS record.
+const std::string& HalfHello() {
+  static const auto* const bytes = new std::string("\x16\x03\x01\x02\x00\x01\x00", 7);
+  return *bytes;
+}
+
+class HubHandshakeTest : public HubTest {
+ protected:
+  ~HubHandshakeTest() override {
+    for (const int fd : strangers_) ::close(fd);
+  }
+
+  // A connection from another address of this machine, so that agents and clients are other people.
+  int Stranger(uint16_t port, const std::string& bytes, const char* from = "127.0.0.2") {
+    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    ::inet_pton(AF_INET, from, &address.sin_addr);
+    PCHECK(::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    PCHECK(::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+    PCHECK(::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL) ==
+           static_cast<ssize_t>(bytes.size()));
+    strangers_.push_back(fd);
+    return fd;
+  }
+  void Strangers(const std::string& port, const std::string& bytes, int count) {
+    for (int i = 0; i < count; ++i) Stranger(PortOf(port), bytes);
+  }
+  static std::string Ended(const std::string& port, const std::string& result) {
+    return "hawser_handshakes_total{port=\"" + port + "\",result=\"" + result + "\"} ";
+  }
+
+  std::vector<int> strangers_;
+};
+
+TEST_F(HubHandshakeTest, ACrowdOfStrangersMakesRoomForAnAgent) {
+  for (const std::string& bytes : {std::string(), HalfHello()}) {
+    Options options = DefaultOptions();
+    options.limits.unfinished_handshakes = 8;
+    options.limits.handshake_timeout = std::chrono::hours(1);
+    StartHub(options);
+    Strangers("agents", bytes, 20);
+    EXPECT_TRUE(AwaitMetric(Ended("agents", "no_place") + "12"));
+    EXPECT_TRUE(AwaitMetric("hawser_unfinished_handshakes{port=\"agents\"} 8"));
+    StartAgent("paris");
+    EXPECT_TRUE(AwaitMetric(Ended("agents", "displaced") + "1"));
+    EXPECT_TRUE(AwaitMetric(Ended("agents", "done") + "1"));
+    StopHub();
+  }
+}
+
+TEST_F(HubHandshakeTest, PortsHavePlacesOfTheirOwn) {
+  Options options = DefaultOptions();
+  options.limits.unfinished_handshakes = 8;
+  options.limits.handshake_timeout = std::chrono::hours(1);
+  StartHub(options);
+  const auto paris = StartAgent("paris");
+  Strangers("agents", HalfHello(), 20);
+  Strangers("grpc", HalfHello(), 8);
+  EXPECT_TRUE(AwaitMetric(Ended("agents", "no_place") + "12"));
+  EXPECT_TRUE(AwaitMetric("hawser_unfinished_handshakes{port=\"grpc\"} 8"));
+  RawClient client(PortOf("http-connect"), certificates_.Client("ann"), "");
+  EXPECT_EQ(Connect(client, "echo.paris:7"), kEstablished);
+  EXPECT_TRUE(AwaitMetric(Ended("http-connect", "displaced") + "0"));
+}
+
+TEST_F(HubHandshakeTest, AStopWaitsForNoStranger) {
+  Options options = DefaultOptions();
+  options.limits.handshake_timeout = std::chrono::hours(1);
+  options.graceful_shutdown_timeout = std::chrono::hours(1);
+  StartHub(options);
+  for (const char* port : {"agents", "grpc", "http-connect"}) {
+    Strangers(port, "", 20);
+    Strangers(port, HalfHello(), 20);
+    EXPECT_TRUE(AwaitMetric(std::string("hawser_unfinished_handshakes{port=\"") + port + "\"} 40"));
+  }
+  hub_->Stop();
+  AwaitStopped();
+  char byte;
+  for (const int fd : strangers_) EXPECT_LE(::recv(fd, &byte, 1, 0), 0);
+}
+
+TEST_F(HubHandshakeTest, AnotherHubWithTheSameTicketKeysResumesSessions) {
+  Options options = DefaultOptions();
+  options.ticket_keys = folder_ + "/tickets";
+  std::ofstream(options.ticket_keys) << std::string(net::TicketKeys::kFileKey, 'k');
+  std::filesystem::permissions(options.ticket_keys, std::filesystem::perms::owner_read);
+  const net::TlsFiles files = certificates_.Client("ann");
+  const auto context =
+      *net::TlsContext::Client({.files = files, .alpn = {}, .require_alpn = false});
+  const auto resumed = [&] {
+    StartHub(options);
+    const auto paris = StartAgent("paris");
+    RawClient client(PortOf("http-connect"), context);
+    EXPECT_EQ(Connect(client, "echo.paris:7"), kEstablished);
+    const bool result = client.resumed();
+    StopHub();
+    return result;
+  };
+  EXPECT_FALSE(resumed());
+  EXPECT_TRUE(resumed());
+  options.ticket_keys.clear();
+  EXPECT_FALSE(resumed());
+}
+
+}  // namespace
+}  // namespace hawser::hub

@@ -1,0 +1,52 @@
+// How large the window of a stream should be that carries one connection and that HTTP/2 keeps, in
+// bytes. Pure.
+//
+// HTTP/2 does not say that a sender lacks window. So it is measured as kernels do for TCP (dynamic
+// right-sizing): the window shall hold twice what the reader takes within a round trip.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#include "lib/base/scheduler.h"
+#include "lib/tunnel/receive_window.h"
+
+namespace hawser::tunnel {
+
+class StreamWindow {
+ public:
+  StreamWindow(int64_t size, base::Time now) : size_(size), since_(now) {}
+
+  int64_t size() const { return size_; }
+  // The reader took `bytes`. The window may at most double within a round trip, up to `most` bytes,
+  // and halves when it is to `shrink`. Returns whether its size has changed.
+  bool OnTaken(size_t bytes, base::Time now, base::Duration round_trip, int64_t most, bool shrink) {
+    taken_ += static_cast<int64_t>(bytes);
+    const base::Duration period = std::max(round_trip, kBusyTurn);
+    const base::Duration elapsed = now - since_;
+    if (elapsed < period) return false;
+    const auto per_trip =
+        static_cast<int64_t>(static_cast<double>(taken_) * static_cast<double>(period.count()) /
+                             static_cast<double>(elapsed.count()));
+    since_ = now;
+    taken_ = 0;
+    const int64_t grown = std::min({2 * per_trip, 2 * size_, std::max(most, size_)});
+    const int64_t next = shrink ? std::max(size_ / 2, std::min(size_, ReceiveWindow::kSmallest))
+                                : std::max(size_, grown);
+    return std::exchange(size_, next) != next;
+  }
+
+ private:
+  // What a turn may take on a busy machine: windows that last no longer make both ends wait for
+  // each other, however short the way between them.
+  static constexpr base::Duration kBusyTurn = std::chrono::milliseconds(1);
+
+  int64_t size_;
+  int64_t taken_ = 0;  // since `since_`
+  base::Time since_;
+};
+
+}  // namespace hawser::tunnel
