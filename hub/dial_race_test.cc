@@ -89,6 +89,7 @@ class DialRaceTest : public ::testing::Test {
                         .registry = registry_,
                         .limits = limits_,
                         .credentials = credentials_,
+                        .handshakes = {},
                         .leases = nullptr,
                         .memory = memory_,
                         .pages = {},

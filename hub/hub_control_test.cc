@@ -109,11 +109,12 @@ TEST(GrpcFront, AListMayBeLong) {
   ConnectionLimits limits({.per_address = 1, .per_identity = 1, .per_cluster = 1, .front_ends = 1});
   Shards shards;
   shards.push_back(std::make_unique<Shard>());
+  Credentials credentials{DenyList()};
   ControlLists lists(source);
   MemoryShares memory({.total = 64 << 20, .per_identity = 16 << 20});
   GrpcFront front(
       {.socket = {.port = Port::kGrpc, .unix_path = folder + "/grpc.sock", .memory = &memory}},
-      shards, limits, registry, lists);
+      shards, limits, credentials, registry, lists);
   ASSERT_THAT(front.Listen(), IsOk());
   shards[0]->Start();
   front.Start();
