@@ -81,7 +81,7 @@ class StreamDialler final : public Dialler {
 
   const std::shared_ptr<FrontSession*> session_;  // what it points to is for the client's loop
   Shard& home_;
-  tunnel::MemoryBudget* const memory_;
+  const std::shared_ptr<tunnel::MemoryBudget> memory_;  // the client's
   const int64_t dial_id_;
   const std::string early_;                // the client's first bytes
   std::shared_ptr<tunnel::Endpoint> end_;  // the client's
@@ -138,7 +138,7 @@ void FrontSession::OnDial(Request request) {
     return;
   }
   dial_ = RoutedDial::Start(
-      registry_, shard_, {*target, dial_timeout_, client_},
+      registry_, shard_, {*target, dial_timeout_, client_, options().memory},
       std::make_unique<StreamDialler>(self_, request.dial_id, TakeEarly(request.dial_id)));
 }
 
@@ -166,9 +166,10 @@ GrpcFront::GrpcFront(Options options, const Shards& shards, ConnectionLimits& li
                                     const net::Metadata&) -> std::unique_ptr<net::StreamHandler> {
             if (path != kPath) return ControlCall::ForPath(path, caller.identity, lists);
             const bool surplus = caller.transport.stream_count() >= options_.streams_per_connection;
-            return std::make_unique<FrontSession>(options_.session, options_.dial_timeout,
-                                                  caller.identity, surplus, registry, caller.shard,
-                                                  failures_);
+            tunnel::SessionOptions session = options_.session;
+            session.memory = caller.memory;
+            return std::make_unique<FrontSession>(session, options_.dial_timeout, caller.identity,
+                                                  surplus, registry, caller.shard, failures_);
           }),
       port_(
           options_.socket, shards, limits, credentials,

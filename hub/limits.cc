@@ -15,15 +15,22 @@ DEFINE_string(handshake_timeout, "10s", "[Limits] a TLS handshake");
 DEFINE_string(request_head_timeout, "10s",
               "[Limits] a CONNECT request's head, or an agent's first call");
 DEFINE_int32(max_connections_per_address, 8192, "[Limits] TCP connections of one peer address");
-DEFINE_int32(max_connections_per_identity, 65536, "[Limits] connections of one client or cluster");
+DEFINE_int32(max_connections_per_identity, 65536,
+             "[Limits] connections of one client, which has half of all clients' at most");
+DEFINE_int32(max_sessions_per_cluster, 64,
+             "[Limits] sessions, and connections, of the agents of one cluster");
 DEFINE_int32(max_streams_per_connection, 1024,
              "[Limits] streams of one gRPC client connection; dials on more are refused");
 DEFINE_int32(max_unfinished_handshakes, 256, "[Limits] unfinished TLS handshakes of one port");
-DEFINE_int32(max_pending_dials, 1000, "[Limits] unanswered dials of one agent");
+DEFINE_int32(
+    max_pending_dials, 1000,
+    "[Limits] unanswered dials of one agent; one client has a quarter of them, 16 at least");
 DEFINE_int32(descriptor_reserve, 256, "[Limits] descriptors that clients leave to agents");
 DEFINE_int64(max_buffered_bytes, 0,
              "[Limits] bytes queued for slow readers, in all; 0: a quarter of the memory that the "
              "container or machine has, at most 1 GiB");
+DEFINE_int64(max_buffered_bytes_per_identity, 48 << 20,
+             "[Limits] of these, for one client or cluster, a quarter of all at most");
 DEFINE_int64(first_window, 256 * 1024, "[Limits] bytes a new connection may have on its way");
 DEFINE_int64(max_window, 16 * 1024 * 1024, "[Limits] bytes a connection may have on its way");
 DEFINE_string(
@@ -42,11 +49,13 @@ constexpr const char* kLimits[] = {
     "request-head-timeout",
     "max-connections-per-address",
     "max-connections-per-identity",
+    "max-sessions-per-cluster",
     "max-streams-per-connection",
     "max-unfinished-handshakes",
     "max-pending-dials",
     "descriptor-reserve",
     "max-buffered-bytes",
+    "max-buffered-bytes-per-identity",
     "first-window",
     "max-window",
     "idle-timeout",
@@ -117,6 +126,8 @@ absl::StatusOr<Limits> ReadLimits(const FileLimits& file) {
                           source.Number("max-connections-per-identity", 1));
   HAWSER_ASSIGN_OR_RETURN(limits.streams_per_connection,
                           source.Number("max-streams-per-connection", 1));
+  HAWSER_ASSIGN_OR_RETURN(limits.sessions_per_cluster,
+                          source.Number("max-sessions-per-cluster", 1));
   HAWSER_ASSIGN_OR_RETURN(limits.unfinished_handshakes,
                           source.Number("max-unfinished-handshakes", 1));
   HAWSER_ASSIGN_OR_RETURN(limits.pending_dials, source.Number("max-pending-dials", 1));
@@ -124,6 +135,8 @@ absl::StatusOr<Limits> ReadLimits(const FileLimits& file) {
   HAWSER_ASSIGN_OR_RETURN(const int64_t buffered, source.Number<int64_t>("max-buffered-bytes", 0));
   HAWSER_ASSIGN_OR_RETURN(limits.buffered_bytes,
                           base::BufferBudget("max-buffered-bytes", buffered));
+  HAWSER_ASSIGN_OR_RETURN(limits.buffered_bytes_per_identity,
+                          source.Number<int64_t>("max-buffered-bytes-per-identity", 1024 * 1024));
   HAWSER_ASSIGN_OR_RETURN(limits.first_window, source.Number<int64_t>("first-window", 64 * 1024));
   HAWSER_ASSIGN_OR_RETURN(limits.max_window,
                           source.Number<int64_t>("max-window", limits.first_window));

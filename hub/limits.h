@@ -23,9 +23,11 @@ struct Limits {
   // From here on: for those who come from now on, whenever they change.
   size_t connections_per_address;
   size_t connections_per_identity;
-  size_t pending_dials;       // per agent
-  size_t descriptor_reserve;  // descriptors that clients cannot take
-  uint64_t buffered_bytes;    // of the process
+  size_t sessions_per_cluster;  // and connections of its agents
+  size_t pending_dials;         // per agent; a quarter of them per client
+  size_t descriptor_reserve;    // descriptors that clients cannot take
+  uint64_t buffered_bytes;      // of the process
+  uint64_t buffered_bytes_per_identity;
 };
 
 // The flags (parsed before), and `file` for those that are not on the command line.

@@ -182,12 +182,29 @@ TestAgent::TestAgent(const Options& options) : options_(options) {
 }
 
 TestAgent::~TestAgent() {
+  Resume();
   Lose();
   shard_.Stop();
 }
 
 void TestAgent::Lose() {
   shard_.RunAndWait([this] { transport_.reset(); });
+}
+
+void TestAgent::Pause() {
+  resumed_ = std::make_unique<std::promise<void>>();
+  shard_.loop().Post([resumed = resumed_->get_future().share()] { resumed.wait(); });
+}
+
+void TestAgent::Resume() {
+  if (resumed_ != nullptr) resumed_->set_value();
+  resumed_.reset();
+}
+
+size_t TestAgent::streams_available() {
+  size_t available = 0;
+  shard_.RunAndWait([&] { available = transport_->streams_available(); });
+  return available;
 }
 
 void TestAgent::Drain() {

@@ -50,6 +50,12 @@ absl::StatusOr<TargetNames> OwnNames(const Options& options, const net::TlsSourc
   return TargetNames(names);
 }
 
+tunnel::SessionOptions SessionOptions(tunnel::SessionOptions options,
+                                      std::shared_ptr<tunnel::MemoryBudget> memory) {
+  options.memory = std::move(memory);
+  return options;
+}
+
 // When this agent's certificate expires; empty without one.
 std::optional<pki::WallTime> Expiry(const net::TlsContext& tls) {
   const X509* certificate = SSL_CTX_get0_certificate(tls.get());
@@ -93,7 +99,7 @@ absl::StatusOr<std::unique_ptr<Agent>> Agent::Create(const Options& options) {
 Agent::Agent(const Options& options, net::TlsSource tls, std::shared_ptr<net::TlsContext> proxy_tls,
              TargetNames names, std::unique_ptr<ServerCounter> leases)
     : options_(options),
-      memory_(options.buffered_bytes),
+      memory_(std::make_shared<tunnel::MemoryBudget>(options.buffered_bytes)),
       server_resolver_(loop_),
       target_resolver_(loop_),
       tls_(std::move(tls)),
@@ -105,7 +111,7 @@ Agent::Agent(const Options& options, net::TlsSource tls, std::shared_ptr<net::Tl
                     .token_path = options.token_path,
                     .proxies = options.proxies,
                     .proxy_tls = std::move(proxy_tls),
-                    .session = options.session,
+                    .session = SessionOptions(options.session, memory_),
                     .targets = {std::move(names), options.allow_list, options.dial_timeout}},
       config_watch_({options.config_file}, /*read=*/true),
       leases_(std::move(leases)),
@@ -197,7 +203,7 @@ Response Agent::Metrics() const {
                                .leases = leases_.get(),
                                .health_lease = health_lease_.get(),
                                .target_names = target_resolver_,
-                               .queued_bytes = memory_.used(),
+                               .memory = *memory_,
                                .failed_reloads = tls_.failures(),
                                .certificate_expiry = Expiry(*tls_.context())})};
 }

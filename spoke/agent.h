@@ -73,7 +73,7 @@ class Agent {
   net::Http1Server::Response Metrics() const;
 
   const Options options_;
-  tunnel::MemoryBudget memory_;
+  const std::shared_ptr<tunnel::MemoryBudget> memory_;
   net::EventLoop loop_;
   net::Resolver server_resolver_;
   net::Resolver target_resolver_;

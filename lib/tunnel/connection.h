@@ -28,7 +28,8 @@ class Session;
 
 class Connection {
  public:
-  Connection(Session& session, int64_t id, std::shared_ptr<Endpoint> endpoint);
+  Connection(Session& session, int64_t id, std::shared_ptr<Endpoint> endpoint,
+             std::shared_ptr<MemoryBudget> memory);
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
@@ -45,8 +46,8 @@ class Connection {
 
   int64_t id() const { return id_; }
   Session& session() { return session_; }
-  // May be null.
-  MemoryBudget* memory() const;
+  // What the endpoint's queue is charged to. May be null.
+  const std::shared_ptr<MemoryBudget>& memory() const { return memory_; }
   uint64_t bytes_sent() const { return bytes_sent_; }
   uint64_t bytes_received() const { return bytes_received_; }
   // Bytes the peer lets us send now; 0 or less: exhausted.
@@ -72,6 +73,7 @@ class Connection {
   Session& session_;
   const int64_t id_;
   const std::shared_ptr<Endpoint> endpoint_;
+  const std::shared_ptr<MemoryBudget> memory_;
   const base::Time opened_at_;
   std::string target_;
   std::string client_;

@@ -230,7 +230,7 @@ TEST_P(SessionTest, LatePacketsAreIgnoredWithinABudget) {
   EXPECT_FALSE(pair_.closed());
   for (int i = 0; i < 1000 && !pair_.closed(); ++i) pair_.InjectToServer(message);
   EXPECT_TRUE(pair_.closed());
-  EXPECT_THAT(std::string(pair_.status().message()), HasSubstr("have ended"));
+  EXPECT_THAT(std::string(pair_.status().message()), HasSubstr("too many packets that are late"));
 }
 
 TEST_P(SessionTest, DuplicateConnectionIdEndsTheSession) {
@@ -379,11 +379,11 @@ TEST_P(WindowTest, WhatALocalSideSaidThatLeftIsResetWhenNobodyTakesIt) {
   EXPECT_EQ(target().failure->reason, Reason::kTimedOut);
 }
 
-TEST_P(WindowTest, MemoryPressureShrinksWindowsAndRefusesDials) {
-  MemoryBudget memory(1000);
-  MemoryCharge charge(&memory);
+TEST_P(WindowTest, MemoryPressureShrinksWindows) {
+  const auto memory = std::make_shared<MemoryBudget>(1000);
+  MemoryCharge charge(memory);
   SessionOptions options;
-  options.memory = &memory;
+  options.memory = memory;
   Start(options);
   auto dialled = Open("web:80");
   charge.Set(800);
@@ -394,11 +394,6 @@ TEST_P(WindowTest, MemoryPressureShrinksWindowsAndRefusesDials) {
   dialled->endpoint->Send(std::string(2'000'000, 'x'));
   pair_.Run();
   EXPECT_LE(target().held, 64u * 1024);
-  charge.Set(950);
-  auto refused = Dial("web:81");
-  pair_.Run();
-  ASSERT_TRUE(refused->failure.has_value());
-  EXPECT_EQ(refused->failure->reason, Reason::kOverloaded);
 }
 
 TEST_P(WindowTest, EarlyBytesArriveWithTheDial) {
@@ -580,9 +575,7 @@ TEST(FrontEndStreamTest, CarriesOneConnectionAndWithholdsItsBytes) {
   };
   d->StartDial({"web:80", "", seconds(1)}, endpoint, done);
   pair.Run();
-  d->StartDial({"web:81", "", seconds(1)}, std::make_shared<FakeEndpoint>(), done);
-  pair.Run();
-  EXPECT_THAT(outcomes, ::testing::ElementsAre("open", HasSubstr("carries a connection already")));
+  EXPECT_THAT(outcomes, ::testing::ElementsAre("open"));
   endpoint->Send(std::string(100'000, 'x'));
   pair.Run();
   EXPECT_EQ(pair.withheld_by_server(), 100'000u);
