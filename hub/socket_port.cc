@@ -71,10 +71,9 @@ absl::Status SocketPort::ListenTcp() {
           },
       .failed = [this](base::Time now, const std::string& address,
                        const absl::Status& why) { LogFailure(now, address, why); },
-      .refused =
-          [this](base::Time now, const std::string& address, const absl::Status& why) {
-            LogRefusal(now, HostOf(address), address, why);
-          }};
+      .refused = [this](
+                     base::Time now, const std::string& address,
+                     const absl::Status& why) { LogRefusal(now, HostOf(address), address, why); }};
   for (size_t i = 0; i < listeners.size(); ++i)
     acceptors_.push_back({threads[i].get(),
                           std::make_unique<TlsAcceptor>(*loops[i], std::move(listeners[i]), options,
@@ -120,7 +119,8 @@ void SocketPort::OnConnected(Shard& here, std::unique_ptr<net::Socket> socket,
                              ConnectionPermit permit) {
   Admission admission{.permit = std::move(permit), .host = HostOf(socket->peer().address)};
   if (const absl::Status status = IdentifyPeer(socket->peer(), admission); !status.ok()) {
-    LogRefusal(socket->loop().Now(), admission.identity.empty() ? admission.host : admission.identity,
+    LogRefusal(socket->loop().Now(),
+               admission.identity.empty() ? admission.host : admission.identity,
                socket->peer().address, status);
     return;
   }
