@@ -1,7 +1,7 @@
 # Every target is one line to a script or to Bazel; `make help` lists them.
 .DEFAULT_GOAL := help
 
-.PHONY: help demo build test interop asan tsan fuzz lint tidy fmt images bench bench-addons e2e
+.PHONY: help demo build test interop balancer exact asan tsan fuzz lint tidy fmt images bench bench-addons e2e
 
 help:  ## this list
 	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 19
@@ -17,6 +17,12 @@ test:  ## everything that must pass: build, tests, sanitizers, interoperability,
 
 interop:  ## client x server x agent: ours, Konnectivity's own, peers on grpc-go
 	@tools/setup.sh interop && tools/build.sh interop && e2e/konnectivity/run.sh
+
+balancer:  ## minutes of broken balancers, networks and hubs, and how soon agents are back
+	@tools/setup.sh balancer && tools/build.sh balancer && e2e/balancer/run.sh --fault 240 --rounds 3
+
+exact:  ## thousands of random connections: each is byte-exact or reset (EXACT=--seed=S repeats them)
+	@tools/setup.sh exact && tools/build.sh exact && e2e/exact/run.sh --cases=4000 $(EXACT)
 
 asan:  ## all tests with AddressSanitizer and UndefinedBehaviorSanitizer
 	@tools/setup.sh asan && tools/bazel.sh test --config=asan //...
@@ -39,8 +45,8 @@ fmt:  ## formats C++ and Go sources in place
 images:  ## OCI archives of what runs in clusters and of the CLI, in out/images
 	@tools/setup.sh images && tools/build.sh images && tools/images.sh
 
-bench:  ## ours against haproxy and stunnel, with the floors that must hold
-	@tools/setup.sh bench && tools/build.sh bench && bench/run.py && bench/handshakes.py
+bench:  ## ours against haproxy and stunnel, on one machine and over long links; floors and goals
+	@tools/setup.sh bench && tools/build.sh bench && bench/run.py && bench/handshakes.py && bench/wan.py
 
 bench-addons:  ## addon-manager with 1,000 clusters in a real kube-apiserver
 	@tools/setup.sh bench-addons && tools/build.sh bench-addons && e2e/kubernetes/apiserver.sh run \

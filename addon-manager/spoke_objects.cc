@@ -46,7 +46,7 @@ class Spoke {
   json LeaseRole() const;
   json LeaseRoleBinding() const;
   json DisruptionBudget() const;
-  json Deployment(const json& configuration) const;
+  json Deployment() const;
   json Pod() const;
   json Container() const;
   std::string Identifiers() const;
@@ -242,14 +242,13 @@ json Spoke::Pod() const {
                         .image_pull_secrets = hub_.configuration.agent.image_pull_secrets});
 }
 
-// Agents read these files when they start: other ones need other pods. Certificates and what signs
-// them are read again, and do not count.
-json Spoke::Deployment(const json& configuration) const {
+// Agents read the CAs of proxies when they start: other ones need other pods. All other files are
+// read again, and do not count.
+json Spoke::Deployment() const {
   json object = Object("apps/v1", "Deployment", kAgentDeployment);
-  const json read_once = {configuration.at("data"), config_.proxy.ca_bundle};
   object["spec"] = RollingDeployment(hub_.configuration.agent.replicas, Labels(), Pod());
   object["spec"]["template"]["metadata"]["annotations"] = {
-      {kFilesHashAnnotation, pki::Sha256Hex(read_once.dump())}};
+      {kFilesHashAnnotation, pki::Sha256Hex(config_.proxy.ca_bundle)}};
   return object;
 }
 
@@ -260,7 +259,7 @@ absl::StatusOr<std::vector<json>> Spoke::Objects() const {
   space["metadata"]["labels"]["addon.open-cluster-management.io/namespace"] = "true";
   json account = Object("v1", "ServiceAccount", kServiceAccount);
   account["automountServiceAccountToken"] = false;
-  json deployment = Deployment(configuration);
+  json deployment = Deployment();
   return std::vector<json>{std::move(space),   std::move(account),   LeaseRole(),
                            LeaseRoleBinding(), CaSecret(),           std::move(configuration),
                            DisruptionBudget(), std::move(deployment)};

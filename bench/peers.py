@@ -47,12 +47,12 @@ class Processes:
     def log(self, name):
         return self.folder / f"{name}.log"
 
-    def wait_for(self, name, pattern):
+    def wait_for(self, name, pattern, limit=START_LIMIT):
         """The first group of `pattern` in a process's log, once it is there."""
         def search():
             found = re.search(pattern, self.log(name).read_text(), re.MULTILINE)
             return found and found[1]
-        return wait_until(search, f"{pattern!r} in {self.log(name)}")
+        return wait_until(search, f"{pattern!r} in {self.log(name)}", limit)
 
 
 @dataclass
@@ -74,14 +74,14 @@ class Peer:
     client_route: list = field(default_factory=list)  # options of client_load
 
 
-def wait_until(condition, what):
-    deadline = time.monotonic() + START_LIMIT
+def wait_until(condition, what, limit=START_LIMIT):
+    deadline = time.monotonic() + limit
     while time.monotonic() < deadline:
         result = condition()
         if result:
             return result
         time.sleep(0.02)
-    raise RuntimeError(f"waited {START_LIMIT} s for {what}")
+    raise RuntimeError(f"waited {limit} s for {what}")
 
 
 def free_port():

@@ -79,7 +79,7 @@ TEST(IdentifyAgent, NamesThatARuleGivesToOthersAreRefused) {
   ExpectRefused(IdentifyAgent(AgentIdentityMode::kCertificate, {}, Cluster("management"), "",
                               "host=" + pki::ServiceProxyHost("london")),
                 "foreign_name", "open-cluster-management.proxy");
-  for (const std::string& host :
+  for (const char* host :
        {"london.clusters.test", "x.svc.london.clusters.test", "london.agent.clusters.test",
         "management.test", "london.open-cluster-management-agent-addon"})
     ExpectRefused(IdentifyAgent(AgentIdentityMode::kCertificate, grants, Cluster("management"), "",

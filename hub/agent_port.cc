@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "hub/agent_gate.h"
+#include "hub/client_identity.h"
 #include "lib/pki/identity.h"
 
 namespace hawser::hub {
@@ -37,12 +38,13 @@ class RefusedStream final : public net::StreamHandler {
 };
 
 // The name that an agent's connections are counted by.
-absl::StatusOr<std::string> ConnectionName(const net::PeerInfo& peer) {
+absl::StatusOr<PeerIdentity> ConnectionName(const net::PeerInfo& peer) {
   const auto identity = pki::IdentityOf(peer.certificate.get());
-  if (!identity.ok() || !identity->has_value()) return kUnnamed;
-  const auto* cluster = std::get_if<pki::ClusterIdentity>(&**identity);
-  // Told apart, and refused, by IdentifyAgent(), with an answer.
-  return cluster == nullptr ? kUnnamed : "cluster " + cluster->cluster;
+  if (identity.ok() && identity->has_value())
+    if (const auto* cluster = std::get_if<pki::ClusterIdentity>(&**identity))
+      return PeerIdentity{"cluster " + cluster->cluster, PeerIdentity::kCluster};
+  // IdentifyAgent() refuses those that must have a name, with an answer.
+  return PeerIdentity{"agents with " + CertificateName(peer), PeerIdentity::kUnnamedAgent};
 }
 
 // Asks an agent of ours to connect again, by when it has a new certificate; as in
@@ -102,24 +104,39 @@ void AgentPort::Drain() {
 
 std::unique_ptr<net::StreamHandler> AgentPort::Accept(const TransportServer::Caller& caller,
                                                       const net::Metadata& headers) {
-  const net::PeerInfo& peer = caller.transport.socket().peer();
   if (draining_) {
     const absl::Status why =
         Refuse(caller, "stopping", absl::UnavailableError("the hub is stopping"));
     return std::make_unique<RefusedStream>(why, caller.transport);
   }
-  auto decision =
-      IdentifyAgent(options_.identity_mode, *grants(), pki::IdentityOf(peer.certificate.get()),
-                    headers.Get("agentid"), headers.Get("agentidentifiers"));
+  auto decision = IdentifyAgent(options_.identity_mode, *grants(),
+                                pki::IdentityOf(caller.transport.socket().peer().certificate.get()),
+                                headers.Get("agentid"), headers.Get("agentidentifiers"));
   if (const auto* refusal = std::get_if<AgentRefusal>(&decision)) {
     const absl::Status why =
         Refuse(caller, refusal->reason, absl::PermissionDeniedError(refusal->why));
     return std::make_unique<RefusedStream>(why, caller.transport);
   }
   auto& identity = std::get<AgentIdentity>(decision);
+  if (!registry_.HasRoomFor(identity)) {
+    const absl::Status why = Refuse(
+        caller, "too_many_sessions",
+        absl::ResourceExhaustedError("cluster " + identity.cluster + " has too many sessions"));
+    return std::make_unique<RefusedStream>(why, caller.transport);
+  }
   if (options_.tokens != nullptr) return CheckToken(caller, headers, std::move(identity));
-  return std::make_unique<AgentSession>(options_.session, options_.server, std::move(identity),
-                                        peer, registry_, caller.shard, lives_);
+  return Open(caller, std::move(identity));
+}
+
+std::unique_ptr<AgentSession> AgentPort::Open(const TransportServer::Caller& caller,
+                                              AgentIdentity identity) {
+  tunnel::SessionOptions session = options_.session;
+  session.memory = caller.memory;
+  auto opened = std::make_unique<AgentSession>(session, options_.server, std::move(identity),
+                                               caller.transport.socket().peer(), registry_,
+                                               caller.shard, lives_);
+  opened->SetTransport(caller.transport);
+  return opened;
 }
 
 std::unique_ptr<net::StreamHandler> AgentPort::CheckToken(const TransportServer::Caller& caller,
@@ -133,9 +150,7 @@ std::unique_ptr<net::StreamHandler> AgentPort::CheckToken(const TransportServer:
   AgentGate::Ways ways;
   ways.open = [this, caller, count, identity = std::move(identity)] {
     count(absl::OkStatus());
-    return std::make_unique<AgentSession>(options_.session, options_.server, identity,
-                                          caller.transport.socket().peer(), registry_, caller.shard,
-                                          lives_);
+    return Open(caller, identity);
   };
   ways.refuse = [this, caller, count](const absl::Status& verdict) {
     count(verdict);

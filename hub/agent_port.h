@@ -51,6 +51,7 @@ class AgentPort {
  private:
   std::unique_ptr<net::StreamHandler> Accept(const TransportServer::Caller& caller,
                                              const net::Metadata& headers);
+  std::unique_ptr<AgentSession> Open(const TransportServer::Caller& caller, AgentIdentity identity);
   absl::Status Refuse(const TransportServer::Caller& caller, const char* reason,
                       const absl::Status& why);
   std::unique_ptr<net::StreamHandler> CheckToken(const TransportServer::Caller& caller,

@@ -10,6 +10,9 @@
 namespace hawser::hub {
 namespace {
 
+// How often a silent agent is looked at.
+constexpr base::Duration kLookForLife = std::chrono::milliseconds(250);
+
 std::string Describe(const AgentIdentity& identity, const net::PeerInfo& peer) {
   return "cluster " + identity.name() + ", agent " +
          (identity.agent_id.empty() ? "(unnamed)" : identity.agent_id) + ", from " + peer.address;
@@ -45,6 +48,33 @@ void AgentSession::OnOpen(net::MessageStream& stream, const net::Metadata& heade
   Log("agent connected", details);
 }
 
+void AgentSession::AskForLife() {
+  if (transport_ != nullptr) transport_->Probe();
+}
+
+bool AgentSession::HeardSince(base::Time when) const {
+  return transport_ == nullptr || transport_->heard_at() > when;
+}
+
+void AgentSession::OnSilent() {
+  if (silence_ != nullptr) return;
+  registry_.SetSilent(handle_, true);
+  Log("agent silent", ": others of its name are asked first");
+  silence_ = std::make_unique<base::Timer>(shard_.loop());
+  WaitForLife(shard_.loop().Now());
+}
+
+void AgentSession::WaitForLife(base::Time since) {
+  silence_->Set(kLookForLife, [this, since] {
+    if (!HeardSince(since)) {
+      WaitForLife(since);
+      return;
+    }
+    silence_.reset();
+    registry_.SetSilent(handle_, false);
+  });
+}
+
 void AgentSession::OnDrain() {
   registry_.SetDraining(handle_);
   Log("agent draining", "");
@@ -61,6 +91,7 @@ void AgentSession::OnDelivered(tunnel::Connection&, base::Duration waited) {
 void AgentSession::OnClosed(const absl::Status& status) {
   // No dial may choose it again, not even one that is moved on from it now.
   registry_.Remove(handle_);
+  silence_.reset();
   shard_.agents.erase(handle_);
   ++shard_.counters.ended_sessions[absl::StatusCodeToString(status.code())];
   if (!status.ok()) shard_.counters.CountStreamError("from_agent", status);

@@ -12,6 +12,8 @@
 #include "hub/session_registry.h"
 #include "hub/shard.h"
 #include "lib/base/keyed_log_limit.h"
+#include "lib/base/scheduler.h"
+#include "lib/h2/transport.h"
 #include "lib/net/socket.h"
 #include "lib/tunnel/dialing_session.h"
 
@@ -34,6 +36,14 @@ class AgentSession final : public tunnel::DialingSession {
   static constexpr base::LogLimit::Options kLogLimit{.burst = 10'000,
                                                      .interval = std::chrono::milliseconds(100)};
 
+  // What carries the session; without it nothing is known of the peer's silence.
+  void SetTransport(h2::Transport& transport) { transport_ = &transport; }
+  // Makes the peer say something, when it is there.
+  void AskForLife();
+  bool HeardSince(base::Time when) const;
+  // It has said nothing for too long: it is asked last, until it says something.
+  void OnSilent();
+
   const AgentIdentity& identity() const { return identity_; }
   const net::PeerInfo& peer() const { return peer_; }
   std::chrono::system_clock::time_point connected_at() const { return connected_at_; }
@@ -47,6 +57,7 @@ class AgentSession final : public tunnel::DialingSession {
   void OnDelivered(tunnel::Connection& connection, base::Duration waited) override;
 
  private:
+  void WaitForLife(base::Time since);
   void Log(const std::string& event, const std::string& details);
 
   const ServerIdentity server_;
@@ -57,6 +68,8 @@ class AgentSession final : public tunnel::DialingSession {
   base::KeyedLogLimit& log_;
   SessionRegistry::Handle handle_ = 0;
   std::chrono::system_clock::time_point connected_at_;
+  h2::Transport* transport_ = nullptr;
+  std::unique_ptr<base::Timer> silence_;  // while it is silent
 };
 
 // The features of a session as a comma list, "none" for a plain Konnectivity peer.

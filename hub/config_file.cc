@@ -1,5 +1,7 @@
 #include "hub/config_file.h"
 
+#include <utility>
+
 #include "lib/base/status.h"
 #include "lib/base/yaml.h"
 #include "lib/pki/identity.h"
@@ -8,14 +10,16 @@ namespace hawser::hub {
 namespace {
 
 using base::YamlError;
+using base::YamlField;
 
 absl::Status ReadLimits(const YAML::Node& node, ConfigFile& config) {
-  if (!node.IsMap()) return YamlError(node, "limits must be a map");
-  for (const auto& entry : node) {
-    if (!entry.second.IsScalar()) return YamlError(entry.second, "a limit must be one value");
-    config.limits[entry.first.as<std::string>()] = entry.second.as<std::string>();
-  }
-  return absl::OkStatus();
+  return base::ForEachYamlEntry(
+      node, "limits", [&config](const YAML::Node& name, const YAML::Node& value) {
+        if (!value.IsScalar()) return YamlError(value, "a limit must be one value");
+        const std::string line = "line " + std::to_string(name.Mark().line + 1);
+        config.limits[name.as<std::string>()] = {value.as<std::string>(), line};
+        return absl::OkStatus();
+      });
 }
 
 absl::Status ReadHostSuffixes(const YAML::Node& node, ConfigFile& config) {
@@ -29,18 +33,16 @@ absl::Status ReadHostSuffixes(const YAML::Node& node, ConfigFile& config) {
 }
 
 absl::Status ReadGrants(const YAML::Node& node, ConfigFile& config) {
-  if (!node.IsMap()) return YamlError(node, "grants must be a map");
-  for (const auto& entry : node) {
-    const auto cluster = entry.first.as<std::string>();
-    if (!pki::IsClusterName(cluster))
-      return YamlError(entry.first, "not a cluster name: " + cluster);
-    auto identifiers =
-        tunnel::ParseIdentifiers(entry.second.as<std::string>(), tunnel::UnknownKeys::kRefuse);
-    if (!identifiers.ok())
-      return YamlError(entry.second, std::string(identifiers.status().message()));
-    config.grants[cluster] = *std::move(identifiers);
-  }
-  return absl::OkStatus();
+  return base::ForEachYamlEntry(
+      node, "grants", [&config](const YAML::Node& key, const YAML::Node& value) {
+        const auto cluster = key.as<std::string>();
+        if (!pki::IsClusterName(cluster)) return YamlError(key, "not a cluster name: " + cluster);
+        auto identifiers =
+            tunnel::ParseIdentifiers(value.as<std::string>(), tunnel::UnknownKeys::kRefuse);
+        if (!identifiers.ok()) return YamlError(value, std::string(identifiers.status().message()));
+        config.grants[cluster] = *std::move(identifiers);
+        return absl::OkStatus();
+      });
 }
 
 absl::Status ReadDenied(const YAML::Node& node, ConfigFile& config) {
@@ -56,24 +58,21 @@ absl::Status ReadDenied(const YAML::Node& node, ConfigFile& config) {
   return absl::OkStatus();
 }
 
+constexpr YamlField<ConfigFile> kFields[] = {
+    {"limits", ReadLimits},
+    {"host-suffixes", ReadHostSuffixes},
+    {"grants", ReadGrants},
+    {"deny", ReadDenied},
+};
+
 absl::Status Read(const YAML::Node& root, ConfigFile& config) {
   if (root.IsNull()) return absl::OkStatus();
-  if (!root.IsMap()) return YamlError(root, "the file must be a map");
-  for (const auto& entry : root) {
-    const auto key = entry.first.as<std::string>();
-    if (key == "limits") {
-      HAWSER_RETURN_IF_ERROR(ReadLimits(entry.second, config));
-    } else if (key == "host-suffixes") {
-      HAWSER_RETURN_IF_ERROR(ReadHostSuffixes(entry.second, config));
-    } else if (key == "grants") {
-      HAWSER_RETURN_IF_ERROR(ReadGrants(entry.second, config));
-    } else if (key == "deny") {
-      HAWSER_RETURN_IF_ERROR(ReadDenied(entry.second, config));
-    } else {
-      return YamlError(entry.first, "unknown key " + key);
-    }
-  }
-  return absl::OkStatus();
+  return base::ReadYamlMap(root, "the file", kFields, config);
+}
+
+ConfigFile WithPlaces(ConfigFile config, const std::string& name) {
+  for (auto& [flag, limit] : config.limits) limit.place = "read " + name + ": " + limit.place;
+  return config;
 }
 
 }  // namespace
@@ -82,14 +81,20 @@ absl::StatusOr<ConfigFile> ParseConfig(const std::string& text, const std::strin
   ConfigFile config;
   HAWSER_RETURN_IF_ERROR(
       base::ReadYaml(text, name, [&config](const YAML::Node& root) { return Read(root, config); }));
-  return config;
+  return WithPlaces(std::move(config), name);
 }
 
 absl::StatusOr<ConfigFile> LoadConfigFile(const std::string& path) {
   ConfigFile config;
   HAWSER_RETURN_IF_ERROR(
       base::ReadYamlFile(path, [&config](const YAML::Node& root) { return Read(root, config); }));
-  return config;
+  return WithPlaces(std::move(config), path);
+}
+
+std::vector<std::string> ConfigKeys() {
+  std::vector<std::string> keys;
+  for (const auto& field : kFields) keys.push_back(field.name);
+  return keys;
 }
 
 }  // namespace hawser::hub

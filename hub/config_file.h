@@ -1,4 +1,5 @@
-// The hub's configuration file: what flags cannot say, and limits.
+// The hub's configuration file: what flags cannot say, and limits. docs/configuration.md describes
+// it.
 //
 //   limits:                          # limits.h
 //     max-pending-dials: 2000        # the flag of that name; the command line goes first
@@ -23,8 +24,15 @@
 
 namespace hawser::hub {
 
+// A limit as a file gives it.
+struct FileLimit {
+  std::string text;
+  std::string place;  // "read hub.yaml: line 3"
+};
+using FileLimits = std::map<std::string, FileLimit>;  // by name of flag
+
 struct ConfigFile {
-  std::map<std::string, std::string> limits;  // by flag name; not checked here
+  FileLimits limits;  // not checked here
   std::vector<tunnel::Domain> host_suffixes;
   std::map<std::string, tunnel::Identifiers> grants;  // by cluster
   DenyList denied;
@@ -35,5 +43,8 @@ struct ConfigFile {
 absl::StatusOr<ConfigFile> LoadConfigFile(const std::string& path);
 // The same from text; `name` is used in errors.
 absl::StatusOr<ConfigFile> ParseConfig(const std::string& text, const std::string& name);
+
+// All keys but those of the limits.
+std::vector<std::string> ConfigKeys();
 
 }  // namespace hawser::hub

@@ -3,12 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "lib/testing/document_table.h"
+
 namespace hawser::hub {
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::Pair;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 TEST(ParseConfig, ReadsEverything) {
   const auto config = ParseConfig(R"(
@@ -25,8 +26,10 @@ deny:
 )",
                                   "hub.yaml");
   ASSERT_TRUE(config.ok()) << config.status();
-  EXPECT_THAT(config->limits,
-              ElementsAre(Pair("handshake-timeout", "5s"), Pair("max-pending-dials", "2000")));
+  ASSERT_EQ(config->limits.size(), 2);
+  EXPECT_EQ(config->limits.at("handshake-timeout").text, "5s");
+  EXPECT_EQ(config->limits.at("handshake-timeout").place, "read hub.yaml: line 4");
+  EXPECT_EQ(config->limits.at("max-pending-dials").text, "2000");
   EXPECT_THAT(config->host_suffixes, ElementsAre(tunnel::Domain::Parse("agents-ns")));
   EXPECT_THAT(config->grants.at("paris").ipv4, ElementsAre("10.0.0.7"));
   EXPECT_TRUE(config->grants.at("paris").default_route);
@@ -56,6 +59,7 @@ TEST(ParseConfig, NamesTheLineOfWhatIsWrong) {
       {"deny:\n  - fingerprint: 00ff\n", "line 2: deny: not a SHA-256"},
       {"deny:\n  - serial: [1]\n", "line 2"},
       {"- a\n", "the file must be a map"},
+      {"grants: {}\nlimits:\n  a: 1\n  a: 2\n", "line 4: a second a"},
       {"limits: {\n", "line 2"},
   };
   for (const auto& [text, error] : kCases) {
@@ -63,6 +67,13 @@ TEST(ParseConfig, NamesTheLineOfWhatIsWrong) {
     ASSERT_EQ(config.status().code(), absl::StatusCode::kInvalidArgument) << text;
     EXPECT_THAT(std::string(config.status().message()), HasSubstr(error)) << text;
   }
+}
+
+TEST(ParseConfig, IsDocumented) {
+  std::vector<std::string> documented;
+  for (const auto& row : testing::ReadTable("docs/configuration.md", "## proxy-server"))
+    documented.push_back(row.front());
+  EXPECT_THAT(documented, ::testing::UnorderedElementsAreArray(ConfigKeys()));
 }
 
 TEST(LoadConfigFile, NamesAMissingFile) {

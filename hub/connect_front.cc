@@ -38,18 +38,15 @@ class SocketDialler final : public Dialler {
 
   Attempt Prepare(const std::shared_ptr<RoutedDial>& dial, Shard& shard,
                   size_t early_limit) override {
-    const bool early = request_.read_ahead.size() <= early_limit;
-    endpoint_ = tunnel::SocketEndpoint::Make(
-        std::move(request_.socket), early ? "" : request_.read_ahead, tunnel::Hop::kClient);
+    endpoint_ = tunnel::SocketEndpoint::Make(std::move(request_.socket),
+                                             std::move(request_.read_ahead), tunnel::Hop::kClient);
     endpoint_->SetGreeting(kEstablished);
     endpoint_->OnDone([admission = request_.admission](const Failure*) {});
     EndWithCredential(dial, shard);
-    endpoint_->OnHangUp(
-        [weak = std::weak_ptr(dial)] {
-          if (const auto pending = weak.lock()) pending->Cancel();
-        },
-        request_.read_ahead.empty());
-    return {endpoint_, early ? request_.read_ahead : ""};
+    endpoint_->OnHangUp(tunnel::DialWatch::End::kIsGone, [weak = std::weak_ptr(dial)] {
+      if (const auto pending = weak.lock()) pending->Cancel();
+    });
+    return {endpoint_, endpoint_->TakeEarly(early_limit)};
   }
 
   void OnDialed(Shard& shard, const Failure* failure) override {
@@ -74,10 +71,12 @@ class SocketDialler final : public Dialler {
           });
         });
   }
-  // From an endpoint whose dial failed.
+  // From an endpoint whose dial failed: nothing that the client said meanwhile is lost.
   void TakeBack() {
     if (endpoint_ == nullptr) return;
-    request_.socket = endpoint_->TakeSocket();
+    tunnel::DialWatch::Client client = endpoint_->TakeBack();
+    request_.socket = std::move(client.socket);
+    request_.read_ahead = std::move(client.read_ahead);
     endpoint_ = nullptr;
   }
 
@@ -208,7 +207,8 @@ void ConnectFront::OnConnection(Shard& shard, std::unique_ptr<net::Socket> socke
 }
 
 void ConnectFront::Dial(Shard& shard, ConnectRequest request) {
-  RoutedDial::Request dial{request.target, options_.dial_timeout, request.admission->identity};
+  RoutedDial::Request dial{request.target, options_.dial_timeout, request.admission->identity,
+                           request.admission->memory};
   RoutedDial::Start(registry_, shard, std::move(dial),
                     std::make_unique<SocketDialler>(*this, std::move(request)));
 }

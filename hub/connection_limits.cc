@@ -1,11 +1,14 @@
 #include "hub/connection_limits.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 
 namespace hawser::hub {
 namespace {
 
 size_t Index(Port port) { return static_cast<size_t>(port); }
+size_t Index(LimitKind kind) { return static_cast<size_t>(kind); }
 
 }  // namespace
 
@@ -14,6 +17,15 @@ const char* PortName(Port port) {
     case Port::kAgents: return "agents";
     case Port::kGrpc: return "grpc";
     case Port::kHttpConnect: return "http-connect";
+  }
+  return "unknown";
+}
+
+const char* LimitKindName(LimitKind kind) {
+  switch (kind) {
+    case LimitKind::kTotal: return "total";
+    case LimitKind::kIdentity: return "identity";
+    case LimitKind::kAddress: return "address";
   }
   return "unknown";
 }
@@ -37,17 +49,19 @@ void ConnectionLimits::Set(const Options& options) {
 
 absl::StatusOr<ConnectionPermit> ConnectionLimits::Admit(Port port, const std::string& address) {
   const std::lock_guard lock(mutex_);
-  const auto refuse = [&](const std::string& why) {
-    ++refused_[Index(port)];
+  const auto refuse = [&](LimitKind kind, const std::string& why) {
+    ++refused_[Index(port)][Index(kind)];
     return absl::ResourceExhaustedError(why);
   };
   if (port != Port::kAgents && front_ends() >= options_.front_ends)
-    return refuse(absl::StrCat("more than ", options_.front_ends, " client connections"));
+    return refuse(LimitKind::kTotal,
+                  absl::StrCat("more than ", options_.front_ends, " client connections"));
   ConnectionPermit permit;
   if (!address.empty()) {
     const auto counted = addresses_.try_emplace(address.substr(0, address.rfind(':'))).first;
     if (counted->second >= options_.per_address)
-      return refuse(absl::StrCat("more than ", options_.per_address, " connections from address ",
+      return refuse(LimitKind::kAddress,
+                    absl::StrCat("more than ", options_.per_address, " connections from address ",
                                  counted->first));
     ++counted->second;
     permit.address_ = &*counted;
@@ -58,13 +72,14 @@ absl::StatusOr<ConnectionPermit> ConnectionLimits::Admit(Port port, const std::s
   return permit;
 }
 
-absl::Status ConnectionLimits::Identify(ConnectionPermit& permit, const std::string& identity) {
+absl::Status ConnectionLimits::Identify(ConnectionPermit& permit, const PeerIdentity& identity) {
   const std::lock_guard lock(mutex_);
-  const auto counted = identities_.try_emplace(identity).first;
-  if (counted->second >= options_.per_identity) {
-    ++refused_[Index(permit.port_)];
+  const size_t limit = LimitOf(identity.kind);
+  const auto counted = identities_.try_emplace(identity.name).first;
+  if (counted->second >= limit) {
+    ++refused_[Index(permit.port_)][Index(LimitKind::kIdentity)];
     return absl::ResourceExhaustedError(
-        absl::StrCat("more than ", options_.per_identity, " connections of ", identity));
+        absl::StrCat("more than ", limit, " connections of ", identity.name));
   }
   ++counted->second;
   permit.identity_ = &*counted;
@@ -78,7 +93,24 @@ size_t ConnectionLimits::count(Port port) const {
 
 uint64_t ConnectionLimits::refused(Port port) const {
   const std::lock_guard lock(mutex_);
-  return refused_[Index(port)];
+  uint64_t sum = 0;
+  for (const uint64_t refused : refused_[Index(port)]) sum += refused;
+  return sum;
+}
+
+uint64_t ConnectionLimits::refused(Port port, LimitKind kind) const {
+  const std::lock_guard lock(mutex_);
+  return refused_[Index(port)][Index(kind)];
+}
+
+ConnectionLimits::Options ConnectionLimits::options() const {
+  const std::lock_guard lock(mutex_);
+  return options_;
+}
+
+size_t ConnectionLimits::client_share() const {
+  const std::lock_guard lock(mutex_);
+  return ClientShare();
 }
 
 void ConnectionLimits::OnFrontEndsIdle(base::Closure callback) {
@@ -94,6 +126,19 @@ void ConnectionLimits::OnFrontEndsIdle(base::Closure callback) {
 
 size_t ConnectionLimits::front_ends() const {
   return counts_[Index(Port::kGrpc)] + counts_[Index(Port::kHttpConnect)];
+}
+
+size_t ConnectionLimits::ClientShare() const {
+  return std::min(options_.per_identity, std::max<size_t>(options_.front_ends / 2, 1));
+}
+
+size_t ConnectionLimits::LimitOf(PeerIdentity::Kind kind) const {
+  switch (kind) {
+    case PeerIdentity::kClient: return ClientShare();
+    case PeerIdentity::kCluster: return options_.per_cluster;
+    case PeerIdentity::kUnnamedAgent: return options_.per_identity;
+  }
+  return 0;
 }
 
 void ConnectionLimits::Decrement(Counts& counts, ConnectionPermit::Counted* counted) {

@@ -1,5 +1,6 @@
 // How many connections the hub takes: per peer address, per identity, and on the front ends
-// together, which leave a reserve of descriptors to the agents.
+// together, which leave a reserve of descriptors to the agents. No client has more than half of the
+// front ends' connections, whatever its limit.
 //
 // Threads: any. Touched once when a connection begins and once when it ends.
 #pragma once
@@ -20,6 +21,23 @@ enum class Port { kAgents, kGrpc, kHttpConnect };
 inline constexpr size_t kPorts = 3;
 // "agents", "grpc", "http-connect".
 const char* PortName(Port port);
+
+// Which limit refused somebody.
+enum class LimitKind { kTotal, kIdentity, kAddress };
+inline constexpr size_t kLimitKinds = 3;
+// "total", "identity", "address".
+const char* LimitKindName(LimitKind kind);
+
+// Who a peer proved to be.
+struct PeerIdentity {
+  enum Kind {
+    kClient,
+    kCluster,       // an agent whose certificate names its cluster
+    kUnnamedAgent,  // an agent without a name: one certificate may be a whole fleet's
+  };
+  std::string name;  // for logs and listings; unique over all kinds
+  Kind kind = kClient;
+};
 
 class ConnectionLimits;
 
@@ -45,7 +63,8 @@ class ConnectionLimits {
  public:
   struct Options {
     size_t per_address;
-    size_t per_identity;
+    size_t per_identity;  // one client, or agents with one certificate that names no cluster
+    size_t per_cluster;
     size_t front_ends;  // connections of all clients
   };
 
@@ -60,10 +79,14 @@ class ConnectionLimits {
   // ResourceExhausted, naming the limit, when there are too many.
   absl::StatusOr<ConnectionPermit> Admit(Port port, const std::string& address);
   // Counts an admitted connection for `identity`, which it proved by now.
-  absl::Status Identify(ConnectionPermit& permit, const std::string& identity);
+  absl::Status Identify(ConnectionPermit& permit, const PeerIdentity& identity);
 
   size_t count(Port port) const;
   uint64_t refused(Port port) const;
+  uint64_t refused(Port port, LimitKind kind) const;
+  Options options() const;
+  // How many connections one client may have.
+  size_t client_share() const;
 
   // Runs `callback` once the front ends have no connection any more: now or when the last permit
   // is given back, on that thread.
@@ -74,7 +97,10 @@ class ConnectionLimits {
   using Counts = std::unordered_map<std::string, size_t>;
 
   static void Decrement(Counts& counts, ConnectionPermit::Counted* counted);
-  size_t front_ends() const;  // needs the mutex
+  // These need the mutex.
+  size_t front_ends() const;
+  size_t ClientShare() const;
+  size_t LimitOf(PeerIdentity::Kind kind) const;
   void Return(ConnectionPermit& permit);
 
   mutable std::mutex mutex_;  // guards all below
@@ -82,7 +108,7 @@ class ConnectionLimits {
   Counts addresses_;
   Counts identities_;
   size_t counts_[kPorts] = {};
-  uint64_t refused_[kPorts] = {};
+  uint64_t refused_[kPorts][kLimitKinds] = {};
   base::Closure idle_;
 };
 

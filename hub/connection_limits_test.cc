@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <utility>
+#include <vector>
+
 #include "lib/testing/status_matchers.h"
 
 namespace hawser::hub {
@@ -14,7 +17,7 @@ using testing::IsOk;
 using testing::StatusIs;
 
 constexpr ConnectionLimits::Options kRoomy{
-    .per_address = 100, .per_identity = 100, .front_ends = 100};
+    .per_address = 100, .per_identity = 100, .per_cluster = 100, .front_ends = 100};
 
 TEST(ConnectionLimits, CountsPerAddressWhateverThePort) {
   ConnectionLimits::Options options = kRoomy;
@@ -38,7 +41,7 @@ TEST(ConnectionLimits, MayChange) {
   ConnectionLimits limits(kRoomy);
   const auto first = limits.Admit(Port::kGrpc, "10.0.0.1:1000");
   const auto second = limits.Admit(Port::kGrpc, "10.0.0.1:1001");
-  limits.Set({.per_address = 1, .per_identity = 1, .front_ends = 3});
+  limits.Set({.per_address = 1, .per_identity = 1, .per_cluster = 1, .front_ends = 3});
   EXPECT_EQ(limits.count(Port::kGrpc), 2u);
   EXPECT_FALSE(limits.Admit(Port::kGrpc, "10.0.0.1:1002").ok());
   auto third = limits.Admit(Port::kGrpc, "10.0.0.2:1000");
@@ -55,11 +58,46 @@ TEST(ConnectionLimits, CountsPerIdentity) {
   auto second = limits.Admit(Port::kGrpc, "10.0.0.2:1");
   ASSERT_THAT(first, IsOk());
   ASSERT_THAT(second, IsOk());
-  EXPECT_THAT(limits.Identify(*first, "ann"), IsOk());
-  EXPECT_THAT(limits.Identify(*second, "ann"),
+  EXPECT_THAT(limits.Identify(*first, {"ann"}), IsOk());
+  EXPECT_THAT(limits.Identify(*second, {"ann"}),
               StatusIs(StatusCode::kResourceExhausted, HasSubstr("connections of ann")));
   first = absl::CancelledError();
-  EXPECT_THAT(limits.Identify(*second, "ann"), IsOk());
+  EXPECT_THAT(limits.Identify(*second, {"ann"}), IsOk());
+  EXPECT_EQ(limits.refused(Port::kGrpc, LimitKind::kIdentity), 1);
+  EXPECT_EQ(limits.refused(Port::kGrpc, LimitKind::kTotal), 0);
+}
+
+TEST(ConnectionLimits, OneClientHasHalfOfTheFrontEnds) {
+  ConnectionLimits::Options options = kRoomy;
+  options.front_ends = 4;
+  ConnectionLimits limits(options);
+  std::vector<ConnectionPermit> permits;
+  for (int i = 0; i < 2; ++i) {
+    auto permit = limits.Admit(Port::kGrpc, "");
+    ASSERT_THAT(permit, IsOk());
+    EXPECT_THAT(limits.Identify(*permit, {"ann"}), IsOk());
+    permits.push_back(*std::move(permit));
+  }
+  auto third = limits.Admit(Port::kHttpConnect, "");
+  ASSERT_THAT(third, IsOk());
+  EXPECT_THAT(
+      limits.Identify(*third, {"ann"}),
+      StatusIs(StatusCode::kResourceExhausted, HasSubstr("more than 2 connections of ann")));
+  EXPECT_THAT(limits.Identify(*third, {"bob"}), IsOk());
+}
+
+TEST(ConnectionLimits, ClustersHaveALimitOfTheirOwn) {
+  ConnectionLimits::Options options = kRoomy;
+  options.per_cluster = 1;
+  ConnectionLimits limits(options);
+  auto first = limits.Admit(Port::kAgents, "10.0.0.1:1");
+  auto second = limits.Admit(Port::kAgents, "10.0.0.1:2");
+  ASSERT_THAT(first, IsOk());
+  ASSERT_THAT(second, IsOk());
+  EXPECT_THAT(limits.Identify(*first, {"cluster paris", PeerIdentity::kCluster}), IsOk());
+  EXPECT_THAT(limits.Identify(*second, {"cluster paris", PeerIdentity::kCluster}),
+              StatusIs(StatusCode::kResourceExhausted, HasSubstr("more than 1 connections")));
+  EXPECT_THAT(limits.Identify(*second, {"a fleet", PeerIdentity::kUnnamedAgent}), IsOk());
 }
 
 TEST(ConnectionLimits, FrontEndsLeaveRoomForAgents) {

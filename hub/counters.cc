@@ -24,6 +24,7 @@ void Counters::Add(const Counters& other) {
   AddAll(token_checks, other.token_checks);
   AddAll(refused_agents, other.refused_agents);
   refused_requests += other.refused_requests;
+  surplus_streams += other.surplus_streams;
   for (const auto& [name, counters] : other.agents) agents[name].Add(counters);
   clients.Add(other.clients);
 }

@@ -40,6 +40,7 @@ struct Counters {
   std::map<std::string, uint64_t> token_checks;    // of agents, by result
   std::map<std::string, uint64_t> refused_agents;  // by reason
   uint64_t refused_requests = 0;                   // CONNECT heads answered with an error
+  uint64_t surplus_streams = 0;  // of gRPC clients, that dialed beyond their connection's limit
   // Of sessions that have ended; agents' by AgentIdentity::label().
   std::map<std::string, tunnel::SessionCounters> agents;
   tunnel::SessionCounters clients;

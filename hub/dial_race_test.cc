@@ -34,7 +34,7 @@ class SilentEndpoint : public tunnel::Endpoint {
   void Deliver(std::span<const uint8_t>) override {}
   void DeliverEnd() override {}
   void OnClosed(const Failure*) override { closed = true; }
-  bool Gone() override { return false; }
+  tunnel::Presence Look() override { return tunnel::Presence::kHere; }
 
   bool closed = false;
 };
@@ -89,14 +89,17 @@ class DialRaceTest : public ::testing::Test {
                         .registry = registry_,
                         .limits = limits_,
                         .credentials = credentials_,
+                        .handshakes = {},
                         .leases = nullptr,
-                        .queued_bytes = 0,
+                        .memory = memory_,
+                        .pages = {},
                         .certificates = {}});
   }
 
   Shards shards_;
-  SessionRegistry registry_{{tunnel::Strategy::kDefault}, {}, 10};
+  SessionRegistry registry_{{tunnel::Strategy::kDefault}, {}, {.pending_dials = 10}};
   ConnectionLimits limits_{{}};
+  MemoryShares memory_{{}};
   Credentials credentials_{DenyList()};
   base::KeyedLogLimit log_;
   testing::ManualScheduler scheduler_;

@@ -81,18 +81,19 @@ class StreamDialler final : public Dialler {
 
   const std::shared_ptr<FrontSession*> session_;  // what it points to is for the client's loop
   Shard& home_;
-  tunnel::MemoryBudget* const memory_;
+  const std::shared_ptr<tunnel::MemoryBudget> memory_;  // the client's
   const int64_t dial_id_;
   const std::string early_;                // the client's first bytes
   std::shared_ptr<tunnel::Endpoint> end_;  // the client's
 };
 
 FrontSession::FrontSession(const tunnel::SessionOptions& options, base::Duration dial_timeout,
-                           std::string client, SessionRegistry& registry, Shard& shard,
-                           base::KeyedLogLimit& failures)
+                           std::string client, bool surplus, SessionRegistry& registry,
+                           Shard& shard, base::KeyedLogLimit& failures)
     : DialedSession(options),
       dial_timeout_(dial_timeout),
       client_(std::move(client)),
+      surplus_(surplus),
       registry_(registry),
       shard_(shard),
       failures_(failures),
@@ -120,6 +121,12 @@ void FrontSession::OnClosed(const absl::Status& status) {
 }
 
 void FrontSession::OnDial(Request request) {
+  if (surplus_) {
+    ++shard_.counters.surplus_streams;
+    Reject(request.dial_id,
+           {Reason::kOverloaded, Hop::kHub, "this connection has as many streams as it may have"});
+    return;
+  }
   if (request.protocol != "tcp") {
     Reject(request.dial_id, {Reason::kPolicyDenied, Hop::kHub, "only tcp can be dialled"});
     return;
@@ -131,7 +138,7 @@ void FrontSession::OnDial(Request request) {
     return;
   }
   dial_ = RoutedDial::Start(
-      registry_, shard_, {*target, dial_timeout_, client_},
+      registry_, shard_, {*target, dial_timeout_, client_, options().memory},
       std::make_unique<StreamDialler>(self_, request.dial_id, TakeEarly(request.dial_id)));
 }
 
@@ -158,9 +165,11 @@ GrpcFront::GrpcFront(Options options, const Shards& shards, ConnectionLimits& li
           [this, &registry, &lists](const TransportServer::Caller& caller, const std::string& path,
                                     const net::Metadata&) -> std::unique_ptr<net::StreamHandler> {
             if (path != kPath) return ControlCall::ForPath(path, caller.identity, lists);
-            return std::make_unique<FrontSession>(options_.session, options_.dial_timeout,
-                                                  caller.identity, registry, caller.shard,
-                                                  failures_);
+            const bool surplus = caller.transport.stream_count() >= options_.streams_per_connection;
+            tunnel::SessionOptions session = options_.session;
+            session.memory = caller.memory;
+            return std::make_unique<FrontSession>(session, options_.dial_timeout, caller.identity,
+                                                  surplus, registry, caller.shard, failures_);
           }),
       port_(
           options_.socket, shards, limits, credentials,

@@ -20,9 +20,10 @@ namespace hawser::hub {
 // One stream of a client. Threads: its shard's. Owned by its transport.
 class FrontSession final : public tunnel::DialedSession {
  public:
-  // `client`: who opened it.
+  // `client`: who opened it. `surplus`: one stream too many for its connection, which dials
+  // nothing.
   FrontSession(const tunnel::SessionOptions& options, base::Duration dial_timeout,
-               std::string client, SessionRegistry& registry, Shard& shard,
+               std::string client, bool surplus, SessionRegistry& registry, Shard& shard,
                base::KeyedLogLimit& failures);
 
   void OnOpen(net::MessageStream& stream, const net::Metadata& headers) override;
@@ -39,6 +40,7 @@ class FrontSession final : public tunnel::DialedSession {
 
   const base::Duration dial_timeout_;
   const std::string client_;
+  const bool surplus_;
   SessionRegistry& registry_;
   Shard& shard_;
   base::KeyedLogLimit& failures_;
@@ -53,6 +55,9 @@ class GrpcFront {
     SocketPort::Options socket;
     std::string trust_domain;  // of clients' names; empty: any
     h2::Options transport;
+    // That dial. Clients may open twice as many: what the transport refuses has no reason, and
+    // clients wait for streams that are not announced.
+    size_t streams_per_connection;
     tunnel::SessionOptions session;
     base::Duration dial_timeout;
   };

@@ -9,6 +9,7 @@ namespace hawser::hub {
 namespace {
 
 constexpr base::Duration kLastWordsLimit = std::chrono::seconds(2);
+constexpr size_t kMostDrained = 256 * 1024;
 
 // Longest text in a status line, bytes.
 constexpr size_t kMaxPhrase = 256;
@@ -66,9 +67,12 @@ void LastWords::Write() {
 
 void LastWords::Drain() {
   // One read a turn: a peer that sends without end must not hold the loop.
-  std::array<uint8_t, 4096> rest;
-  const net::Socket::Result::Kind kind = socket_->Read(rest).kind;
-  if (kind == net::Socket::Result::kOk || kind == net::Socket::Result::kWouldBlock) {
+  std::array<uint8_t, 16 * 1024> rest;
+  const net::Socket::Result result = socket_->Read(rest);
+  drained_ += result.bytes;
+  const bool more =
+      result.kind == net::Socket::Result::kOk || result.kind == net::Socket::Result::kWouldBlock;
+  if (more && drained_ < kMostDrained) {
     socket_->WaitReadable([this] { Drain(); });
   } else {
     Done();

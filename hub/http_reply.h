@@ -22,7 +22,7 @@ std::string HttpReply(int status, const std::string& text);
 std::string HttpReply(const tunnel::Failure& failure);
 
 // A socket that gets its last bytes. Closing at once could take them back (a reset, when unread
-// bytes are left), so it reads until the client closes, for 2 s at most.
+// bytes are left), so it reads until the client closes, for 2 s and 256 KiB at most.
 class LastWords {
  public:
   // `done` runs once and may destroy this.
@@ -34,7 +34,8 @@ class LastWords {
   void Done();
 
   std::unique_ptr<net::Socket> socket_;
-  std::string text_;  // not yet written
+  std::string text_;    // not yet written
+  size_t drained_ = 0;  // bytes
   base::Timer deadline_;
   base::Closure done_;
 };

@@ -18,6 +18,7 @@ class TalkativeSocket final : public net::Socket {
  public:
   struct Log {
     int reads = 0;
+    size_t bytes = 0;
     int most_in_a_turn = 0;
     std::string written;
     bool closed = false;
@@ -28,6 +29,7 @@ class TalkativeSocket final : public net::Socket {
   Result Read(std::span<uint8_t> space) override {
     if (left_-- == 0) return {Result::kEnd};
     ++log_.reads;
+    log_.bytes += space.size();
     log_.most_in_a_turn = std::max(log_.most_in_a_turn, ++in_this_turn_);
     return {Result::kOk, space.size()};
   }
@@ -38,11 +40,14 @@ class TalkativeSocket final : public net::Socket {
   bool written() const override { return true; }
   void WaitReadable(base::Closure callback) override { InTurn(std::move(callback)); }
   void WaitWritable(base::Closure callback) override { InTurn(std::move(callback)); }
+  void WaitHangUp(base::Closure) override {}
+  void StopWaiting() override {}
   void ShutdownWrite() override {}
   void Close() override { log_.closed = true; }
   void Abort() override { Close(); }
   bool open() const override { return !log_.closed; }
-  bool HungUp() const override { return false; }
+  Peer Look() const override { return Peer::kThere; }
+  size_t Outstanding() const override { return 0; }
   absl::Status error() const override { return absl::OkStatus(); }
   int fd() const override { return -1; }
   net::EventLoop& loop() override { return loop_; }
@@ -88,13 +93,23 @@ TEST(HttpReply, WhatPeersSayCannotLeaveTheStatusLine) {
 TEST(LastWords, OthersHaveTheirTurnsBesideAPeerThatSendsOn) {
   net::EventLoop loop;
   TalkativeSocket::Log log;
-  LastWords words(std::make_unique<TalkativeSocket>(loop, 1000, log), HttpReply(405, "no"),
+  LastWords words(std::make_unique<TalkativeSocket>(loop, 10, log), HttpReply(405, "no"),
                   [&] { loop.Stop(); });
   loop.Run();
   EXPECT_THAT(log.written, StartsWith("HTTP/1.1 405 no\r\n"));
   EXPECT_THAT(log.written, HasSubstr("\r\nAllow: CONNECT\r\n"));
-  EXPECT_EQ(log.reads, 1000);
+  EXPECT_EQ(log.reads, 10);
   EXPECT_EQ(log.most_in_a_turn, 1);
+  EXPECT_TRUE(log.closed);
+}
+
+TEST(LastWords, APeerThatSendsOnIsNotReadForLong) {
+  net::EventLoop loop;
+  TalkativeSocket::Log log;
+  LastWords words(std::make_unique<TalkativeSocket>(loop, 100'000, log), HttpReply(405, "no"),
+                  [&] { loop.Stop(); });
+  loop.Run();
+  EXPECT_EQ(log.bytes, 256 * 1024);
   EXPECT_TRUE(log.closed);
 }
 

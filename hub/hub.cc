@@ -37,8 +37,24 @@ size_t HandshakePlacesOf(const Limits& limits) {
 ConnectionLimits::Options ConnectionOptions(const Limits& limits) {
   return {.per_address = limits.connections_per_address,
           .per_identity = limits.connections_per_identity,
+          .per_cluster = limits.sessions_per_cluster,
           .front_ends = ClientConnections(limits.descriptor_reserve)};
 }
+
+SessionRegistry::Limits SessionLimits(const Limits& limits) {
+  return {.pending_dials = limits.pending_dials,
+          .sessions_per_cluster = limits.sessions_per_cluster};
+}
+
+MemoryShares::Limits MemoryLimits(const Limits& limits) {
+  return {.total = limits.buffered_bytes, .per_identity = limits.buffered_bytes_per_identity};
+}
+
+// An agent has one stream per connection, and a second one while it replaces that.
+constexpr uint32_t kAgentStreams = 2;
+
+// What a connection holds beside queued bytes: its sockets, TLS and HTTP/2 states.
+constexpr uint64_t kConnectionMemory = 40 * 1024;
 
 // What a hub opens before it serves anybody: files, ports that are not a loop's own, libgrpc++'s.
 constexpr size_t kDescriptors = 48;
@@ -48,7 +64,8 @@ constexpr size_t kDescriptorsPerThread = 12;
 // Of the handshake threads: open connections go before new ones.
 constexpr int kNiceness = 5;
 
-// How often files are looked at: what is denied counts within seconds.
+// How often files are looked at: what is denied counts within seconds; and whether memory can be
+// given back.
 constexpr base::Duration kWatchInterval = std::chrono::seconds(2);
 // How often it is looked whether certificates have expired.
 constexpr base::Duration kSweepInterval = std::chrono::seconds(1);
@@ -57,8 +74,8 @@ constexpr base::Duration kSweepInterval = std::chrono::seconds(1);
 
 Hub::Hub(const Options& options)
     : options_(options),
-      memory_(options.limits.buffered_bytes),
-      registry_(options.strategies, options.grants.names, options.limits.pending_dials),
+      memory_(MemoryLimits(options.limits)),
+      registry_(options.strategies, options.grants.names, SessionLimits(options.limits)),
       limits_(ConnectionOptions(options.limits)),
       credentials_(options.denied),
       control_state_(shards_, registry_),
@@ -87,6 +104,7 @@ absl::StatusOr<std::unique_ptr<Hub>> Hub::Create(const Options& options) {
   HAWSER_RETURN_IF_ERROR(hub->Listen());
   HAWSER_RETURN_IF_ERROR(hub->CreatePages());
   for (const auto& shard : hub->shards_) shard->Start();
+  hub->health_thread_.Start();
   for (const auto& thread : hub->handshake_threads_) thread->Start(kNiceness);
   HAWSER_RETURN_IF_ERROR(hub->CreateControl());
   return hub;
@@ -97,9 +115,9 @@ Hub::~Hub() { Shutdown(); }
 tunnel::SessionOptions Hub::SessionOptions() {
   return {.first_window = options_.limits.first_window,
           .max_window = options_.limits.max_window,
+          .idle_timeout = options_.limits.idle_timeout,
           // The registry counts them, by a limit that may change.
-          .max_pending_dials = SIZE_MAX,
-          .memory = &memory_};
+          .max_pending_dials = SIZE_MAX};
 }
 
 absl::StatusOr<std::shared_ptr<const TlsSlot>> Hub::LoadTls(Port port, const net::TlsFiles& files) {
@@ -159,19 +177,21 @@ absl::Status Hub::CreateLeaseClient() {
 absl::Status Hub::CreateAgentPort() {
   HAWSER_ASSIGN_OR_RETURN(auto tls, LoadTls(Port::kAgents, options_.cluster_tls));
   agents_ = std::make_unique<AgentPort>(
-      AgentPort::Options{.socket = {.port = Port::kAgents,
-                                    .tcp = options_.agents,
-                                    .tls = std::move(tls),
-                                    .handshake_threads = &handshake_threads_,
-                                    .handshake_places = HandshakePlacesOf(options_.limits),
-                                    .handshake_timeout = options_.limits.handshake_timeout,
-                                    .spread_by_load = true},
-                         .transport = {.keepalive = options_.keepalive},
-                         .first_call_timeout = options_.limits.request_head_timeout,
-                         .session = SessionOptions(),
-                         .identity_mode = options_.agent_identity,
-                         .server = options_.server,
-                         .tokens = tokens_.get()},
+      AgentPort::Options{
+          .socket = {.port = Port::kAgents,
+                     .tcp = options_.agents,
+                     .tls = std::move(tls),
+                     .handshake_threads = &handshake_threads_,
+                     .handshake_places = HandshakePlacesOf(options_.limits),
+                     .handshake_timeout = options_.limits.handshake_timeout,
+                     .spread_by_load = true,
+                     .memory = &memory_},
+          .transport = {.keepalive = options_.keepalive, .max_streams = kAgentStreams},
+          .first_call_timeout = options_.limits.request_head_timeout,
+          .session = SessionOptions(),
+          .identity_mode = options_.agent_identity,
+          .server = options_.server,
+          .tokens = tokens_.get()},
       options_.grants, shards_, limits_, credentials_, registry_);
   return absl::OkStatus();
 }
@@ -186,7 +206,8 @@ absl::Status Hub::CreateFrontEnds() {
                                .replace_stale_socket = options_.delete_existing_uds,
                                .handshake_threads = &handshake_threads_,
                                .handshake_places = HandshakePlacesOf(options_.limits),
-                               .handshake_timeout = options_.limits.handshake_timeout};
+                               .handshake_timeout = options_.limits.handshake_timeout,
+                               .memory = &memory_};
     if (!front.tcp) return socket;
     HAWSER_ASSIGN_OR_RETURN(socket.tls, LoadTls(port, options_.server_tls));
     return socket;
@@ -197,11 +218,14 @@ absl::Status Hub::CreateFrontEnds() {
     grpc.socket.spread_by_load = true;
     grpc.trust_domain = options_.trust_domain;
     grpc.transport.keepalive = options_.frontend_keepalive;
-    grpc.transport.max_streams = static_cast<uint32_t>(options_.limits.streams_per_connection);
+    // A client that waits for a stream does not know what for: it gets more, and is told.
+    grpc.streams_per_connection = options_.limits.streams_per_connection;
+    grpc.transport.max_streams = static_cast<uint32_t>(2 * grpc.streams_per_connection);
     // Grows with the connection that the stream carries.
     grpc.transport.stream_window = static_cast<uint32_t>(options_.limits.first_window);
     grpc.session = SessionOptions();
     grpc.session.one_connection = true;
+    grpc.session.idle_timeout = {};  // the agent's side of the connection keeps it
     grpc.dial_timeout = options_.backend_dial_timeout;
     grpc_ = std::make_unique<GrpcFront>(std::move(grpc), shards_, limits_, credentials_, registry_,
                                         control_lists_);
@@ -246,7 +270,8 @@ absl::Status Hub::CreatePages() {
     served_.push_back({what, (*port)->address()});
     return port;
   };
-  HAWSER_ASSIGN_OR_RETURN(health_, serve("health", net::PagePort::Listen(loop_, options_.health)));
+  HAWSER_ASSIGN_OR_RETURN(
+      health_, serve("health", net::PagePort::Listen(health_thread_.loop(), options_.health)));
   HAWSER_ASSIGN_OR_RETURN(admin_, serve("admin", net::PagePort::Listen(loop_, options_.admin)));
   using Response = net::Http1Server::Response;
   net::Http1Server& health = health_->pages();
@@ -294,7 +319,8 @@ net::Http1Server::Response Hub::Metrics() const {
                                .credentials = credentials_,
                                .handshakes = handshakes,
                                .leases = lease_collector_.get(),
-                               .queued_bytes = memory_.used(),
+                               .memory = memory_,
+                               .pages = {&health_->pages(), &admin_->pages()},
                                .certificates = certificates_.pictures()})};
 }
 
@@ -337,8 +363,16 @@ void Hub::PublishLease() {
 void Hub::WatchFiles() {
   watch_.Set(kWatchInterval, [this] {
     RefreshFiles(/*asked=*/false);
+    heap_.Observe(HeldMemory());
     WatchFiles();
   });
+}
+
+uint64_t Hub::HeldMemory() const {
+  uint64_t connections = 0;
+  for (const Port port : {Port::kAgents, Port::kGrpc, Port::kHttpConnect})
+    connections += limits_.count(port);
+  return memory_.total()->used() + connections * kConnectionMemory;
 }
 
 void Hub::WatchCredentials() {
@@ -365,8 +399,8 @@ absl::Status Hub::RefreshConfig(bool asked) {
   agents_->SetGrants(std::move(grants));
   credentials_.SetDenied(std::move(config->denied));
   limits_.Set(ConnectionOptions(limits));
-  registry_.SetMaxPendingDials(limits.pending_dials);
-  memory_.SetCap(limits.buffered_bytes);
+  registry_.SetLimits(SessionLimits(limits));
+  memory_.Set(MemoryLimits(limits));
   LOG(INFO) << "grants, limits and denied certificates of " << options_.config_file << " reloaded";
   if (const auto names = ChangedAtNextStart(options_.limits, limits); !names.empty())
     LOG(WARNING) << "limits of " << options_.config_file
@@ -415,6 +449,7 @@ void Hub::Shutdown() {
   close(http_connect_);
   for (const auto& thread : handshake_threads_) thread->Stop();
   for (const auto& shard : shards_) shard->Stop();
+  health_thread_.Stop();
   lease_collector_.reset();
   lease_.reset();
 }

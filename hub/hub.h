@@ -3,10 +3,11 @@
 //   auto hub = Hub::Create(options);
 //   (*hub)->Run();       // until Stop()
 //
-// The main thread runs a loop of its own for the health and admin ports and for stopping; it may
-// wait for the shards, which never wait for it.
+// The main thread runs a loop of its own for the admin port and for stopping; it may wait for the
+// shards, which never wait for it. The health port has a thread that waits for nobody.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <utility>
@@ -23,19 +24,21 @@
 #include "hub/credentials.h"
 #include "hub/grpc_front.h"
 #include "hub/lease_collector.h"
+#include "hub/memory_shares.h"
 #include "hub/options.h"
 #include "hub/server_lease.h"
 #include "hub/session_registry.h"
 #include "hub/shard.h"
 #include "hub/snapshot.h"
 #include "hub/token_file.h"
+#include "lib/base/heap_trim.h"
 #include "lib/control/server.h"
 #include "lib/kube/client.h"
 #include "lib/net/event_loop.h"
 #include "lib/net/http1_server.h"
+#include "lib/net/loop_thread.h"
 #include "lib/net/page_port.h"
 #include "lib/net/process_signals.h"
-#include "lib/tunnel/memory.h"
 
 namespace hawser::hub {
 
@@ -83,6 +86,8 @@ class Hub {
   void WatchCredentials();
   void RefreshFiles(bool asked);
   absl::Status RefreshConfig(bool asked);
+  // About what agents, clients and their bytes make the process hold, bytes.
+  uint64_t HeldMemory() const;
   void Drain();
   void Finish();
   void Shutdown();
@@ -93,7 +98,7 @@ class Hub {
   const Options options_;
   net::EventLoop loop_;  // the main thread's
   // Outlive the shards, whose loops may still hold sockets on their way.
-  tunnel::MemoryBudget memory_;
+  MemoryShares memory_;
   SessionRegistry registry_;
   ConnectionLimits limits_;
   Credentials credentials_;
@@ -106,7 +111,8 @@ class Hub {
   std::unique_ptr<AgentPort> agents_;
   std::unique_ptr<GrpcFront> grpc_;
   std::unique_ptr<ConnectFront> http_connect_;
-  std::unique_ptr<net::PagePort> health_;
+  net::LoopThread health_thread_;
+  std::unique_ptr<net::PagePort> health_;  // on the health thread
   std::unique_ptr<net::PagePort> admin_;
   std::unique_ptr<net::PagePort> debug_;  // null: there is none
   std::unique_ptr<control::Server> control_;
@@ -121,9 +127,10 @@ class Hub {
   std::unique_ptr<LeaseCollector> lease_collector_;
   ConfigWatch config_;
   base::Timer watch_;
+  base::HeapTrim heap_;
   base::Timer sweep_;
   base::Timer drain_deadline_;
-  bool draining_ = false;
+  std::atomic<bool> draining_{false};
 };
 
 }  // namespace hawser::hub

@@ -105,13 +105,16 @@ TEST(GrpcFront, AListMayBeLong) {
   std::vector<control::Cluster> clusters(kClusters);
   for (int i = 0; i < kClusters; ++i) clusters[i].set_name("cluster-" + std::to_string(i));
   source.SetClusters(clusters);
-  SessionRegistry registry({tunnel::Strategy::kDefault}, {}, 1);
-  ConnectionLimits limits({.per_address = 1, .per_identity = 1, .front_ends = 1});
+  SessionRegistry registry({tunnel::Strategy::kDefault}, {}, {.pending_dials = 1});
+  ConnectionLimits limits({.per_address = 1, .per_identity = 1, .per_cluster = 1, .front_ends = 1});
   Shards shards;
   shards.push_back(std::make_unique<Shard>());
+  Credentials credentials{DenyList()};
   ControlLists lists(source);
-  GrpcFront front({.socket = {.port = Port::kGrpc, .unix_path = folder + "/grpc.sock"}}, shards,
-                  limits, registry, lists);
+  MemoryShares memory({.total = 64 << 20, .per_identity = 16 << 20});
+  GrpcFront front(
+      {.socket = {.port = Port::kGrpc, .unix_path = folder + "/grpc.sock", .memory = &memory}},
+      shards, limits, credentials, registry, lists);
   ASSERT_THAT(front.Listen(), IsOk());
   shards[0]->Start();
   front.Start();

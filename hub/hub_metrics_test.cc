@@ -130,6 +130,27 @@ TEST_F(HubMetricsTest, SlowReadersShow) {
   EXPECT_TRUE(AwaitServer("full_receive_channels{service_method=\"Connect\"} 1"));
 }
 
+TEST_F(HubMetricsTest, SurplusStreamsAreToldSoAndCounted) {
+  Options options = DefaultOptions();
+  options.limits.streams_per_connection = 2;
+  StartHub(options);
+  const auto paris = StartAgent("paris");
+  TestClient client(GrpcSocket());
+  ASSERT_THAT(client.Connected(), IsOk());
+  const auto first = client.Dial("echo.paris:7"), second = client.Dial("echo.paris:7");
+  ASSERT_EQ(first->Dialled(), std::nullopt);
+  ASSERT_EQ(second->Dialled(), std::nullopt);
+  const auto failure = client.Dial("echo.paris:7")->Dialled();
+  ASSERT_TRUE(failure);
+  EXPECT_EQ(failure->reason, tunnel::Reason::kOverloaded);
+  EXPECT_EQ(failure->hop, tunnel::Hop::kHub);
+  EXPECT_TRUE(AwaitMetric("hawser_surplus_streams_total 1"));
+  second->Cancel();
+  second->Closed();
+  // Another one takes its place.
+  EXPECT_EQ(client.Dial("echo.paris:7")->Dialled(), std::nullopt);
+}
+
 TEST_F(HubMetricsTest, StrangersAreCounted) {
   Options options = DefaultOptions();
   options.limits.connections_per_identity = 1;

@@ -274,6 +274,21 @@ TEST_F(HubTest, AnotherReplicaIsTriedWhenOneIsLost) {
   EXPECT_TRUE(tunnel->Dialled());
 }
 
+TEST_F(HubTest, FirstBytesGoAlongWhenAnotherReplicaIsTried) {
+  StartHub();
+  auto first = StartAgent("paris", "1");
+  RawClient client(folder_ + "/connect.sock");
+  client.Send("CONNECT held.paris:80 HTTP/1.1\r\n\r\n");
+  ASSERT_TRUE(first->AwaitDials(1));
+  client.Send("first, ");
+  ASSERT_TRUE(client.AwaitRead());
+  const auto second = StartAgent("paris", "2");
+  first->Lose();
+  EXPECT_EQ(client.ReadUntil("\r\n\r\n"), kEstablished);
+  client.Send("second");
+  EXPECT_EQ(client.ReadUntil("second"), "first, second");
+}
+
 TEST_F(HubTest, LostAgentEndsItsConnections) {
   StartHub();
   const auto paris = StartAgent("paris");
@@ -317,12 +332,20 @@ TEST_F(HubTest, ClientsThatHangUpLeaveNoDial) {
     client.FinishSending();  // it has not sent anything: nobody waits for an answer
     EXPECT_TRUE(paris->AwaitCancelled(2));
   }
+  {
+    RawClient client(folder_ + "/connect.sock");
+    client.Send("CONNECT silent.paris:80 HTTP/1.1\r\n\r\n");
+    ASSERT_TRUE(paris->AwaitDials(3));
+    client.Send("in haste");
+    ASSERT_TRUE(client.AwaitRead());
+  }
+  EXPECT_TRUE(paris->AwaitCancelled(3));
   TestClient grpc(GrpcSocket());
   ASSERT_THAT(grpc.Connected(), IsOk());
   const auto tunnel = grpc.Dial("silent.paris:80");
-  ASSERT_TRUE(paris->AwaitDials(3));
+  ASSERT_TRUE(paris->AwaitDials(4));
   tunnel->Cancel();
-  EXPECT_TRUE(paris->AwaitCancelled(3));
+  EXPECT_TRUE(paris->AwaitCancelled(4));
 }
 
 TEST_F(HubTest, PendingDialsAreLimited) {
@@ -338,6 +361,41 @@ TEST_F(HubTest, PendingDialsAreLimited) {
               AllOf(StartsWith("HTTP/1.1 503"), HasSubstr("overloaded")));
 }
 
+TEST_F(HubTest, OneClientLeavesPendingDialsToOthers) {
+  Options options = DefaultOptions();
+  options.limits.pending_dials = 20;  // 16 for one client
+  StartHub(options);
+  const auto paris = StartAgent("paris");
+  std::vector<std::unique_ptr<RawClient>> greedy;
+  for (int i = 0; i < 17; ++i) {
+    greedy.push_back(std::make_unique<RawClient>(folder_ + "/connect.sock"));
+    greedy.back()->Send("CONNECT silent.paris:80 HTTP/1.1\r\n\r\n");
+  }
+  ASSERT_TRUE(paris->AwaitDials(16));
+  EXPECT_TRUE(
+      AwaitMetric("hawser_refusals_total{resource=\"pending_dials\",limit=\"identity\"} 1"));
+  RawClient other(PortOf("http-connect"), certificates_.Client("ann"), "");
+  EXPECT_EQ(Connect(other, "echo.paris:7"), kEstablished);
+}
+
+TEST_F(HubTest, AnAgentsConnectionCarriesTwoStreams) {
+  StartHub();
+  const auto paris = StartAgent("paris");
+  EXPECT_EQ(paris->streams_available(), 1u);
+}
+
+TEST_F(HubTest, ConnectionsOfOneClusterAreLimited) {
+  Options options = DefaultOptions();
+  options.limits.sessions_per_cluster = 1;
+  StartHub(options);
+  const auto paris = StartAgent("paris");
+  TestAgent second({.hub = AgentsPort(certificates_.Agent("paris"))});
+  EXPECT_FALSE(second.Connected().ok());
+  EXPECT_TRUE(
+      AwaitMetric("hawser_refusals_total{resource=\"agent_connections\",limit=\"identity\"} 1"));
+  StartAgent("tokyo");
+}
+
 TEST_F(HubTest, ConnectionsOfOneIdentityAreLimited) {
   Options options = DefaultOptions();
   options.limits.connections_per_identity = 1;
@@ -349,6 +407,41 @@ TEST_F(HubTest, ConnectionsOfOneIdentityAreLimited) {
   EXPECT_EQ(Connect(second, "echo.paris:7"), "");
   RawClient other(PortOf("http-connect"), certificates_.Client("ann"), "");
   EXPECT_EQ(Connect(other, "echo.paris:7"), kEstablished);
+}
+
+TEST_F(HubTest, AnAgentThatHangsLosesItsDialsToAnother) {
+  StartHub();
+  const auto hangs = StartAgent("paris", "1"), works = StartAgent("paris", "2");
+  hangs->Pause();
+  for (int i = 0; i < 4; ++i) {
+    RawClient client(folder_ + "/connect.sock");
+    EXPECT_EQ(Connect(client, "name.paris:80"), kEstablished);
+    EXPECT_EQ(client.ReadToEnd(), "2");
+    TestClient grpc(GrpcSocket());
+    ASSERT_THAT(grpc.Connected(), IsOk());
+    EXPECT_TRUE(grpc.Dial("name.paris:80")->AwaitReceived("2"));
+  }
+  hangs->Resume();
+  EXPECT_TRUE(hangs->AwaitCancelled(1));
+  for (bool again = false; !again;) {
+    RawClient client(folder_ + "/connect.sock");
+    EXPECT_EQ(Connect(client, "name.paris:80"), kEstablished);
+    again = client.ReadToEnd() == "1";
+  }
+}
+
+TEST_F(HubTest, TheNewestSessionOfAnAgentGoesFirst) {
+  StartHub();
+  const auto older = StartAgent("paris", "a1"), newer = StartAgent("paris", "a1");
+  for (int i = 0; i < 4; ++i) {
+    RawClient client(folder_ + "/connect.sock");
+    EXPECT_EQ(Connect(client, "name.paris:80"), kEstablished);
+  }
+  EXPECT_EQ(newer->dials().size(), 4u);
+  newer->Lose();
+  RawClient client(folder_ + "/connect.sock");
+  EXPECT_EQ(Connect(client, "name.paris:80"), kEstablished);
+  EXPECT_EQ(older->dials().size(), 1u);
 }
 
 TEST_F(HubTest, DrainingAgentsAreTheLastResort) {

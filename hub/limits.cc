@@ -8,22 +8,35 @@
 #include "absl/strings/numbers.h"
 #include "lib/base/flag_values.h"
 #include "lib/base/memory_limit.h"
+#include "lib/base/quote.h"
 #include "lib/base/status.h"
 
 DEFINE_string(handshake_timeout, "10s", "[Limits] a TLS handshake");
 DEFINE_string(request_head_timeout, "10s",
               "[Limits] a CONNECT request's head, or an agent's first call");
 DEFINE_int32(max_connections_per_address, 8192, "[Limits] TCP connections of one peer address");
-DEFINE_int32(max_connections_per_identity, 65536, "[Limits] connections of one client or cluster");
-DEFINE_int32(max_streams_per_connection, 256, "[Limits] streams of one gRPC client connection");
+DEFINE_int32(max_connections_per_identity, 65536,
+             "[Limits] connections of one client, which has half of all clients' at most");
+DEFINE_int32(max_sessions_per_cluster, 64,
+             "[Limits] sessions, and connections, of the agents of one cluster");
+DEFINE_int32(max_streams_per_connection, 1024,
+             "[Limits] streams of one gRPC client connection; dials on more are refused");
 DEFINE_int32(max_unfinished_handshakes, 256, "[Limits] unfinished TLS handshakes of one port");
-DEFINE_int32(max_pending_dials, 1000, "[Limits] unanswered dials of one agent");
+DEFINE_int32(
+    max_pending_dials, 1000,
+    "[Limits] unanswered dials of one agent; one client has a quarter of them, 16 at least");
 DEFINE_int32(descriptor_reserve, 256, "[Limits] descriptors that clients leave to agents");
 DEFINE_int64(max_buffered_bytes, 0,
              "[Limits] bytes queued for slow readers, in all; 0: a quarter of the memory that the "
              "container or machine has, at most 1 GiB");
+DEFINE_int64(max_buffered_bytes_per_identity, 48 << 20,
+             "[Limits] of these, for one client or cluster, a quarter of all at most");
 DEFINE_int64(first_window, 256 * 1024, "[Limits] bytes a new connection may have on its way");
 DEFINE_int64(max_window, 16 * 1024 * 1024, "[Limits] bytes a connection may have on its way");
+DEFINE_string(
+    idle_timeout, "0s",
+    "[Limits] a connection without a byte in either direction for that long is reset; 0s: "
+    "never");
 
 namespace hawser::hub {
 namespace {
@@ -36,50 +49,73 @@ constexpr const char* kLimits[] = {
     "request-head-timeout",
     "max-connections-per-address",
     "max-connections-per-identity",
+    "max-sessions-per-cluster",
     "max-streams-per-connection",
     "max-unfinished-handshakes",
     "max-pending-dials",
     "descriptor-reserve",
     "max-buffered-bytes",
+    "max-buffered-bytes-per-identity",
     "first-window",
     "max-window",
+    "idle-timeout",
 };
 
 // The command line goes before the file.
 class Source {
  public:
-  explicit Source(const std::map<std::string, std::string>& file) : file_(file) {}
+  explicit Source(const FileLimits& file) : file_(file) {}
 
   absl::StatusOr<base::Duration> Time(const char* name) const {
-    return base::PositiveDuration(name, Text(name));
+    return Placed(name, base::PositiveDuration(name, Text(name)));
+  }
+  absl::StatusOr<base::Duration> TimeOrNone(const char* name) const {
+    return base::AnyDuration(name, Text(name));
   }
   template <typename Integer>
   absl::StatusOr<Integer> Number(const char* name, Integer least) const {
     Integer value;
     const std::string text = Text(name);
     if (!absl::SimpleAtoi(text, &value))
-      return BadFlag("config", std::string("limit ") + name + ": not a value for it: " + text);
-    return AtLeast(name, value, least);
+      return Placed<Integer>(name, BadFlag(name, "not a number: " + base::Quote(text)));
+    return Placed(name, AtLeast(name, value, least));
   }
 
  private:
-  std::string Text(const std::string& name) const {
-    std::string flag = name;
-    std::replace(flag.begin(), flag.end(), '-', '_');
-    const auto info = gflags::GetCommandLineFlagInfoOrDie(flag.c_str());
+  // Null when the command line says what it is, or nobody.
+  const FileLimit* InFile(const std::string& name) const {
     const auto entry = file_.find(name);
-    return info.is_default && entry != file_.end() ? entry->second : info.current_value;
+    return Flag(name).is_default && entry != file_.end() ? &entry->second : nullptr;
   }
 
-  const std::map<std::string, std::string>& file_;
+  std::string Text(const std::string& name) const {
+    const FileLimit* const limit = InFile(name);
+    return limit != nullptr ? limit->text : Flag(name).current_value;
+  }
+
+  template <typename Value>
+  absl::StatusOr<Value> Placed(const std::string& name, absl::StatusOr<Value> value) const {
+    const FileLimit* const limit = InFile(name);
+    if (value.ok() || limit == nullptr) return value;
+    return base::Annotate(value.status(), limit->place);
+  }
+
+  static gflags::CommandLineFlagInfo Flag(std::string name) {
+    std::replace(name.begin(), name.end(), '-', '_');
+    return gflags::GetCommandLineFlagInfoOrDie(name.c_str());
+  }
+
+  const FileLimits& file_;
 };
 
 }  // namespace
 
-absl::StatusOr<Limits> ReadLimits(const std::map<std::string, std::string>& file) {
-  for (const auto& [name, value] : file)
+std::vector<std::string> LimitNames() { return {std::begin(kLimits), std::end(kLimits)}; }
+
+absl::StatusOr<Limits> ReadLimits(const FileLimits& file) {
+  for (const auto& [name, limit] : file)
     if (std::find(std::begin(kLimits), std::end(kLimits), name) == std::end(kLimits))
-      return BadFlag("config", "unknown limit " + name);
+      return absl::InvalidArgumentError(limit.place + ": unknown limit " + base::Quote(name));
   const Source source(file);
   Limits limits;
   HAWSER_ASSIGN_OR_RETURN(limits.handshake_timeout, source.Time("handshake-timeout"));
@@ -90,6 +126,8 @@ absl::StatusOr<Limits> ReadLimits(const std::map<std::string, std::string>& file
                           source.Number("max-connections-per-identity", 1));
   HAWSER_ASSIGN_OR_RETURN(limits.streams_per_connection,
                           source.Number("max-streams-per-connection", 1));
+  HAWSER_ASSIGN_OR_RETURN(limits.sessions_per_cluster,
+                          source.Number("max-sessions-per-cluster", 1));
   HAWSER_ASSIGN_OR_RETURN(limits.unfinished_handshakes,
                           source.Number("max-unfinished-handshakes", 1));
   HAWSER_ASSIGN_OR_RETURN(limits.pending_dials, source.Number("max-pending-dials", 1));
@@ -97,9 +135,12 @@ absl::StatusOr<Limits> ReadLimits(const std::map<std::string, std::string>& file
   HAWSER_ASSIGN_OR_RETURN(const int64_t buffered, source.Number<int64_t>("max-buffered-bytes", 0));
   HAWSER_ASSIGN_OR_RETURN(limits.buffered_bytes,
                           base::BufferBudget("max-buffered-bytes", buffered));
+  HAWSER_ASSIGN_OR_RETURN(limits.buffered_bytes_per_identity,
+                          source.Number<int64_t>("max-buffered-bytes-per-identity", 1024 * 1024));
   HAWSER_ASSIGN_OR_RETURN(limits.first_window, source.Number<int64_t>("first-window", 64 * 1024));
   HAWSER_ASSIGN_OR_RETURN(limits.max_window,
                           source.Number<int64_t>("max-window", limits.first_window));
+  HAWSER_ASSIGN_OR_RETURN(limits.idle_timeout, source.TimeOrNone("idle-timeout"));
   return limits;
 }
 
@@ -114,6 +155,7 @@ std::vector<std::string> ChangedAtNextStart(const Limits& now, const Limits& nex
   compare("max-unfinished-handshakes", now.unfinished_handshakes, next.unfinished_handshakes);
   compare("first-window", now.first_window, next.first_window);
   compare("max-window", now.max_window, next.max_window);
+  compare("idle-timeout", now.idle_timeout, next.idle_timeout);
   return names;
 }
 

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "hub/limit_metrics.h"
 #include "lib/base/build_info.h"
 #include "lib/base/metrics.h"
 
@@ -277,8 +278,12 @@ std::string MetricsText(const MetricsInput& input) {
   families.Counter(Hawser("refused_requests_total"),
                    "CONNECT requests that were malformed, late or of another method.",
                    counters.refused_requests);
+  families.Counter(Hawser("surplus_streams_total"),
+                   "Dials of gRPC clients on more streams than a connection may have.",
+                   counters.surplus_streams);
   families.Gauge(Hawser("buffered_bytes"), "Bytes queued for sockets that do not take them.",
-                 input.queued_bytes);
+                 input.memory.total()->used());
+  AddLimits(families, input.registry, input.limits, input.memory, input.pages);
   AddCertificates(families, input);
   const base::BuildInfo& build = base::GetBuildInfo();
   MetricFamily& info =

@@ -4,14 +4,17 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "hub/certificates.h"
 #include "hub/connection_limits.h"
 #include "hub/credentials.h"
 #include "hub/handshake_counts.h"
 #include "hub/lease_collector.h"
+#include "hub/memory_shares.h"
 #include "hub/session_registry.h"
 #include "hub/snapshot.h"
+#include "lib/net/http1_server.h"
 
 namespace hawser::hub {
 
@@ -22,7 +25,8 @@ struct MetricsInput {
   const Credentials& credentials;
   const std::map<Port, const HandshakeCounts*>& handshakes;
   const LeaseCollector* leases;  // null: none are collected
-  uint64_t queued_bytes;         // of the process's budget
+  const MemoryShares& memory;
+  std::vector<const net::Http1Server*> pages;
   const std::map<std::string, Certificates::Picture>& certificates;
 };
 

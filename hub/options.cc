@@ -75,8 +75,12 @@ DEFINE_string(cluster_domain, "",
               "[Agents] domain that may follow a cluster's name, such as .clusters.test");
 DEFINE_string(proxy_strategies, "default",
               "[Agents] destHost, defaultRoute, default; comma separated");
-DEFINE_string(config, "",
-              "[Process] YAML file with limits, host-suffixes, grants and denied certificates");
+DEFINE_string(
+    config, "",
+    "[Process] YAML file with limits, host-suffixes, grants and denied certificates, read "
+    "again when it changes; docs/configuration.md");
+DEFINE_bool(check_config, false,
+            "[Process] only say what is wrong with the file of --config; exit code 0: nothing");
 DEFINE_string(server_id, "",
               "[Agents] name of this server; empty: $PROXY_SERVER_ID, else a random one");
 DEFINE_int32(server_count, 1, "[Agents] servers that agents should connect to");
@@ -228,6 +232,13 @@ AgentGrants GrantsOf(const ConfigFile& config, const Options& options) {
   return {.trust_domain = options.trust_domain,
           .names = {options.cluster_domain, config.host_suffixes},
           .identifiers = config.grants};
+}
+
+std::optional<absl::Status> CheckConfigFromFlags() {
+  if (!FLAGS_check_config) return std::nullopt;
+  if (FLAGS_config.empty()) return BadFlag("check-config", "needs --config");
+  const auto config = LoadConfigFile(FLAGS_config);
+  return config.ok() ? ReadLimits(config->limits).status() : config.status();
 }
 
 absl::StatusOr<Options> OptionsFromFlags() {

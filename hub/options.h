@@ -96,5 +96,7 @@ AgentGrants GrantsOf(const ConfigFile& config, const Options& options);
 // Reads the flags (parsed before) and the file that --config names. InvalidArgument, naming the
 // flag, for what makes no sense.
 absl::StatusOr<Options> OptionsFromFlags();
+// What is wrong with the file that --config names, when --check-config asks for that only.
+std::optional<absl::Status> CheckConfigFromFlags();
 
 }  // namespace hawser::hub

@@ -4,11 +4,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <map>
+#include <optional>
 #include <string>
+#include <vector>
 
+#include "lib/testing/document_table.h"
 #include "lib/testing/status_matchers.h"
 
 namespace hawser::hub {
@@ -20,6 +24,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using testing::IsOk;
 using testing::StatusIs;
+using ::testing::UnorderedElementsAreArray;
 
 class OptionsTest : public ::testing::Test {
  protected:
@@ -129,6 +134,7 @@ TEST_F(OptionsTest, BadValuesNameTheirFlag) {
       {"kubeconfig_burst", "-1"},
       {"max_pending_dials", "0"},
       {"max_window", "1000"},
+      {"idle_timeout", "-1s"},
       {"config", "/nonexistent/hub.yaml"},
   };
   for (const auto& [flag, value] : kBad) {
@@ -285,9 +291,40 @@ TEST_F(OptionsTest, TheFileSetsLimitsThatTheCommandLineDoesNot) {
   std::ofstream(path) << "limits: {}\n";
   EXPECT_EQ(OptionsFromFlags()->limits.pending_dials, 1000) << "the file leaves nothing behind";
   std::ofstream(path) << "limits:\n  max-beer: 7\n";
-  ExpectRefused("unknown limit max-beer");
+  ExpectRefused("read " + path + ": line 2: unknown limit \"max-beer\"");
   std::ofstream(path) << "limits:\n  descriptor-reserve: many\n";
-  ExpectRefused("limit descriptor-reserve: not a value for it: many");
+  ExpectRefused("line 2: flag --descriptor-reserve: not a number: \"many\"");
+}
+
+TEST_F(OptionsTest, ChecksTheFileOnly) {
+  EXPECT_EQ(CheckConfigFromFlags(), std::nullopt);
+  Set("check_config", "true");
+  EXPECT_THAT(*CheckConfigFromFlags(), StatusIs(absl::StatusCode::kInvalidArgument));
+  const std::string path = ::testing::TempDir() + "/checked.yaml";
+  Set("config", path);
+  Set("cluster_cert", "");
+  std::ofstream(path) << "limits:\n  max-pending-dials: 7\n";
+  EXPECT_THAT(*CheckConfigFromFlags(), IsOk()) << "whatever the other flags are";
+  std::ofstream(path) << "grants:\nlimits:\n  max-pending-dials: 0\n";
+  EXPECT_THAT(*CheckConfigFromFlags(),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("line 1: grants")));
+  std::ofstream(path) << "limits:\n  max-pending-dials: 0\n";
+  EXPECT_THAT(*CheckConfigFromFlags(),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("line 2: flag")));
+}
+
+TEST_F(OptionsTest, LimitsAreDocumented) {
+  std::vector<std::string> documented;
+  for (const auto& row : testing::ReadTable("docs/configuration.md", "### Limits")) {
+    ASSERT_EQ(row.size(), 4);
+    documented.push_back(row[0]);
+    std::string flag = row[0];
+    std::replace(flag.begin(), flag.end(), '-', '_');
+    gflags::CommandLineFlagInfo info;
+    ASSERT_TRUE(gflags::GetCommandLineFlagInfo(flag.c_str(), &info)) << flag;
+    EXPECT_EQ(row[2], info.default_value) << flag;
+  }
+  EXPECT_THAT(documented, UnorderedElementsAreArray(LimitNames()));
 }
 
 }  // namespace

@@ -18,7 +18,7 @@ class End;
 // What the two ends share. Each field belongs to the end that writes it; the other reads it.
 struct Shared {
   struct Side {
-    explicit Side(tunnel::MemoryBudget* memory) : charge(memory) {}
+    explicit Side(const std::shared_ptr<tunnel::MemoryBudget>& memory) : charge(memory) {}
     net::ByteQueue bytes;  // for the other end to pull
     tunnel::MemoryCharge charge;
     bool end = false;     // nothing follows `bytes`
@@ -28,7 +28,8 @@ struct Shared {
     bool wake_posted = false;  // a turn of this end is on its way
   };
 
-  explicit Shared(tunnel::MemoryBudget* memory) : sides{Side(memory), Side(memory)} {}
+  explicit Shared(const std::shared_ptr<tunnel::MemoryBudget>& memory)
+      : sides{Side(memory), Side(memory)} {}
 
   std::mutex mutex;
   Side sides[2];
@@ -52,7 +53,7 @@ class End final : public tunnel::Endpoint, public std::enable_shared_from_this<E
   void Deliver(std::span<const uint8_t> bytes) override;
   void DeliverEnd() override;
   void OnClosed(const Failure* failure) override;
-  bool Gone() override;
+  tunnel::Presence Look() override;
 
  private:
   Shared::Side& mine() { return shared_->sides[index_]; }
@@ -82,8 +83,13 @@ Pulled End::Pull(std::span<uint8_t> space) {
     return {last ? Pulled::kDrained : Pulled::kBytes, taken};
   }
   if (source.closed) {
+    const std::optional<Failure> failure = source.failure;
     lock.unlock();
-    connection_->Close();
+    if (failure) {
+      connection_->Close(*failure);
+    } else {
+      connection_->Close();
+    }
     return {Pulled::kDrained};
   }
   return {source.end ? Pulled::kEnd : Pulled::kDrained};
@@ -119,9 +125,10 @@ void End::OnClosed(const Failure* failure) {
   WakeOther(std::move(lock));
 }
 
-bool End::Gone() {
+tunnel::Presence End::Look() {
   const std::lock_guard lock(shared_->mutex);
-  return other().closed && other().bytes.empty();
+  if (!other().closed) return tunnel::Presence::kHere;
+  return other().bytes.empty() ? tunnel::Presence::kGone : tunnel::Presence::kLeft;
 }
 
 void End::WakeOther(std::unique_lock<std::mutex> lock) {
@@ -160,8 +167,8 @@ void End::OnWake() {
 
 }  // namespace
 
-Relay MakeRelay(base::Scheduler& client, base::Scheduler& agent, tunnel::MemoryBudget* memory,
-                std::string_view early) {
+Relay MakeRelay(base::Scheduler& client, base::Scheduler& agent,
+                const std::shared_ptr<tunnel::MemoryBudget>& memory, std::string_view early) {
   const auto shared = std::make_shared<Shared>(memory);
   if (!early.empty()) {
     shared->sides[0].bytes.Append({reinterpret_cast<const uint8_t*>(early.data()), early.size()});

@@ -25,8 +25,8 @@ struct Relay {
 };
 
 // `early` are bytes of the client's, ahead of what its session delivers. `memory` is charged for
-// queued bytes; it may be null. It and the schedulers outlive the ends.
-Relay MakeRelay(base::Scheduler& client, base::Scheduler& agent, tunnel::MemoryBudget* memory,
-                std::string_view early = {});
+// queued bytes; it may be null. The schedulers outlive the ends.
+Relay MakeRelay(base::Scheduler& client, base::Scheduler& agent,
+                const std::shared_ptr<tunnel::MemoryBudget>& memory, std::string_view early = {});
 
 }  // namespace hawser::hub

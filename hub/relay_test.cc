@@ -49,7 +49,7 @@ class Peer : public tunnel::Endpoint {
     closed = true;
     if (why != nullptr) failure = *why;
   }
-  bool Gone() override { return false; }
+  tunnel::Presence Look() override { return tunnel::Presence::kHere; }
 
   void Send(const std::string& bytes) {
     to_send_ += bytes;
@@ -133,7 +133,7 @@ class RelayTest : public ::testing::TestWithParam<bool> {
     client_stream_.Lose(absl::CancelledError("test is over"));
     agent_stream_.Lose(absl::CancelledError("test is over"));
     Run();
-    EXPECT_EQ(memory_.used(), 0);
+    EXPECT_EQ(memory_->used(), 0);
   }
 
   // Opens the agent's side of the relay; returns the target.
@@ -166,7 +166,8 @@ class RelayTest : public ::testing::TestWithParam<bool> {
 
   testing::ManualScheduler client_loop_, other_loop_;
   testing::StreamPair client_stream_, agent_stream_;
-  tunnel::MemoryBudget memory_{1024 * 1024};
+  const std::shared_ptr<tunnel::MemoryBudget> memory_ =
+      std::make_shared<tunnel::MemoryBudget>(1024 * 1024);
   Dialling* client_session_;
   Accepting* front_;
   Dialling* hub_session_;
@@ -177,7 +178,7 @@ class RelayTest : public ::testing::TestWithParam<bool> {
 class OpenRelayTest : public RelayTest {
  protected:
   OpenRelayTest() {
-    Relay relay = MakeRelay(client_loop_, agent_loop(), &memory_);
+    Relay relay = MakeRelay(client_loop_, agent_loop(), memory_);
     target_ = OpenTarget(relay);
     client_ = OpenClient(relay);
   }
@@ -215,11 +216,11 @@ TEST_P(OpenRelayTest, CarriesBytesBothWays) {
   Run();
   EXPECT_EQ(target_->received, up);
   EXPECT_EQ(client_->received, down);
-  EXPECT_EQ(memory_.used(), 0);
+  EXPECT_EQ(memory_->used(), 0);
 }
 
 TEST_P(RelayTest, TargetMaySpeakBeforeTheClientIsOpen) {
-  Relay relay = MakeRelay(client_loop_, agent_loop(), &memory_);
+  Relay relay = MakeRelay(client_loop_, agent_loop(), memory_);
   const auto target = OpenTarget(relay);
   target->Send("greeting");
   Run();
@@ -229,7 +230,7 @@ TEST_P(RelayTest, TargetMaySpeakBeforeTheClientIsOpen) {
 }
 
 TEST_P(RelayTest, ClientThatGaveUpBeforeItOpenedLeavesNothing) {
-  Relay relay = MakeRelay(client_loop_, agent_loop(), &memory_);
+  Relay relay = MakeRelay(client_loop_, agent_loop(), memory_);
   const auto target = OpenTarget(relay);
   target->Send("greeting");
   Run();
@@ -318,8 +319,8 @@ TEST_P(OpenRelayTest, StalledTargetHoldsTheClientBackWithinTheWindows) {
   EXPECT_GT(target_->received.size(), kWindow / 2);
   EXPECT_LE(target_->received.size(), kWindow);
   // What waits in the relay is at most what the client's stream window let through.
-  EXPECT_GT(memory_.used(), 0);
-  EXPECT_LE(memory_.used(), 2 * kWindow);
+  EXPECT_GT(memory_->used(), 0);
+  EXPECT_LE(memory_->used(), 2 * kWindow);
   target_->stalled = false;
   target_->Take();
   Run();
@@ -330,7 +331,7 @@ TEST_P(OpenRelayTest, StalledClientHoldsTheTargetBackByItsWindow) {
   client_stream_.pause_server(true);  // the client's HTTP/2 stream takes nothing
   target_->Send(Pattern(4'000'000, 7));
   Run();
-  EXPECT_LE(memory_.used(), kWindow);
+  EXPECT_LE(memory_->used(), kWindow);
   client_stream_.pause_server(false);
   Run();
   EXPECT_EQ(client_->received.size(), 4'000'000);

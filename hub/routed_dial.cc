@@ -10,6 +10,23 @@ using tunnel::Failure;
 using tunnel::Hop;
 using tunnel::Reason;
 
+namespace {
+
+// How long an agent may leave a dial unanswered before it is asked whether it is there, and how
+// long it may then say nothing before it counts as silent.
+constexpr base::Duration kPatience = std::chrono::milliseconds(700);
+
+std::optional<Failure> ShortOfMemory(tunnel::MemoryBudget* memory) {
+  const auto scope = memory == nullptr ? std::nullopt : memory->RefusesDial();
+  if (!scope) return std::nullopt;
+  const bool share = *scope == tunnel::MemoryBudget::Scope::kShare;
+  return Failure{Reason::kOverloaded, Hop::kHub,
+                 share ? "too many bytes are queued for connections of this client"
+                       : "memory for queued bytes is short"};
+}
+
+}  // namespace
+
 std::shared_ptr<RoutedDial> RoutedDial::Start(SessionRegistry& registry, Shard& here,
                                               Request request, std::unique_ptr<Dialler> dialler) {
   const std::shared_ptr<RoutedDial> dial(
@@ -19,13 +36,17 @@ std::shared_ptr<RoutedDial> RoutedDial::Start(SessionRegistry& registry, Shard& 
 }
 
 void RoutedDial::Begin() {
+  if (const auto failure = ShortOfMemory(request_.memory.get())) {
+    Finish(&*failure);
+    return;
+  }
   auto resolved = registry_.Resolve(request_.target.host);
   if (const auto* failure = std::get_if<Failure>(&resolved)) {
     Finish(failure);
     return;
   }
   destination_ = std::get<tunnel::Destination>(std::move(resolved));
-  auto reserved = registry_.Reserve(*destination_, std::nullopt);
+  auto reserved = registry_.Reserve(*destination_, request_.client, std::nullopt);
   if (const auto* failure = std::get_if<Failure>(&reserved)) {
     Finish(failure);
   } else {
@@ -67,13 +88,41 @@ void RoutedDial::DialHere() {
   early_sent_ = !attempt.early.empty();
   pending_ = session.StartDial(
       {FormatHostPort(request_.target), std::move(attempt.early), deadline_ - shard.loop().Now(),
-       request_.client},
+       request_.client, request_.memory},
       std::move(attempt.endpoint),
       [self = shared_from_this()](const Failure* failure) { self->OnAnswer(failure); });
+  if (retried_) return;
+  patience_ = std::make_unique<base::Timer>(shard.loop());
+  patience_->Set(kPatience, [this] { AskForLife(); });
+}
+
+void RoutedDial::AskForLife() {
+  Shard& shard = lease_->shard();
+  const auto found = shard.agents.find(lease_->session());
+  if (found == shard.agents.end()) return;
+  found->second->AskForLife();
+  patience_->Set(kPatience, [this, now = shard.loop().Now()] { LeaveSilent(now); });
+}
+
+void RoutedDial::LeaveSilent(base::Time asked_at) {
+  const auto self = shared_from_this();
+  Shard& shard = lease_->shard();
+  const auto found = shard.agents.find(lease_->session());
+  if (found == shard.agents.end() || found->second->HeardSince(asked_at)) return;
+  AgentSession& session = *found->second;
+  session.OnSilent();
+  if (early_sent_ || cancelled_) return;
+  auto lease = registry_.ReserveElsewhere(*destination_, request_.client, lease_->session());
+  if (!lease) return;
+  retried_ = true;
+  session.CancelDial(*std::exchange(pending_, std::nullopt));
+  patience_.reset();
+  GoTo(*std::move(lease));
 }
 
 void RoutedDial::OnAnswer(const Failure* failure) {
   pending_.reset();
+  patience_.reset();
   const SessionRegistry::Handle session = lease_->session();
   lease_.reset();
   // The target was not even asked. Another replica, on another node, may ask other name servers.
@@ -81,7 +130,7 @@ void RoutedDial::OnAnswer(const Failure* failure) {
                                                 failure->reason == Reason::kOverloaded ||
                                                 failure->reason == Reason::kLookupFailed);
   if (not_asked && !early_sent_ && !cancelled_ && !std::exchange(retried_, true)) {
-    auto reserved = registry_.Reserve(*destination_, session);
+    auto reserved = registry_.Reserve(*destination_, request_.client, session);
     if (auto* lease = std::get_if<DialLease>(&reserved)) {
       GoTo(std::move(*lease));
       return;
@@ -119,6 +168,7 @@ void RoutedDial::CancelHere(Shard& shard) {
 void RoutedDial::Drop(Shard& shard) {
   ++shard.counters.failed_dials[static_cast<size_t>(Reason::kCancelled)];
   pending_.reset();
+  patience_.reset();
   lease_.reset();
   dialler_.reset();
 }

@@ -1,6 +1,6 @@
 // One dial through the hub: picks a session, goes to its loop, dials, and reports. When the tunnel
-// to the agent is what failed, and no first bytes can have been lost with it, another replica is
-// tried once.
+// to the agent is what failed, or the agent says nothing at all any more, and no first bytes can
+// have been lost with it, another replica is tried once.
 //
 // A Dialler is the side that asked; it travels with the dial from loop to loop.
 #pragma once
@@ -43,7 +43,8 @@ class RoutedDial : public std::enable_shared_from_this<RoutedDial> {
   struct Request {
     base::HostPort target;
     base::Duration timeout;
-    std::string client;  // who asks, for listings
+    std::string client;  // who asks: for listings, and whose share it counts in
+    std::shared_ptr<tunnel::MemoryBudget> memory;  // the client's, for what is queued; may be null
   };
 
   // On the thread of `here`, where `dialler` is now. May report from within.
@@ -60,6 +61,10 @@ class RoutedDial : public std::enable_shared_from_this<RoutedDial> {
   void Begin();
   void GoTo(DialLease lease);
   void DialHere();
+  // The session left the dial unanswered for a while: asks it for a sign of life, and goes
+  // elsewhere when none comes and there is somebody to go to.
+  void AskForLife();
+  void LeaveSilent(base::Time asked_at);
   void OnAnswer(const tunnel::Failure* failure);
   void Finish(const tunnel::Failure* failure);
   void CancelHere(Shard& shard);
@@ -77,6 +82,7 @@ class RoutedDial : public std::enable_shared_from_this<RoutedDial> {
   std::unique_ptr<Dialler> dialler_;
   std::optional<DialLease> lease_;
   std::optional<tunnel::DialingSession::DialId> pending_;
+  std::unique_ptr<base::Timer> patience_;
   bool early_sent_ = false;
   bool retried_ = false;
 };

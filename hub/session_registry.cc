@@ -1,5 +1,8 @@
 #include "hub/session_registry.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "lib/base/quote.h"
 
 namespace hawser::hub {
@@ -9,15 +12,29 @@ using tunnel::Hop;
 using tunnel::Reason;
 
 DialLease::~DialLease() {
-  if (registry_ != nullptr) registry_->Release(session_);
+  if (registry_ != nullptr) registry_->Release(session_, client_);
 }
 
 SessionRegistry::SessionRegistry(std::vector<tunnel::Strategy> strategies, tunnel::NameRules names,
-                                 size_t max_pending_dials)
+                                 const Limits& limits)
     : strategies_(strategies),
       names_(std::make_shared<const tunnel::NameRules>(std::move(names))),
       table_(std::move(strategies)),
-      max_pending_dials_(max_pending_dials) {}
+      limits_(limits) {}
+
+size_t SessionRegistry::ClientShare(size_t pending_dials) {
+  return std::min(pending_dials, std::max<size_t>(pending_dials / 4, 16));
+}
+
+bool SessionRegistry::HasRoomFor(const AgentIdentity& identity) {
+  if (identity.cluster.empty()) return true;
+  const std::lock_guard lock(mutex_);
+  const auto present = present_.find(identity.name());
+  if (present == present_.end() || present->second.sessions < limits_.sessions_per_cluster)
+    return true;
+  ++refused_sessions_;
+  return false;
+}
 
 SessionRegistry::Handle SessionRegistry::Add(Shard& shard, const AgentIdentity& identity) {
   Handle handle;
@@ -25,7 +42,14 @@ SessionRegistry::Handle SessionRegistry::Add(Shard& shard, const AgentIdentity& 
     const std::lock_guard lock(mutex_);
     handle = ++last_handle_;
     table_.Add(handle, identity.cluster, identity.identifiers, identity.granted_hosts);
-    members_[handle] = {&shard, identity.name()};
+    std::string agent;
+    if (!identity.agent_id.empty()) agent = identity.name() + " " + identity.agent_id;
+    if (!agent.empty()) {
+      // An agent that has come back: what is left of its old link may not know yet.
+      const auto [newest, first] = newest_.try_emplace(agent, handle);
+      if (!first) table_.SetSuperseded(std::exchange(newest->second, handle));
+    }
+    members_[handle] = {&shard, identity.name(), std::move(agent), {}};
     Present& present = present_[identity.name()];
     if (present.sessions++ == 0) present.since = std::chrono::system_clock::now();
   }
@@ -38,6 +62,8 @@ void SessionRegistry::Remove(Handle handle) {
     const std::lock_guard lock(mutex_);
     table_.Remove(handle);
     const auto member = members_.extract(handle);
+    const auto newest = newest_.find(member.mapped().agent);
+    if (newest != newest_.end() && newest->second == handle) newest_.erase(newest);
     const auto present = present_.find(member.mapped().cluster);
     if (--present->second.sessions == 0) present_.erase(present);
   }
@@ -50,6 +76,11 @@ void SessionRegistry::SetDraining(Handle handle) {
     table_.SetDraining(handle);
   }
   Changed();
+}
+
+void SessionRegistry::SetSilent(Handle handle, bool silent) {
+  const std::lock_guard lock(mutex_);
+  table_.SetSilent(handle, silent);
 }
 
 std::variant<tunnel::Destination, Failure> SessionRegistry::Resolve(const std::string& host) const {
@@ -70,6 +101,7 @@ void SessionRegistry::SetNames(tunnel::NameRules names) {
 }
 
 std::variant<DialLease, Failure> SessionRegistry::Reserve(const tunnel::Destination& destination,
+                                                          const std::string& client,
                                                           std::optional<Handle> excluded) {
   const std::string& host = destination.host.text();
   const std::lock_guard lock(mutex_);
@@ -79,23 +111,60 @@ std::variant<DialLease, Failure> SessionRegistry::Reserve(const tunnel::Destinat
   const auto choice = table_.Pick(destination, excluded);
   if (!choice)
     return Failure{Reason::kNoAgent, Hop::kHub, "no agent available for " + base::Quote(host)};
-  if (choice->pending_dials >= max_pending_dials_)
+  const auto refuse = [&](LimitKind kind, const char* whose) {
+    ++refused_dials_[static_cast<size_t>(kind)];
     return Failure{Reason::kOverloaded, Hop::kHub,
-                   "too many dials are pending at the agent for " + base::Quote(host)};
-  table_.DialStarted(choice->handle);
+                   std::string("too many dials") + whose + " are pending at the agent for " +
+                       base::Quote(host)};
+  };
+  if (choice->pending_dials >= limits_.pending_dials) return refuse(LimitKind::kTotal, "");
+  if (HasItsShare(choice->handle, client)) return refuse(LimitKind::kIdentity, " of this client");
+  return Take(choice->handle, client);
+}
+
+std::optional<DialLease> SessionRegistry::ReserveElsewhere(const tunnel::Destination& destination,
+                                                           const std::string& client,
+                                                           Handle silent) {
+  const std::lock_guard lock(mutex_);
+  const auto choice = table_.Pick(destination, silent);
+  if (closed_ || !choice || choice->last_resort || choice->pending_dials >= limits_.pending_dials ||
+      HasItsShare(choice->handle, client))
+    return std::nullopt;
+  return Take(choice->handle, client);
+}
+
+bool SessionRegistry::HasItsShare(Handle handle, const std::string& client) const {
+  const auto& of_clients = members_.at(handle).pending_dials;
+  const auto of_client = of_clients.find(client);
+  return of_client != of_clients.end() && of_client->second >= ClientShare(limits_.pending_dials);
+}
+
+DialLease SessionRegistry::Take(Handle handle, const std::string& client) {
+  Member& member = members_.at(handle);
+  ++member.pending_dials[client];
+  table_.DialStarted(handle);
   ++pending_dials_;
-  return DialLease(*this, choice->handle, *members_.at(choice->handle).shard);
+  return DialLease(*this, handle, *member.shard, client);
 }
 
-void SessionRegistry::Release(Handle handle) {
+void SessionRegistry::Release(Handle handle, const std::string& client) {
   const std::lock_guard lock(mutex_);
-  table_.DialEnded(handle);
   --pending_dials_;
+  const auto member = members_.find(handle);
+  if (member == members_.end()) return;  // the session ended first
+  table_.DialEnded(handle);
+  const auto of_client = member->second.pending_dials.find(client);
+  if (--of_client->second == 0) member->second.pending_dials.erase(of_client);
 }
 
-void SessionRegistry::SetMaxPendingDials(size_t max_pending_dials) {
+void SessionRegistry::SetLimits(const Limits& limits) {
   const std::lock_guard lock(mutex_);
-  max_pending_dials_ = max_pending_dials;
+  limits_ = limits;
+}
+
+SessionRegistry::Limits SessionRegistry::limits() const {
+  const std::lock_guard lock(mutex_);
+  return limits_;
 }
 
 void SessionRegistry::Close() {
@@ -111,6 +180,16 @@ size_t SessionRegistry::size() const {
 size_t SessionRegistry::pending_dials() const {
   const std::lock_guard lock(mutex_);
   return pending_dials_;
+}
+
+uint64_t SessionRegistry::refused_dials(LimitKind kind) const {
+  const std::lock_guard lock(mutex_);
+  return refused_dials_[static_cast<size_t>(kind)];
+}
+
+uint64_t SessionRegistry::refused_sessions() const {
+  const std::lock_guard lock(mutex_);
+  return refused_sessions_;
 }
 
 std::vector<std::pair<tunnel::Strategy, size_t>> SessionRegistry::CountByStrategy() const {

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "hub/agent_identity.h"
+#include "hub/connection_limits.h"
 #include "lib/tunnel/failure.h"
 #include "lib/tunnel/name_rules.h"
 #include "lib/tunnel/route_table.h"
@@ -26,15 +27,17 @@ namespace hawser::hub {
 class SessionRegistry;
 class Shard;
 
-// A dial's place at a session: counts as pending there until it is destroyed.
+// A dial's place at a session: counts as pending there, and for its client, until it is destroyed.
 class DialLease {
  public:
-  DialLease(SessionRegistry& registry, tunnel::RouteTable::Handle session, Shard& shard)
-      : registry_(&registry), session_(session), shard_(&shard) {}
+  DialLease(SessionRegistry& registry, tunnel::RouteTable::Handle session, Shard& shard,
+            std::string client)
+      : registry_(&registry), session_(session), shard_(&shard), client_(std::move(client)) {}
   DialLease(DialLease&& other) noexcept
       : registry_(std::exchange(other.registry_, nullptr)),
         session_(other.session_),
-        shard_(other.shard_) {}
+        shard_(other.shard_),
+        client_(std::move(other.client_)) {}
   DialLease& operator=(DialLease&&) = delete;
   ~DialLease();
 
@@ -46,15 +49,27 @@ class DialLease {
   SessionRegistry* registry_;
   tunnel::RouteTable::Handle session_;
   Shard* shard_;
+  std::string client_;
 };
 
 class SessionRegistry {
  public:
   using Handle = tunnel::RouteTable::Handle;
 
-  // `max_pending_dials` is per session.
+  struct Limits {
+    size_t pending_dials;  // per session; see ClientShare()
+    size_t sessions_per_cluster = 64;
+  };
+
   SessionRegistry(std::vector<tunnel::Strategy> strategies, tunnel::NameRules names,
-                  size_t max_pending_dials);
+                  const Limits& limits);
+
+  // How many of a session's pending dials one client may have: a quarter, 16 at least.
+  static size_t ClientShare(size_t pending_dials);
+
+  // Whether the cluster in the agent's certificate may have another session; counts a refusal
+  // otherwise. Agents that only say who they are have no share: they could say anything.
+  bool HasRoomFor(const AgentIdentity& identity);
 
   // Where a dial to `host` goes, found once per dial and without the lock of the sessions; kNoAgent
   // for what is neither a name nor an address.
@@ -66,19 +81,32 @@ class SessionRegistry {
   Handle Add(Shard& shard, const AgentIdentity& identity);
   void Remove(Handle handle);
   void SetDraining(Handle handle);
+  // It has not answered for a while, or does again: silent ones are asked last.
+  void SetSilent(Handle handle, bool silent);
 
-  // A place for a dial at the best session but `excluded`; kNoAgent or kOverloaded otherwise.
+  // A place for a dial of `client` at the best session but `excluded`; kNoAgent or kOverloaded
+  // otherwise.
   std::variant<DialLease, tunnel::Failure> Reserve(const tunnel::Destination& destination,
+                                                   const std::string& client,
                                                    std::optional<Handle> excluded);
 
-  // For dials from now on.
-  void SetMaxPendingDials(size_t max_pending_dials);
+  // The same for a dial that waits at `silent`, only at a session that is worth leaving it for;
+  // counts no refusal.
+  std::optional<DialLease> ReserveElsewhere(const tunnel::Destination& destination,
+                                            const std::string& client, Handle silent);
+
+  // For dials and sessions from now on.
+  void SetLimits(const Limits& limits);
+  Limits limits() const;
 
   // From now on there is a place for nobody.
   void Close();
 
   size_t size() const;
   size_t pending_dials() const;
+  // Dials refused because their session, or their client there, had too many.
+  uint64_t refused_dials(LimitKind kind) const;
+  uint64_t refused_sessions() const;
   // Sessions by strategy, in the configured order.
   std::vector<std::pair<tunnel::Strategy, size_t>> CountByStrategy() const;
   // Since when each cluster (AgentIdentity::name()) has had a session without a gap.
@@ -93,13 +121,18 @@ class SessionRegistry {
   struct Member {
     Shard* shard;
     std::string cluster;
+    std::string agent;  // its name and its id; empty without an id
+    std::unordered_map<std::string, size_t> pending_dials;  // by client, none of them 0
   };
   struct Present {
     std::chrono::system_clock::time_point since;
     size_t sessions = 0;
   };
 
-  void Release(Handle handle);
+  // These need the mutex, the second one a place.
+  bool HasItsShare(Handle handle, const std::string& client) const;
+  DialLease Take(Handle handle, const std::string& client);
+  void Release(Handle handle, const std::string& client);
   void Changed();
 
   const std::vector<tunnel::Strategy> strategies_;
@@ -109,9 +142,12 @@ class SessionRegistry {
   tunnel::RouteTable table_;
   std::unordered_map<Handle, Member> members_;
   std::map<std::string, Present> present_;
+  std::unordered_map<std::string, Handle> newest_;  // by Member::agent
   Handle last_handle_ = 0;
-  size_t max_pending_dials_;
+  Limits limits_;
   size_t pending_dials_ = 0;
+  uint64_t refused_dials_[kLimitKinds] = {};
+  uint64_t refused_sessions_ = 0;
   bool closed_ = false;
 
   std::mutex changed_mutex_;  // held while the callback runs

@@ -138,10 +138,12 @@ void SocketPort::OnConnected(Shard& here, std::unique_ptr<net::Socket> socket,
 }
 
 absl::Status SocketPort::IdentifyPeer(const net::PeerInfo& peer, Admission& admission) {
-  HAWSER_ASSIGN_OR_RETURN(admission.identity, identify_(peer));
+  HAWSER_ASSIGN_OR_RETURN(const PeerIdentity identity, identify_(peer));
+  admission.identity = identity.name;
+  admission.memory = options_.memory->Of(identity.name);
   HAWSER_ASSIGN_OR_RETURN(admission.credential,
                           credentials_.Admit(options_.port, admission.identity, peer));
-  return limits_.Identify(admission.permit, admission.identity);
+  return limits_.Identify(admission.permit, identity);
 }
 
 void SocketPort::LogFailure(base::Time now, const std::string& address, const absl::Status& why) {

@@ -21,6 +21,7 @@
 #include "hub/connection_limits.h"
 #include "hub/credentials.h"
 #include "hub/handshake_counts.h"
+#include "hub/memory_shares.h"
 #include "hub/shard.h"
 #include "hub/tls_acceptor.h"
 #include "hub/tls_slot.h"
@@ -56,10 +57,11 @@ class LoadTicket {
 // What comes with an accepted socket and lives as long as its connection.
 struct Admission {
   ConnectionPermit permit;
-  std::string host;                // the peer's address without its port
-  std::optional<LoadTicket> load;  // only where connections are spread by load
-  std::string identity;            // who the peer proved to be, for logs and listings
-  Credentials::Ticket credential;  // whose OnEnd() says how the connection is ended
+  std::string host;                              // the peer's address without its port
+  std::optional<LoadTicket> load;                // only where connections are spread by load
+  std::string identity;                          // who the peer proved to be, for logs and listings
+  std::shared_ptr<tunnel::MemoryBudget> memory;  // the identity's share
+  Credentials::Ticket credential;                // whose OnEnd() says how the connection is ended
 };
 
 // Who may connect to a Unix socket: those who may write it.
@@ -82,9 +84,10 @@ class SocketPort {
     size_t handshake_places = 256;                        // unfinished ones, on all threads
     base::Duration handshake_timeout{};
     bool spread_by_load = false;
+    MemoryShares* memory;  // outlives the port
   };
   // Who a peer is; an error refuses it.
-  using Identify = std::function<absl::StatusOr<std::string>(const net::PeerInfo&)>;
+  using Identify = std::function<absl::StatusOr<PeerIdentity>(const net::PeerInfo&)>;
   using Handler = std::function<void(Shard&, std::unique_ptr<net::Socket>, Admission)>;
 
   // The limits and the credentials outlive it, and all connections.

@@ -59,9 +59,11 @@ class HubTest : public ::testing::Test {
                       .max_window = 256 * 1024,
                       .connections_per_address = 1000,
                       .connections_per_identity = 1000,
+                      .sessions_per_cluster = 64,
                       .pending_dials = 100,
                       .descriptor_reserve = 16,
-                      .buffered_bytes = 64 * 1024 * 1024};
+                      .buffered_bytes = 64 * 1024 * 1024,
+                      .buffered_bytes_per_identity = 16 * 1024 * 1024};
     return options;
   }
 

@@ -84,7 +84,7 @@ class TestAgent::Target final : public tunnel::Endpoint {
     if (std::exchange(connection_, nullptr) == nullptr) return;
     agent_.awaited_.Change([this] { --agent_.state_.open; });
   }
-  bool Gone() override { return false; }
+  tunnel::Presence Look() override { return tunnel::Presence::kHere; }
 
  private:
   TestAgent& agent_;
@@ -121,7 +121,7 @@ class TestAgent::Session final : public tunnel::DialedSession {
   void OnDial(Request request) override {
     agent_.awaited_.Change([&] { agent_.state_.dials.push_back(request.address); });
     const std::string label = request.address.substr(0, request.address.find('.'));
-    if (label == "echo") {
+    if (label == "echo" || (label == "held" && agent_.options_.agent_id != "1")) {
       AcceptDial(request.dial_id, std::make_shared<Target>(agent_, "", false));
     } else if (label == "name") {
       AcceptDial(request.dial_id, std::make_shared<Target>(agent_, agent_.options_.agent_id, true));
@@ -182,12 +182,29 @@ TestAgent::TestAgent(const Options& options) : options_(options) {
 }
 
 TestAgent::~TestAgent() {
+  Resume();
   Lose();
   shard_.Stop();
 }
 
 void TestAgent::Lose() {
   shard_.RunAndWait([this] { transport_.reset(); });
+}
+
+void TestAgent::Pause() {
+  resumed_ = std::make_unique<std::promise<void>>();
+  shard_.loop().Post([resumed = resumed_->get_future().share()] { resumed.wait(); });
+}
+
+void TestAgent::Resume() {
+  if (resumed_ != nullptr) resumed_->set_value();
+  resumed_.reset();
+}
+
+size_t TestAgent::streams_available() {
+  size_t available = 0;
+  shard_.RunAndWait([&] { available = transport_->streams_available(); });
+  return available;
 }
 
 void TestAgent::Drain() {
@@ -267,7 +284,7 @@ class TestClient::Tunnel::End final : public tunnel::Endpoint {
       if (failure != nullptr) tunnel_.failure_ = *failure;
     });
   }
-  bool Gone() override { return false; }
+  tunnel::Presence Look() override { return tunnel::Presence::kHere; }
 
   void Wake() {
     if (connection_ != nullptr) connection_->Ready();

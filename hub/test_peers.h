@@ -4,6 +4,7 @@
 
 #include <condition_variable>
 #include <functional>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -45,6 +46,7 @@ struct HubAddress {
 //   name      says which agent it is (`agent_id`), and ends
 //   refused   refuses
 //   silent    never answers
+//   held      never answers when its id is "1", is echo otherwise
 //   late      answers with a connection once the dial was cancelled
 //   stuck     takes nothing of what it receives
 class TestAgent {
@@ -66,6 +68,9 @@ class TestAgent {
   // Loses the connection to the hub.
   void Lose();
   void Drain();
+  // Its process stands still until it goes on.
+  void Pause();
+  void Resume();
 
   // Waits until this many dials came / were cancelled / connections are open now.
   bool AwaitDials(size_t count);
@@ -73,6 +78,8 @@ class TestAgent {
   bool AwaitOpen(size_t count);
   // The hub asked it to connect elsewhere.
   bool AwaitDrained();
+  // Streams that the hub would still take on this connection.
+  size_t streams_available();
   bool drained();
   std::vector<std::string> dials();
 
@@ -94,6 +101,7 @@ class TestAgent {
   Shard shard_;
   std::unique_ptr<h2::Transport> transport_;  // on the shard
   Session* session_ = nullptr;                // on the shard
+  std::unique_ptr<std::promise<void>> resumed_;
 };
 
 // A client of the gRPC front end.

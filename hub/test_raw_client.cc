@@ -3,11 +3,15 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <glog/logging.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include "lib/net/dialer.h"
@@ -80,6 +84,15 @@ void RawClient::Send(const std::string& bytes) {
   const auto sent = ssl_ != nullptr ? SSL_write(ssl_, bytes.data(), size)
                                     : send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
   if (sent != size) ok_ = false;
+}
+
+bool RawClient::AwaitRead() {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  for (int unread = 1; unread != 0; std::this_thread::yield()) {
+    PCHECK(ioctl(fd_, SIOCOUTQ, &unread) == 0);
+    if (std::chrono::steady_clock::now() > deadline) return false;
+  }
+  return true;
 }
 
 void RawClient::FinishSending() {

@@ -27,6 +27,8 @@ class RawClient {
   bool resumed() const { return SSL_session_reused(ssl_) == 1; }
   void Send(const std::string& bytes);
   void FinishSending();
+  // Waits until the hub has read what was sent, which Unix sockets alone tell; false after 20 s.
+  bool AwaitRead();
   // Reads until `end` was read; what came before the connection ended otherwise.
   std::string ReadUntil(const std::string& end);
   std::string ReadToEnd() { return ReadUntil(""); }

@@ -17,12 +17,20 @@ void TransportServer::Serve(Shard& shard, std::unique_ptr<net::Socket> socket,
   const uint64_t id = ++last_id_;
   Connection& connection = connections[id];
   connection.admission = std::move(admission);
+  h2::Options transport = options_.transport;
+  transport.waiting =
+      [memory = connection.admission.memory,
+       charge = std::make_shared<tunnel::MemoryCharge>(connection.admission.memory)](size_t bytes) {
+        charge->Set(bytes);
+        return bytes == 0 || !memory->ShedsGrowing();
+      };
   connection.transport = h2::Transport::Server(
-      std::move(socket), options_.transport,
+      std::move(socket), transport,
       [this, &shard, &connection](const std::string& path, const net::Metadata& headers)
           -> std::unique_ptr<net::StreamHandler> {
-        auto handler =
-            accept_({shard, *connection.transport, connection.admission.identity}, path, headers);
+        auto handler = accept_({shard, *connection.transport, connection.admission.identity,
+                                connection.admission.memory},
+                               path, headers);
         if (handler == nullptr) return nullptr;
         connection.called = true;
         connection.first_call.reset();

@@ -11,6 +11,7 @@
 #include "lib/pki/certificate.h"
 #include "lib/pki/identity.h"
 #include "spoke/bearer_token.h"
+#include "spoke/config_file.h"
 #include "spoke/lease_file.h"
 #include "spoke/lease_watch.h"
 #include "spoke/pages.h"
@@ -22,7 +23,7 @@ using Response = net::Http1Server::Response;
 
 // Of each step until a link is up: name, connection, handshake, answer.
 constexpr base::Duration kLinkTimeout = std::chrono::seconds(10);
-// How often the certificates' files are looked at.
+// How often files are looked at.
 constexpr base::Duration kRefreshInterval = std::chrono::seconds(10);
 
 tunnel::Reconnector::Random SeededRandom() {
@@ -47,6 +48,12 @@ absl::StatusOr<TargetNames> OwnNames(const Options& options, const net::TlsSourc
     names.own_names.insert(cluster->cluster);
   }
   return TargetNames(names);
+}
+
+tunnel::SessionOptions SessionOptions(tunnel::SessionOptions options,
+                                      std::shared_ptr<tunnel::MemoryBudget> memory) {
+  options.memory = std::move(memory);
+  return options;
 }
 
 // When this agent's certificate expires; empty without one.
@@ -92,7 +99,7 @@ absl::StatusOr<std::unique_ptr<Agent>> Agent::Create(const Options& options) {
 Agent::Agent(const Options& options, net::TlsSource tls, std::shared_ptr<net::TlsContext> proxy_tls,
              TargetNames names, std::unique_ptr<ServerCounter> leases)
     : options_(options),
-      memory_(options.buffered_bytes),
+      memory_(std::make_shared<tunnel::MemoryBudget>(options.buffered_bytes)),
       server_resolver_(loop_),
       target_resolver_(loop_),
       tls_(std::move(tls)),
@@ -104,8 +111,9 @@ Agent::Agent(const Options& options, net::TlsSource tls, std::shared_ptr<net::Tl
                     .token_path = options.token_path,
                     .proxies = options.proxies,
                     .proxy_tls = std::move(proxy_tls),
-                    .session = options.session,
+                    .session = SessionOptions(options.session, memory_),
                     .targets = {std::move(names), options.allow_list, options.dial_timeout}},
+      config_watch_({options.config_file}, /*read=*/true),
       leases_(std::move(leases)),
       servers_(
           loop_,
@@ -195,14 +203,14 @@ Response Agent::Metrics() const {
                                .leases = leases_.get(),
                                .health_lease = health_lease_.get(),
                                .target_names = target_resolver_,
-                               .queued_bytes = memory_.used(),
+                               .memory = *memory_,
                                .failed_reloads = tls_.failures(),
                                .certificate_expiry = Expiry(*tls_.context())})};
 }
 
 void Agent::Run() {
   loop_.Post([this] { servers_.Start(); });
-  refresh_.Set(kRefreshInterval, [this] { RefreshTls(/*asked=*/false); });
+  refresh_.Set(kRefreshInterval, [this] { Refresh(/*asked=*/false); });
   loop_.Run();
 }
 
@@ -218,7 +226,7 @@ void Agent::Stop() {
 
 void Agent::Reload() {
   loop_.Post([this] {
-    RefreshTls(/*asked=*/true);
+    Refresh(/*asked=*/true);
     server_resolver_.Reload();
     target_resolver_.Reload();
   });
@@ -226,8 +234,14 @@ void Agent::Reload() {
 
 void Agent::HandleSignals() { signals_.Handle(); }
 
+void Agent::Refresh(bool asked) {
+  refresh_.Set(kRefreshInterval, [this] { Refresh(/*asked=*/false); });
+  RefreshTls(asked);
+  if (const absl::Status status = RefreshConfig(asked); !status.ok())
+    LOG(ERROR) << "configuration not reloaded: " << std::string(status.message());
+}
+
 void Agent::RefreshTls(bool asked) {
-  refresh_.Set(kRefreshInterval, [this] { RefreshTls(/*asked=*/false); });
   const auto renewed = tls_.Refresh(asked);
   if (!renewed.ok()) {
     LOG(ERROR) << "certificates not reloaded: " << std::string(renewed.status().message());
@@ -235,6 +249,20 @@ void Agent::RefreshTls(bool asked) {
     LOG(INFO) << "certificates reloaded, links are replaced";
     servers_.Replace();
   }
+}
+
+absl::Status Agent::RefreshConfig(bool asked) {
+  if (options_.config_file.empty() || !config_watch_.Due(asked)) return absl::OkStatus();
+  auto config = LoadConfigFile(options_.config_file);
+  const bool news = config_watch_.Done(config.status());
+  if (!config.ok()) return news ? config.status() : absl::OkStatus();
+  config->resolve.AddAll(options_.command_line_names);
+  TargetRules& rules = link_options_.targets;
+  rules.allow_list = std::move(config->allow_list);
+  rules.allow_list.SetOwnAddresses(options_.own_addresses);
+  rules.names.SetTable(std::move(config->resolve));
+  LOG(INFO) << "allow and resolve of " << options_.config_file << " reloaded";
+  return absl::OkStatus();
 }
 
 void Agent::Drain() {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "lib/base/file_watch.h"
 #include "lib/base/scheduler.h"
 #include "lib/net/event_loop.h"
 #include "lib/net/page_port.h"
@@ -48,8 +49,8 @@ class Agent {
   // First call: asks servers for nothing new and lets open connections end, up to the deadline.
   // Second call: ends at once.
   void Stop();
-  // Reads certificates and what says how names are looked up again when their files changed.
-  // Happens by itself now and then.
+  // Reads certificates, the configuration file and what says how names are looked up again. When
+  // the files change that happens by itself within 10 s.
   void Reload();
   // SIGTERM and SIGINT call Stop(), SIGHUP Reload().
   void HandleSignals();
@@ -63,21 +64,24 @@ class Agent {
                                        tunnel::LinkOwner& owner);
   absl::Status CreateHealthLease();
   absl::Status CreatePortForward();
+  void Refresh(bool asked);
   void RefreshTls(bool asked);
+  absl::Status RefreshConfig(bool asked);
   void Drain();
   void Finish();
   net::Http1Server::Response Ready(const std::string& query) const;
   net::Http1Server::Response Metrics() const;
 
   const Options options_;
-  tunnel::MemoryBudget memory_;
+  const std::shared_ptr<tunnel::MemoryBudget> memory_;
   net::EventLoop loop_;
   net::Resolver server_resolver_;
   net::Resolver target_resolver_;
   Counters counters_;
   net::TlsSource tls_;
   std::unique_ptr<PortForward> port_forward_;  // null: servers are connected to
-  LinkOptions link_options_;
+  LinkOptions link_options_;  // its rules for targets change with the configuration file
+  base::FileWatch config_watch_;
   const std::unique_ptr<ServerCounter> leases_;  // null: servers say how many they are
   std::unique_ptr<HealthLease> health_lease_;    // null: none
   ServerSet servers_;

@@ -28,6 +28,12 @@ void AgentSession::OnClosed(const absl::Status& status) {
 }
 
 void AgentSession::OnDial(Request request) {
+  if (options().memory != nullptr && options().memory->RefusesDial()) {
+    ++agent_counters_.failed_dials[static_cast<size_t>(tunnel::Reason::kOverloaded)];
+    RejectDial(request.dial_id, {tunnel::Reason::kOverloaded, tunnel::Hop::kAgent,
+                                 "memory for queued bytes is short"});
+    return;
+  }
   auto& dial = dials_[request.dial_id];
   dial = std::make_unique<TargetDial>(
       loop_, resolver_, this, rules_,

@@ -8,6 +8,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "lib/base/seeded_hash.h"
 #include "lib/net/event_loop.h"
 #include "lib/net/resolver.h"
 #include "lib/tunnel/dialed_session.h"
@@ -57,7 +58,7 @@ class AgentSession final : public tunnel::DialedSession {
   const TargetRules& rules_;
   Counters& agent_counters_;
   Owner& owner_;
-  std::unordered_map<int64_t, std::unique_ptr<TargetDial>> dials_;
+  std::unordered_map<int64_t, std::unique_ptr<TargetDial>, base::SeededHash> dials_;
 };
 
 }  // namespace hawser::spoke

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <utility>
 
@@ -40,6 +41,44 @@ TEST_F(AgentTest, IntroducesItself) {
   EXPECT_EQ(request.Get("agentid"), "agent-1");
   EXPECT_EQ(request.Get("agentidentifiers"), "host=paris");
   EXPECT_EQ(request.Get("hawser-features"), "demand,early,fin,reason,window");
+}
+
+TEST_F(AgentTest, FollowsItsConfigurationFile) {
+  options_.config_file = ::testing::TempDir() + "/agent.yaml";
+  ASSERT_TRUE(options_.command_line_names.Add("fixed", "127.0.0.1").ok());
+  options_.names.table = options_.command_line_names;
+  const auto write = [&](const std::string& text) {
+    std::ofstream(options_.config_file + ".next") << text;
+    std::filesystem::rename(options_.config_file + ".next", options_.config_file);
+  };
+  // The file is taken as read.
+  write("");
+  Connect();
+  Target target(loop_);
+  const auto [dialed, peer] = Open(target);
+
+  const auto reload = [&](const std::string& text) {
+    write(text);
+    agent_->Reload();
+    Health("/healthz");  // behind the reload, on the same loop
+  };
+  reload("allow:\n  - hosts: [web, fixed]\nresolve:\n  web: 127.0.0.1\n  fixed: 127.0.0.2");
+  EXPECT_EQ(FailedDial(target.address()).reason, Reason::kPolicyDenied);
+  EXPECT_FALSE(Dial("web:" + target.port())->failure);
+  EXPECT_FALSE(Dial("fixed:" + target.port())->failure) << "the command line goes first";
+
+  reload("allow: nonsense");
+  EXPECT_FALSE(Dial("web:" + target.port())->failure) << "what was read before stays";
+  std::filesystem::remove(options_.config_file);
+  agent_->Reload();
+  Health("/healthz");
+  EXPECT_FALSE(Dial("web:" + target.port())->failure);
+
+  reload("");
+  EXPECT_FALSE(Dial(target.address())->failure);
+  EXPECT_EQ(FailedDial("web:" + target.port()).reason, Reason::kNameNotFound);
+  dialed->client->Send("still here");
+  Await([&, peer = peer] { return peer->received() == "still here"; });
 }
 
 TEST_F(AgentTest, CarriesBytesBothWays) {

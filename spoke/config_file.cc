@@ -1,64 +1,58 @@
 #include "spoke/config_file.h"
 
-#include <vector>
-
 #include "lib/base/status.h"
 #include "lib/base/yaml.h"
 
 namespace hawser::spoke {
 namespace {
 
-absl::StatusOr<std::vector<std::string>> ReadList(const YAML::Node& node, const std::string& name) {
-  if (!node.IsSequence()) return base::YamlError(node, name + " must be a list");
-  if (node.size() == 0) return base::YamlError(node, name + " must not be empty");
-  return node.as<std::vector<std::string>>();
+using base::YamlError;
+using base::YamlField;
+
+template <std::vector<std::string> AllowList::Rule::*kList>
+absl::Status ReadList(const YAML::Node& node, AllowList::Rule& rule) {
+  if (!node.IsSequence()) return YamlError(node, "must be a list");
+  if (node.size() == 0) return YamlError(node, "must not be empty");
+  rule.*kList = node.as<std::vector<std::string>>();
+  return absl::OkStatus();
 }
 
-absl::StatusOr<AllowList::Rule> ReadRule(const YAML::Node& node) {
-  if (!node.IsMap()) return base::YamlError(node, "a rule must be a map");
-  AllowList::Rule rule;
-  for (const auto& entry : node) {
-    const auto key = entry.first.as<std::string>();
-    if (key == "hosts") {
-      HAWSER_ASSIGN_OR_RETURN(rule.hosts, ReadList(entry.second, key));
-    } else if (key == "cidrs") {
-      HAWSER_ASSIGN_OR_RETURN(rule.cidrs, ReadList(entry.second, key));
-    } else if (key == "ports") {
-      HAWSER_ASSIGN_OR_RETURN(rule.ports, ReadList(entry.second, key));
-    } else {
-      return base::YamlError(entry.first, "unknown key " + key);
-    }
-  }
-  return rule;
-}
+constexpr YamlField<AllowList::Rule> kRuleFields[] = {
+    {"hosts", ReadList<&AllowList::Rule::hosts>},
+    {"cidrs", ReadList<&AllowList::Rule::cidrs>},
+    {"ports", ReadList<&AllowList::Rule::ports>},
+};
 
-absl::StatusOr<AllowList> ReadAllowList(const YAML::Node& node) {
-  if (!node.IsSequence()) return base::YamlError(node, "allow must be a list");
+absl::Status ReadAllowList(const YAML::Node& node, ConfigFile& config) {
+  if (!node.IsSequence()) return YamlError(node, "allow must be a list");
   std::vector<AllowList::Rule> rules;
   for (const YAML::Node& entry : node) {
-    HAWSER_ASSIGN_OR_RETURN(rules.emplace_back(), ReadRule(entry));
+    HAWSER_RETURN_IF_ERROR(base::ReadYamlMap(entry, "a rule", kRuleFields, rules.emplace_back()));
     // Each by itself, so that an error has its line.
     if (const auto list = AllowList::Make({rules.back()}); !list.ok())
-      return base::YamlError(entry, std::string(list.status().message()));
+      return YamlError(entry, std::string(list.status().message()));
   }
-  return AllowList::Make(rules);
+  HAWSER_ASSIGN_OR_RETURN(config.allow_list, AllowList::Make(rules));
+  return absl::OkStatus();
 }
+
+absl::Status ReadResolve(const YAML::Node& node, ConfigFile& config) {
+  return base::ForEachYamlEntry(
+      node, "resolve", [&config](const YAML::Node& name, const YAML::Node& address) {
+        const absl::Status added =
+            config.resolve.Add(name.as<std::string>(), address.as<std::string>());
+        return added.ok() ? added : YamlError(name, std::string(added.message()));
+      });
+}
+
+constexpr YamlField<ConfigFile> kFields[] = {
+    {"allow", ReadAllowList},
+    {"resolve", ReadResolve},
+};
 
 absl::Status Read(const YAML::Node& root, ConfigFile& config) {
   if (root.IsNull()) return absl::OkStatus();
-  if (!root.IsMap()) return base::YamlError(root, "the file must be a map");
-  for (const auto& entry : root) {
-    const auto key = entry.first.as<std::string>();
-    if (key == "allow") {
-      HAWSER_ASSIGN_OR_RETURN(config.allow_list, ReadAllowList(entry.second));
-    } else if (key == "resolve") {
-      if (!entry.second.IsMap()) return base::YamlError(entry.second, "resolve must be a map");
-      config.resolve = entry.second.as<std::map<std::string, std::string>>();
-    } else {
-      return base::YamlError(entry.first, "unknown key " + key);
-    }
-  }
-  return absl::OkStatus();
+  return base::ReadYamlMap(root, "the file", kFields, config);
 }
 
 }  // namespace
@@ -75,6 +69,13 @@ absl::StatusOr<ConfigFile> LoadConfigFile(const std::string& path) {
   HAWSER_RETURN_IF_ERROR(
       base::ReadYamlFile(path, [&](const YAML::Node& root) { return Read(root, config); }));
   return config;
+}
+
+std::vector<std::string> ConfigKeys() {
+  std::vector<std::string> keys;
+  for (const auto& field : kFields) keys.push_back(field.name);
+  for (const auto& field : kRuleFields) keys.push_back(std::string("allow.") + field.name);
+  return keys;
 }
 
 }  // namespace hawser::spoke

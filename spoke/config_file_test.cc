@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "lib/testing/document_table.h"
 #include "lib/testing/status_matchers.h"
 
 namespace hawser::spoke {
@@ -9,9 +10,7 @@ namespace {
 
 using ::hawser::testing::StatusIs;
 using ::testing::AllOf;
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::Pair;
 
 constexpr char kExample[] = R"(
 allow:
@@ -27,8 +26,8 @@ resolve:
 TEST(ConfigFile, ReadsRulesAndNames) {
   const auto config = ParseConfig(kExample, "example.yaml");
   ASSERT_TRUE(config.ok()) << config.status();
-  EXPECT_THAT(config->resolve,
-              ElementsAre(Pair("db", "10.0.0.5:5432"), Pair("web.default.svc", "10.96.0.10")));
+  EXPECT_EQ(config->resolve.Find({"db", 80}), (base::HostPort{"10.0.0.5", 5432}));
+  EXPECT_EQ(config->resolve.Find({"web.default.svc", 80}), (base::HostPort{"10.96.0.10", 80}));
   const auto address = asio::ip::make_address("10.96.0.10");
   EXPECT_TRUE(config->allow_list.Allows("web.default.svc", address, 8080));
   EXPECT_FALSE(config->allow_list.Allows("web.default.svc", address, 22));
@@ -58,15 +57,24 @@ TEST(ConfigFile, ErrorsNameFileAndLine) {
   invalid("alow: []", "line 1", "unknown key alow");
   invalid("\nallow: 1", "line 2", "must be a list");
   invalid("allow:\n  - host: [a]", "line 2", "unknown key host");
-  invalid("allow:\n  - hosts: a", "line 2", "hosts must be a list");
+  invalid("allow:\n  - hosts: a", "line 2", "must be a list");
   invalid("allow:\n  - hosts: []", "line 2", "must not be empty");
   invalid("allow:\n  - ports: [80]\n  - cidrs: [10.0.0.0/99]", "line 3", "10.0.0.0/99");
   invalid("allow:\n  - 80", "line 2", "must be a map");
   invalid("resolve: [a]", "line 1", "must be a map");
+  invalid("resolve:\n  a: 1.2.3.4\n  b: ' '", "line 3", "resolve \"b\"");
+  invalid("allow: []\nallow: []", "line 2", "a second allow");
   invalid("[1, 2]", "line 1", "must be a map");
   invalid("allow: [", "line 1", "");
   EXPECT_THAT(LoadConfigFile("/nonexistent/agent.yaml").status(),
               StatusIs(absl::StatusCode::kNotFound, HasSubstr("/nonexistent/agent.yaml")));
+}
+
+TEST(ConfigFile, IsDocumented) {
+  std::vector<std::string> documented;
+  for (const auto& row : testing::ReadTable("docs/configuration.md", "## proxy-agent"))
+    documented.push_back(row.front());
+  EXPECT_THAT(documented, ::testing::UnorderedElementsAreArray(ConfigKeys()));
 }
 
 }  // namespace

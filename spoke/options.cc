@@ -24,7 +24,8 @@ DEFINE_string(keepalive_time, "15s", "[Servers] time between pings to servers");
 DEFINE_string(sync_interval, "200ms",
               "[Servers] the wait between attempts to connect is drawn from zero to a limit, which "
               "begins with this and doubles");
-DEFINE_string(sync_interval_cap, "10s", "[Servers] the highest such limit");
+DEFINE_string(sync_interval_cap, "12s",
+              "[Servers] the highest such limit; there the wait is at least half of it");
 DEFINE_string(graceful_shutdown_timeout, "30s",
               "[Servers] how long a stop waits for connections to end");
 DEFINE_string(replaced_link_timeout, "1h",
@@ -92,7 +93,11 @@ DEFINE_string(resolve, "",
 DEFINE_string(
     kube_apiserver, "kubernetes.default.svc:443",
     "[Targets] host:port that the bare cluster name leads to; empty: it is a name like any other");
-DEFINE_string(config, "", "[Targets] YAML file with allow and resolve");
+DEFINE_string(config, "",
+              "[Targets] YAML file with allow and resolve, read again when it changes; "
+              "docs/configuration.md");
+DEFINE_bool(check_config, false,
+            "[Targets] only say what is wrong with the file of --config; exit code 0: nothing");
 DEFINE_string(dial_timeout, "5s", "[Targets] deadline of a dial, name resolution included");
 
 DEFINE_string(
@@ -111,6 +116,10 @@ DEFINE_int64(max_buffered_bytes, 0,
              "container or machine has, at most 1 GiB");
 DEFINE_int64(first_window, 256 * 1024, "[Limits] bytes a new connection may have on its way");
 DEFINE_int64(max_window, 16 * 1024 * 1024, "[Limits] bytes a connection may have on its way");
+DEFINE_string(
+    idle_timeout, "0s",
+    "[Limits] a connection without a byte in either direction for that long is reset; 0s: "
+    "never");
 
 DEFINE_int32(xfr_channel_size, 150, "[Without effect] windows of bytes do its work");
 DEFINE_bool(warn_on_channel_limit, false, "[Without effect] see hawser_window_stalls_total");
@@ -268,20 +277,18 @@ absl::Status ReadTargets(Options& options) {
       return BadFlag("kube-apiserver", std::string(kube_apiserver.status().message()));
     options.names.kube_apiserver = *kube_apiserver;
   }
-  ResolveTable& table = options.names.table;
   if (!FLAGS_config.empty()) {
-    const auto config = LoadConfigFile(FLAGS_config);
+    auto config = LoadConfigFile(FLAGS_config);
     if (!config.ok()) return BadFlag("config", std::string(config.status().message()));
-    options.allow_list = config->allow_list;
-    HAWSER_ASSIGN_OR_RETURN(auto own, OwnAddresses::FromEnvironment());
-    options.allow_list.SetOwnAddresses(std::move(own));
-    for (const auto& [name, address] : config->resolve)
-      if (const auto status = table.Add(name, address); !status.ok())
-        return BadFlag("config", std::string(status.message()));
+    HAWSER_ASSIGN_OR_RETURN(options.own_addresses, OwnAddresses::FromEnvironment());
+    options.allow_list = std::move(config->allow_list);
+    options.allow_list.SetOwnAddresses(options.own_addresses);
+    options.names.table = std::move(config->resolve);
+    options.config_file = FLAGS_config;
   }
-  // After the file: the command line goes first.
-  if (const auto status = table.AddList(FLAGS_resolve); !status.ok())
+  if (const auto status = options.command_line_names.AddList(FLAGS_resolve); !status.ok())
     return BadFlag("resolve", std::string(status.message()));
+  options.names.table.AddAll(options.command_line_names);
   HAWSER_ASSIGN_OR_RETURN(options.dial_timeout,
                           base::PositiveDuration("dial-timeout", FLAGS_dial_timeout));
   return absl::OkStatus();
@@ -312,12 +319,20 @@ absl::Status ReadLimits(Options& options) {
   HAWSER_ASSIGN_OR_RETURN(
       options.session.max_window,
       base::AtLeast<int64_t>("max-window", FLAGS_max_window, FLAGS_first_window));
+  HAWSER_ASSIGN_OR_RETURN(options.session.idle_timeout,
+                          base::AnyDuration("idle-timeout", FLAGS_idle_timeout));
   HAWSER_ASSIGN_OR_RETURN(options.buffered_bytes,
                           base::BufferBudget("max-buffered-bytes", FLAGS_max_buffered_bytes));
   return absl::OkStatus();
 }
 
 }  // namespace
+
+std::optional<absl::Status> CheckConfigFromFlags() {
+  if (!FLAGS_check_config) return std::nullopt;
+  if (FLAGS_config.empty()) return BadFlag("check-config", "needs --config");
+  return LoadConfigFile(FLAGS_config).status();
+}
 
 absl::StatusOr<Options> OptionsFromFlags() {
   Options options;

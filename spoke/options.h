@@ -14,6 +14,7 @@
 #include "lib/tunnel/backoff.h"
 #include "lib/tunnel/session.h"
 #include "spoke/allow_list.h"
+#include "spoke/own_addresses.h"
 #include "spoke/port_forward.h"
 #include "spoke/server_counter.h"
 #include "spoke/target_names.h"
@@ -53,6 +54,9 @@ struct Options {
 
   TargetNames::Options names;  // own names that are announced; the certificate's comes on top
   AllowList allow_list;
+  OwnAddresses own_addresses;       // that it knows of
+  std::string config_file;          // what these and the names came from; empty: nowhere
+  ResolveTable command_line_names;  // go before the file's
   base::Duration dial_timeout;
   tunnel::SessionOptions session;
   uint64_t buffered_bytes;  // of the process
@@ -65,5 +69,7 @@ struct Options {
 // Reads the flags (parsed before) and the file that --config names. InvalidArgument, naming the
 // flag, for what makes no sense.
 absl::StatusOr<Options> OptionsFromFlags();
+// What is wrong with the file that --config names, when --check-config asks for that only.
+std::optional<absl::Status> CheckConfigFromFlags();
 
 }  // namespace hawser::spoke

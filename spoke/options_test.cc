@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <fstream>
 #include <map>
+#include <optional>
 
 #include "lib/testing/status_matchers.h"
 
@@ -42,10 +44,35 @@ TEST_F(OptionsTest, Defaults) {
   EXPECT_EQ(options->agent_id.size(), 36);
   EXPECT_EQ(options->keepalive, seconds(15));
   EXPECT_EQ(options->backoff.first, milliseconds(200));
-  EXPECT_EQ(options->backoff.cap, seconds(10));
+  EXPECT_EQ(options->backoff.cap, seconds(12));
   EXPECT_EQ(options->health, (base::HostPort{"", 8093}));
   EXPECT_EQ(options->admin, (base::HostPort{"127.0.0.1", 8094}));
   EXPECT_EQ(options->names.kube_apiserver, (base::HostPort{"kubernetes.default.svc", 443}));
+}
+
+TEST_F(OptionsTest, TheCommandLinesNamesGoBeforeTheFiles) {
+  const std::string path = ::testing::TempDir() + "/agent.yaml";
+  std::ofstream(path) << "resolve:\n  a: 10.0.0.1\n  b: 10.0.0.2\n";
+  const auto options = Read({{"config", path}, {"resolve", "a=10.0.0.3"}});
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_EQ(options->config_file, path);
+  EXPECT_EQ(options->names.table.Find({"a", 80}), (base::HostPort{"10.0.0.3", 80}));
+  EXPECT_EQ(options->names.table.Find({"b", 80}), (base::HostPort{"10.0.0.2", 80}));
+}
+
+TEST_F(OptionsTest, ChecksTheFileOnly) {
+  EXPECT_EQ(CheckConfigFromFlags(), std::nullopt);
+  gflags::SetCommandLineOption("check_config", "true");
+  EXPECT_THAT(*CheckConfigFromFlags(), StatusIs(absl::StatusCode::kInvalidArgument,
+                                                HasSubstr("check-config: needs --config")));
+  const std::string path = ::testing::TempDir() + "/checked.yaml";
+  gflags::SetCommandLineOption("config", path.c_str());
+  gflags::SetCommandLineOption("ca_cert", "");
+  std::ofstream(path) << "allow: []\n";
+  EXPECT_TRUE(CheckConfigFromFlags()->ok()) << "whatever the other flags are";
+  std::ofstream(path) << "allow: []\nresolve:\n  a: 1.2.3.4:0\n";
+  EXPECT_THAT(*CheckConfigFromFlags(),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(path + ": line 3: ")));
 }
 
 TEST_F(OptionsTest, SeveralServers) {
@@ -183,6 +210,7 @@ TEST_F(OptionsTest, ErrorsNameTheFlag) {
   invalid("graceful_shutdown_timeout", "-1s", "graceful-shutdown-timeout: ");
   invalid("max_pending_dials", "0", "max-pending-dials: ");
   invalid("max_window", "1000", "max-window: ");
+  invalid("idle_timeout", "-1s", "idle-timeout: ");
   invalid("health_server_port", "-1", "health-server-port: ");
   invalid("health_server_host", "example.org", "health-server-host: not an ip address");
   invalid("admin_bind_address", "[1.2.3.4]", "admin-bind-address: not an ip address");

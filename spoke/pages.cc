@@ -192,7 +192,12 @@ std::string MetricsText(const MetricsInput& input) {
   AddHealthLease(families, input.health_lease);
   AddLookups(families, input.target_names);
   families.Gauge("hawser_buffered_bytes", "Bytes queued for targets that do not take them.",
-                 input.queued_bytes);
+                 input.memory.used());
+  MetricFamily& resets =
+      families.Family("hawser_resets_total", "What was taken back since there was too little.",
+                      MetricType::Counter);
+  MetricFamilies::Add(resets, {{"resource", "buffered_bytes"}, {"limit", "total"}},
+                      input.memory.tally(tunnel::MemoryBudget::Scope::kTotal).reset_queues);
   AddCertificate(families, input);
   const base::BuildInfo& build = base::GetBuildInfo();
   MetricFamily& info =

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "lib/net/resolver.h"
+#include "lib/tunnel/memory.h"
 #include "spoke/counters.h"
 #include "spoke/health_lease.h"
 #include "spoke/server_counter.h"
@@ -28,8 +29,8 @@ struct MetricsInput {
   const ServerCounter* leases;      // null: none are counted
   const HealthLease* health_lease;  // null: none
   const net::Resolver& target_names;
-  uint64_t queued_bytes;    // of the process's budget
-  uint64_t failed_reloads;  // of certificates
+  const tunnel::MemoryBudget& memory;
+  uint64_t failed_reloads;                                                  // of certificates
   std::optional<std::chrono::system_clock::time_point> certificate_expiry;  // empty: none
 };
 

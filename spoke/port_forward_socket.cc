@@ -167,6 +167,13 @@ void PortForwardSocket::WaitWritable(base::Closure callback) {
   FlushLater();
 }
 
+void PortForwardSocket::StopWaiting() {
+  early_turn_.Cancel();
+  inner_->StopWaiting();
+  writable_ = nullptr;
+  if (!unsent_.empty()) FlushLater();
+}
+
 void PortForwardSocket::ShutdownWrite() {
   if (std::exchange(shut_, true) || !inner_->open()) return;
   uint8_t space[net::kWebSocketHeader];

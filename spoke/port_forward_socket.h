@@ -35,11 +35,14 @@ class PortForwardSocket final : public net::Socket, private net::WebSocketReader
   bool written() const override { return unsent_.empty() && inner_->written(); }
   void WaitReadable(base::Closure callback) override;
   void WaitWritable(base::Closure callback) override;
+  void WaitHangUp(base::Closure callback) override { inner_->WaitHangUp(std::move(callback)); }
+  void StopWaiting() override;
   void ShutdownWrite() override;
   void Close() override { inner_->Close(); }
   void Abort() override { inner_->Abort(); }
   bool open() const override { return inner_->open(); }
-  bool HungUp() const override { return inner_->HungUp(); }
+  Peer Look() const override { return inner_->Look(); }
+  size_t Outstanding() const override { return unsent_.size() + inner_->Outstanding(); }
   absl::Status error() const override { return error_.ok() ? inner_->error() : error_; }
   int fd() const override { return inner_->fd(); }
   net::EventLoop& loop() override { return inner_->loop(); }

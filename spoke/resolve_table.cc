@@ -34,6 +34,10 @@ absl::Status ResolveTable::AddList(const std::string& text) {
   return absl::OkStatus();
 }
 
+void ResolveTable::AddAll(const ResolveTable& other) {
+  for (const auto& [name, address] : other.entries_) entries_[name] = address;
+}
+
 base::HostPort ResolveTable::Find(const base::HostPort& target) const {
   const auto at = entries_.find(target.host);
   if (at == entries_.end()) return target;

@@ -19,6 +19,9 @@ class ResolveTable {
   // The same for "name=address[,name=address]".
   absl::Status AddList(const std::string& text);
 
+  // Takes all entries of `other`, which replace those of the same name.
+  void AddAll(const ResolveTable& other);
+
   // Where `target` leads: itself when its host, canonical, is not in the table.
   base::HostPort Find(const base::HostPort& target) const;
 

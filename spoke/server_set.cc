@@ -80,9 +80,12 @@ void ServerSet::Balance() {
   // Extra links that are up stay, whatever the count says; so do those that still carry something.
   std::erase_if(servers_, [&](const auto& server) {
     if (!server->extra || !server->idle()) return false;
-    if (spare == 0) return true;
-    --spare;
-    return false;
+    if (spare > 0) {
+      --spare;
+      return false;
+    }
+    extra_backoffs_.push_back(server->reconnector->backoff());
+    return true;
   });
   while (spare-- > 0) Add(/*extra=*/true);
   if (leases_ != nullptr) balance_.Set(options_.count_interval, [this] { Balance(); });
@@ -103,7 +106,12 @@ void ServerSet::Add(bool extra) {
       [this, &server](auto change, const absl::Status& reason) {
         OnChange(server, change, reason);
       });
-  server.reconnector->Start();
+  if (extra && !extra_backoffs_.empty()) {
+    server.reconnector->Resume(extra_backoffs_.back());
+    extra_backoffs_.pop_back();
+  } else {
+    server.reconnector->Start();
+  }
 }
 
 bool ServerSet::Server::idle() const {

@@ -103,6 +103,9 @@ class ServerSet {
   size_t announced_ = 1;  // servers, as one of them said last
   size_t wanted_;
   size_t turns_ = 0;  // of addresses, for extra links
+  // Of extra links that were given up, for those that come: where links come and go fast, none of
+  // them may begin anew every time.
+  std::vector<tunnel::Backoff> extra_backoffs_;
   std::vector<std::unique_ptr<Server>> servers_;
   base::Timer balance_;
 };

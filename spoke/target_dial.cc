@@ -4,6 +4,7 @@
 
 #include "absl/strings/ascii.h"
 #include "lib/base/status.h"
+#include "lib/net/dead_peer.h"
 #include "lib/net/socket_address.h"
 #include "lib/tunnel/host_name.h"
 #include "spoke/target_address.h"
@@ -65,6 +66,7 @@ void TargetDial::OnResolved(const absl::StatusOr<std::vector<asio::ip::address>>
 
 void TargetDial::OnConnected(absl::StatusOr<int> fd) {
   if (fd.ok()) {
+    net::DetectDeadPeer(*fd);
     std::exchange(done_, nullptr)(net::MakePlainSocket(loop_, *fd), nullptr);
     return;
   }

@@ -23,7 +23,8 @@
 
 namespace hawser::spoke {
 
-// What all dials of an agent share.
+// What all dials of an agent share. It may change between turns: a dial under way goes by what
+// there is when it gets there.
 struct TargetRules {
   TargetNames names;
   AllowList allow_list;

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "lib/base/host_port.h"
 #include "lib/tunnel/host.h"
@@ -33,11 +34,14 @@ class TargetNames {
 
   explicit TargetNames(Options options) : options_(std::move(options)) {}
 
+  // Another table; for what is looked up from now on.
+  void SetTable(ResolveTable table) { options_.table = std::move(table); }
+
   // `dialled` is canonical (ParseTargetAddress).
   Target Find(const base::HostPort& dialled) const;
 
  private:
-  const Options options_;
+  Options options_;
 };
 
 }  // namespace hawser::spoke

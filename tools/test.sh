@@ -89,11 +89,14 @@ stage_examples() {
 stage_quickstart() { e2e/quickstart/run.sh; }
 stage_demo() { e2e/demo/run.sh; }
 stage_bad_input() { e2e/bad_input/run.sh; }
+# Half a minute of everything that can be wrong between an agent and its hub, all at once.
+stage_balancer() { e2e/balancer/run.sh; }
+stage_exact() { e2e/exact/run.sh; }
 
 rm -rf "$logs"
 mkdir -p "$logs"
 (($#)) || set -- build setup lint unit chart apiserver kubernetes grpcgo interop examples \
-  quickstart demo bad_input asan tsan
+  quickstart demo bad_input balancer exact asan tsan
 for name in "$@"; do stage "$name"; done
 echo "$passed passed, $failed failed"
 ((failed == 0))

@@ -7,7 +7,8 @@ import signal
 from cases import FREE_PORTS, refused_start
 from lab import AGENT_FLAGS, HUB_FLAGS, Daemon, check, command
 
-AGENT_PORTS = {"health-server-port": "0", "admin-server-port": "0"}
+# Of agents that never find a hub.
+LONELY = {"health-server-port": "0", "admin-server-port": "0", "proxy-server-port": "9"}
 
 
 def other_command_lines(lab):
@@ -20,7 +21,7 @@ def other_command_lines(lab):
     ):
         for kind, arguments in (
             ("hub", command(lab.proxy_server, HUB_FLAGS | FREE_PORTS)),
-            ("agent", command(lab.proxy_agent, AGENT_FLAGS | AGENT_PORTS)),
+            ("agent", command(lab.proxy_agent, AGENT_FLAGS | LONELY)),
         ):
             log = "kube-up.log" if name == "kube-up" else None
             daemon = Daemon(f"{kind} of {name}", arguments + flags, log=log)
@@ -41,7 +42,7 @@ def few_descriptors(lab):
     told = []
     hub = command(lab.proxy_server, HUB_FLAGS | FREE_PORTS)
     for count, arguments in ((16, hub), (24, hub), (63, hub), (99, [*hub, "--threads=64"]),
-                             (20, command(lab.proxy_agent, AGENT_FLAGS | AGENT_PORTS))):
+                             (20, command(lab.proxy_agent, AGENT_FLAGS | LONELY))):
         told.append(refused_start(lab, arguments, 1, f"file descriptors are limited to {count}",
                                   preexec_fn=with_descriptors(count)))
     # The least that is not refused is enough to start.
@@ -60,10 +61,9 @@ def low_soft_limit(lab):
     daemon = Daemon("hub with a low soft limit", command(lab.proxy_server, HUB_FLAGS | FREE_PORTS),
                     preexec_fn=limit)
     told = daemon.await_line("limit of file descriptors raised from 256 to 4096")
-    with open(f"/proc/{daemon.process.pid}/limits") as limits:
-        soft = next(line for line in limits if line.startswith("Max open files")).split()[3]
+    soft, _ = resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE)
     daemon.stop()
-    check(soft == "4096", f"the soft limit is {soft}")
+    check(soft == 4096, f"the soft limit is {soft}")
     return [told]
 
 

@@ -46,6 +46,7 @@ func behaviours() []behaviour {
 		{name: "20 MiB", run: bulk},
 		{name: "10 x 10 MiB", applies: dials, run: parallelBulk},
 		{name: "100 echoes", applies: dials, run: echoes},
+		{name: "1,000 dials on one connection", applies: shares, run: thousandDials},
 		{name: "short reads", applies: dials, run: shortReads},
 		{name: "expired context", applies: cancels, run: expiredContext},
 		{name: "cancelled during dial", applies: cancels, run: cancelledDuringDial},

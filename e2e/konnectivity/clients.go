@@ -26,6 +26,8 @@ type client struct {
 	once    bool     // stands for all where the client does not matter
 	context bool     // a dial ends with its context
 	dial    dialFunc // nil: it only fetches
+	// connect makes a connection to the front end that carries many dials; nil: each has its own.
+	connect func(ctx context.Context) (dialFunc, io.Closer, error)
 	fetch   func(ctx context.Context, url string) ([]byte, error)
 }
 

@@ -43,6 +43,12 @@ void IgnoreUserSignals() {
 
 }  // namespace
 
+int TellCheck(const char* name, const absl::Status& status) {
+  if (!status.ok()) return BadUsage(name, status);
+  std::cout << name << ": the configuration file is valid\n";
+  return 0;
+}
+
 int BadUsage(const char* name, const absl::Status& status) {
   std::cerr << name << ": " << std::string(status.message()) << "\n";
   return kBadUsage;

@@ -2,11 +2,12 @@
 //
 //   int main(int argc, char** argv) {
 //     return base::RunDaemon<hub::Hub>("proxy-server", "Lets clients reach ...", argc, argv,
-//                                      &hub::OptionsFromFlags);
+//                                      &hub::OptionsFromFlags, &hub::CheckConfigFromFlags);
 //   }
 //
-// Exit codes: 0 after --help, --version or an orderly stop, 64 for a bad command line or
-// configuration file (one line on stderr), 1 when the daemon cannot begin (one error in the log).
+// Exit codes: 0 after --help, --version, an orderly stop or when a configuration file that was only
+// to be checked is valid; 64 for a bad command line or configuration file (one line on stderr); 1
+// when the daemon cannot begin (one error in the log).
 #pragma once
 
 #include <glog/logging.h>
@@ -23,6 +24,8 @@ namespace hawser::base {
 // exit code when the process is to end here. `name` must outlive the process.
 std::optional<int> BeginDaemon(const char* name, const std::string& summary, int argc,
                                const char* const* argv);
+// Says on stdout that the configuration file is valid, or on stderr why not; the exit code.
+int TellCheck(const char* name, const absl::Status& status);
 // Says why on stderr; the exit code.
 int BadUsage(const char* name, const absl::Status& status);
 
@@ -46,12 +49,18 @@ int Serve(const Options& options, std::source_location where = std::source_locat
   return 0;
 }
 
-// `read_options` returns a StatusOr of what Serve() takes.
-template <typename Daemon, typename ReadOptions>
+// For daemons without a configuration file.
+inline std::optional<absl::Status> NoConfigFile() { return std::nullopt; }
+
+// `read_options` returns a StatusOr of what Serve() takes. `check_config` says what is wrong with
+// the configuration file, when the command line asks for that only.
+template <typename Daemon, typename ReadOptions,
+          typename CheckConfig = std::optional<absl::Status> (*)()>
 int RunDaemon(const char* name, const std::string& summary, int argc, const char* const* argv,
-              ReadOptions read_options,
+              ReadOptions read_options, CheckConfig check_config = &NoConfigFile,
               std::source_location where = std::source_location::current()) {
   if (const auto code = BeginDaemon(name, summary, argc, argv); code.has_value()) return *code;
+  if (const auto checked = check_config(); checked.has_value()) return TellCheck(name, *checked);
   const auto options = read_options();
   if (!options.ok()) return BadUsage(name, options.status());
   return Serve<Daemon>(*options, where);

@@ -8,6 +8,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -33,10 +34,12 @@ class Daemon {
   void Run() {}
 };
 
-int Start(std::vector<const char*> arguments, absl::StatusOr<Options> options = Options()) {
+int Start(std::vector<const char*> arguments, absl::StatusOr<Options> options = Options(),
+          std::optional<absl::Status> checked = std::nullopt) {
   arguments.insert(arguments.begin(), "program");
-  return RunDaemon<Daemon>("program", "Does a thing.", static_cast<int>(arguments.size()),
-                           arguments.data(), [&] { return options; });
+  return RunDaemon<Daemon>(
+      "program", "Does a thing.", static_cast<int>(arguments.size()), arguments.data(),
+      [&] { return options; }, [&] { return checked; });
 }
 
 // 0 when neither a core file nor another process of this user can have the memory of this one.
@@ -61,6 +64,14 @@ TEST(DaemonDeathTest, ForbidsDumps) {
         std::exit(goes_on ? DumpsForbidden() : 2);
       },
       ExitedWithCode(0), "");
+}
+
+TEST(DaemonDeathTest, TellsOfACheckAndEnds) {
+  const absl::Status wrong = absl::InvalidArgumentError("read x.yaml: line 1: unknown key a");
+  EXPECT_EXIT(std::exit(Start({}, Options(), wrong)), ExitedWithCode(64),
+              "program: read x.yaml: line 1: unknown key a");
+  EXPECT_EXIT(std::exit(Start({}, absl::InternalError("not asked"), absl::OkStatus())),
+              ExitedWithCode(0), "");
 }
 
 TEST(DaemonDeathTest, ServesAndEnds) {

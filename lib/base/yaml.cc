@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <fstream>
 #include <iterator>
+#include <set>
 
 #include "lib/base/status.h"
 
@@ -27,6 +28,19 @@ absl::Status ReadYaml(const std::string& text, const std::string& name, YamlRead
     status = ErrorAt(error.mark, error.msg);
   }
   return Annotate(status, "read " + name);
+}
+
+absl::Status ForEachYamlEntry(
+    const YAML::Node& node, const char* what,
+    absl::FunctionRef<absl::Status(const YAML::Node& key, const YAML::Node& value)> read) {
+  if (!node.IsMap()) return YamlError(node, std::string(what) + " must be a map");
+  std::set<std::string> seen;
+  for (const auto& entry : node) {
+    const auto key = entry.first.as<std::string>();
+    if (!seen.insert(key).second) return YamlError(entry.first, "a second " + key);
+    HAWSER_RETURN_IF_ERROR(read(entry.first, entry.second));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status ReadYamlFile(const std::string& path, YamlReader read) {

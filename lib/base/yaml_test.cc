@@ -37,5 +37,37 @@ TEST(Yaml, ErrorsNameFileAndLine) {
               StatusIs(absl::StatusCode::kNotFound, ::testing::HasSubstr("/nonexistent/x.yaml")));
 }
 
+TEST(Yaml, ReadsMapsByTheirFields) {
+  struct Config {
+    int a = 0;
+    std::string b;
+  };
+  const YamlField<Config> fields[] = {
+      {"a",
+       [](const YAML::Node& node, Config& config) {
+         config.a = node.as<int>();
+         return absl::OkStatus();
+       }},
+      {"b",
+       [](const YAML::Node& node, Config& config) {
+         config.b = node.as<std::string>();
+         return absl::OkStatus();
+       }},
+  };
+  Config config;
+  const auto read = [&](const std::string& text) {
+    return ReadYaml(text, "x.yaml", [&](const YAML::Node& root) {
+      return ReadYamlMap(root, "the file", fields, config);
+    });
+  };
+  EXPECT_THAT(read("a: 7\nb: seven"), IsOk());
+  EXPECT_EQ(config.a, 7);
+  EXPECT_EQ(config.b, "seven");
+  const auto invalid = absl::StatusCode::kInvalidArgument;
+  EXPECT_THAT(read("a: 1\nc: 2"), StatusIs(invalid, "read x.yaml: line 2: unknown key c"));
+  EXPECT_THAT(read("a: 1\na: 2"), StatusIs(invalid, "read x.yaml: line 2: a second a"));
+  EXPECT_THAT(read("[a]"), StatusIs(invalid, "read x.yaml: line 1: the file must be a map"));
+}
+
 }  // namespace
 }  // namespace hawser::base

@@ -44,8 +44,11 @@ void ClientSession::Dial(const std::string& address, base::Duration timeout, std
   dial_ = StartDial({.address = address, .early = std::move(early), .timeout = timeout},
                     std::move(endpoint),
                     [this, done = std::move(done)](const Failure* failure) mutable {
-                      if (failure != nullptr) FinishStream();
-                      done(failure);
+                      if (failure == nullptr) return done(nullptr);
+                      FinishStream();
+                      const Failure silent{Reason::kTimedOut, Hop::kHub,
+                                           "hub " + hub_ + " did not answer in time"};
+                      done(failure->reason == Reason::kTimedOut && !answered_ ? &silent : failure);
                     });
 }
 
@@ -56,6 +59,7 @@ void ClientSession::Cancel() {
 
 void ClientSession::OnHeaders(const net::Metadata& headers) {
   DialingSession::OnHeaders(headers);
+  answered_ = true;
   if (features().any()) accepted_();
 }
 

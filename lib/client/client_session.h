@@ -42,6 +42,7 @@ class ClientSession final : public tunnel::DialingSession {
 
   const std::string hub_;
   base::Closure accepted_;
+  bool answered_ = false;  // the hub has said something
   DialId dial_ = 0;
 };
 

@@ -11,6 +11,7 @@
 #include "lib/client/connector.h"
 #include "lib/client/dial_error.h"
 #include "lib/net/event_loop.h"
+#include "lib/tunnel/socket_sink.h"
 
 namespace hawser::client {
 
@@ -81,7 +82,9 @@ PendingDial Dialer::DialAsync(const std::string& address, const DialOptions& opt
                 .ended =
                     [outcome](const tunnel::Failure* failure) {
                       if (failure != nullptr) outcome->Fail(*failure);
-                    }});
+                    },
+                // What is left unread costs nobody but the caller.
+                .patience = base::Duration::max()});
 }
 
 void Dialer::Join(int fd, const std::string& address, const DialOptions& options,
@@ -100,7 +103,8 @@ void Dialer::Join(int fd, const std::string& address, const DialOptions& options
              [shared, address](const tunnel::Failure* failure) {
                (*shared)(failure == nullptr ? absl::OkStatus()
                                             : DialError("tunnel to", address, *failure));
-             }});
+             },
+         .patience = tunnel::SocketSink::kPatience});
 }
 
 void Dialer::Drain(base::Duration timeout) {

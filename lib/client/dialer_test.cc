@@ -326,8 +326,9 @@ TEST(DialerHawserTest, ABrokenTunnelTellsWhy) {
   EXPECT_EQ(stream->failure()->reason, Reason::kReset);
 }
 
+// Half of what is announced: hubs refuse dials on the rest.
 TEST(DialerHawserTest, OpensAnotherLinkAtTheStreamLimit) {
-  FakeFrontEnd front({.max_streams = 4});
+  FakeFrontEnd front({.max_streams = 6});
   const auto dialer = MakeDialer(front);
   std::vector<Stream> streams;
   for (int i = 0; i < 6; ++i) {
@@ -340,6 +341,15 @@ TEST(DialerHawserTest, OpensAnotherLinkAtTheStreamLimit) {
     ASSERT_THAT(stream.Write("x"), IsOk());
     EXPECT_EQ(ReadExactly(stream, 1), "x");
   }
+}
+
+TEST(DialerHawserTest, ASilentHubIsNotTakenForASilentAgent) {
+  FakeFrontEnd front({.silent = true});
+  const auto dialer = MakeDialer(front);
+  const absl::StatusOr<Stream> stream =
+      dialer->Dial("never.paris:80", {.timeout = std::chrono::milliseconds(50)});
+  EXPECT_THAT(stream, StatusIs(absl::StatusCode::kDeadlineExceeded,
+                               HasSubstr("did not answer in time (timed_out at the hub)")));
 }
 
 class DialerTlsTest : public ::testing::Test {

@@ -43,7 +43,7 @@ class Echo final : public tunnel::Endpoint {
     connection_->Ready();
   }
   void OnClosed(const Failure*) override { connection_ = nullptr; }
-  bool Gone() override { return false; }
+  tunnel::Presence Look() override { return tunnel::Presence::kHere; }
 
  private:
   Connection* connection_ = nullptr;
@@ -61,7 +61,7 @@ class Source final : public tunnel::Endpoint {
   void Deliver(std::span<const uint8_t>) override {}
   void DeliverEnd() override {}
   void OnClosed(const Failure*) override {}
-  bool Gone() override { return false; }
+  tunnel::Presence Look() override { return tunnel::Presence::kHere; }
 };
 
 class Resetting final : public tunnel::Endpoint {
@@ -73,7 +73,7 @@ class Resetting final : public tunnel::Endpoint {
   }
   void DeliverEnd() override {}
   void OnClosed(const Failure*) override {}
-  bool Gone() override { return false; }
+  tunnel::Presence Look() override { return tunnel::Presence::kHere; }
 
  private:
   Connection* connection_ = nullptr;
@@ -97,6 +97,7 @@ class FakeFrontEnd::Session final : public tunnel::DialedSession {
   }
 
   void OnOpen(net::MessageStream& stream, const net::Metadata& headers) override {
+    if (front_.options_.silent) return DialedSession::OnOpen(stream, net::Metadata());
     const bool plain = front_.options_.plain;
     DialedSession::OnOpen(stream, plain ? net::Metadata() : headers);
     net::Metadata answer;

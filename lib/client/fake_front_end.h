@@ -31,6 +31,8 @@ class FakeFrontEnd {
   struct Options {
     // Accepts none of our features, as Konnectivity's server.
     bool plain = false;
+    // Takes streams and says nothing, as a hub whose process is stopped.
+    bool silent = false;
     uint32_t max_streams = 256;
     // Serves TCP on loopback with it instead of a Unix socket.
     std::shared_ptr<net::TlsContext> tls;

@@ -18,6 +18,13 @@ h2::Options LinkOptions() {
   return options;
 }
 
+// Our hub refuses dials on more than half of the streams that it announces, so that other clients
+// learn why they get none.
+bool HasRoom(const h2::Transport& link) {
+  const size_t announced = link.streams_available() + link.stream_count();
+  return link.streams_available() > 0 && link.stream_count() < (announced + 1) / 2;
+}
+
 }  // namespace
 
 LinkPool::LinkPool(net::EventLoop& loop, std::unique_ptr<Connector> connector,
@@ -51,14 +58,14 @@ void LinkPool::Serve() {
 
 h2::Transport* LinkPool::FindRoom() {
   for (const auto& link : links_)
-    if (link->streams_available() > 0) return link.get();
+    if (HasRoom(*link)) return link.get();
   return nullptr;
 }
 
 void LinkPool::CloseSpare() {
   size_t usable = 0;
   for (const auto& link : links_) {
-    if (link->streams_available() == 0) continue;
+    if (!HasRoom(*link)) continue;
     if (++usable > 1 && link->stream_count() == 0) link->Close(absl::OkStatus());
   }
 }

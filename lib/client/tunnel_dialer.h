@@ -31,6 +31,8 @@ class TunnelDialer {
     absl::AnyInvocable<void(const absl::Status&)> answered;
     // It was open and is over: `failure` when it broke. Before the local side can see that.
     absl::AnyInvocable<void(const tunnel::Failure* failure)> ended;
+    // How long the local side may take nothing of what came before an orderly end.
+    base::Duration patience;
   };
 
   TunnelDialer(net::EventLoop& loop, std::unique_ptr<Connector> connector,

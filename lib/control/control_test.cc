@@ -111,6 +111,22 @@ TEST_F(ControlTest, WatchTellsTheBeginningAndEveryChange) {
                                   "ADDED oslo 1", "MODIFIED paris 2"));
 }
 
+TEST_F(ControlTest, AStormOfChangesTakesFewSnapshots) {
+  constexpr int kChanges = 1000;
+  source_.SetClusters({MakeCluster("paris", 1)});
+  Start();
+  Client client = MakeClient();
+  std::string last;
+  const absl::Status status = client.WatchClusters([&](const ClusterEvent& event) {
+    last = Describe(event);
+    if (event.type() == ClusterEvent::SYNCED)
+      for (int i = 1; i <= kChanges; ++i) source_.SetClusters({MakeCluster("paris", 1 + i)});
+    return last != "MODIFIED paris " + std::to_string(1 + kChanges);
+  });
+  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_LT(source_.all_snapshots(), kChanges / 10);
+}
+
 TEST_F(ControlTest, ANewRoundTripAloneIsNoEvent) {
   source_.SetClusters({MakeCluster("paris", 1)});
   Start();

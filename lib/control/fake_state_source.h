@@ -30,9 +30,16 @@ class FakeStateSource final : public StateSource {
     asked_.wait(lock, [this] { return snapshots_ > 0; });
   }
 
+  // Snapshots of clusters so far.
+  int all_snapshots() {
+    const std::lock_guard lock(mutex_);
+    return all_snapshots_;
+  }
+
   std::vector<Cluster> Clusters() override {
     const std::lock_guard lock(mutex_);
     ++snapshots_;
+    ++all_snapshots_;
     asked_.notify_all();
     return clusters_;
   }
@@ -55,7 +62,8 @@ class FakeStateSource final : public StateSource {
   std::vector<Cluster> clusters_;
   std::vector<Session> sessions_;
   std::function<void()> changed_;
-  int snapshots_ = 0;
+  int snapshots_ = 0;  // of the clusters that were set last
+  int all_snapshots_ = 0;
 };
 
 }  // namespace hawser::control

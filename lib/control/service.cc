@@ -1,5 +1,6 @@
 #include "lib/control/service.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 #include <vector>
@@ -9,6 +10,11 @@ namespace {
 
 // How old a watcher's counters may be, and how long a watcher that has gone may be kept.
 constexpr auto kLookAgain = std::chrono::seconds(1);
+
+// A snapshot asks every loop about every session. While changes follow each other, all snapshots of
+// a watch together take no more than this part of the time, however many they are.
+constexpr int kRestPerWork = 10;
+constexpr auto kShortestRest = std::chrono::milliseconds(100);
 
 // A new round trip alone is not worth an event.
 bool Differ(Cluster a, Cluster b) {
@@ -75,7 +81,11 @@ grpc::Status Service::Watch(grpc::ServerContext& context,
     std::unique_lock lock(mutex_);
     const uint64_t changes = changes_;
     lock.unlock();
+    const auto began = std::chrono::steady_clock::now();
     ByName now = Snapshot();
+    const auto rest_until =
+        began + std::max<std::chrono::steady_clock::duration>(
+                    kShortestRest, kRestPerWork * (std::chrono::steady_clock::now() - began));
     if (!WriteChanges(seen, now, writer)) break;
     seen = std::move(now);
     if (first) {
@@ -84,6 +94,7 @@ grpc::Status Service::Watch(grpc::ServerContext& context,
       if (!writer.Write(synced)) break;
     }
     lock.lock();
+    woken_.wait_until(lock, rest_until, [&] { return stopped_; });
     woken_.wait_for(lock, kLookAgain, [&] { return stopped_ || changes_ != changes; });
     if (stopped_) return {grpc::StatusCode::UNAVAILABLE, "the hub is stopping"};
   }

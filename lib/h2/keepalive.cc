@@ -22,6 +22,10 @@ void Keepalive::Start(bool ping_now) {
   }
 }
 
+void Keepalive::Probe() {
+  if (!outstanding_) Ping();
+}
+
 void Keepalive::SetInterval(base::Duration interval) {
   interval_ = interval;
   if (outstanding_) return;

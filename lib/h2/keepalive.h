@@ -29,6 +29,8 @@ class Keepalive {
   // Begins; `ping_now` measures the round trip at once, whatever the interval.
   void Start(bool ping_now);
   void Stop() { timer_.Cancel(); }
+  // Pings now, unless a ping is outstanding.
+  void Probe();
   // A shorter interval counts from the last ping, as a longer one does; while no round trip is
   // known the first ping is sent at once.
   void SetInterval(base::Duration interval);

@@ -35,11 +35,14 @@ class ScriptedSocket final : public net::Socket {
   bool written() const override { return true; }
   void WaitReadable(base::Closure callback) override;
   void WaitWritable(base::Closure) override {}
+  void WaitHangUp(base::Closure) override {}
+  void StopWaiting() override {}
   void ShutdownWrite() override {}
   void Close() override { open_ = false; }
   void Abort() override { open_ = false; }
   bool open() const override { return open_; }
-  bool HungUp() const override { return false; }
+  Peer Look() const override { return Peer::kThere; }
+  size_t Outstanding() const override { return 0; }
   absl::Status error() const override { return absl::OkStatus(); }
   int fd() const override { return -1; }
   net::EventLoop& loop() override { return loop_; }

@@ -92,6 +92,9 @@ void Stream::Finish(const absl::Status& status) {
 
 void Stream::Reset() {
   if (deaf()) return;
+  // Each costs more than the request that led to it.
+  if (transport_.server()) transport_.Charge("request that had to be reset");
+  if (deaf()) return;
   transport_.ResetStream(*this, NGHTTP2_CANCEL, absl::CancelledError("stream reset by this side"));
 }
 

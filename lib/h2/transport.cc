@@ -25,6 +25,9 @@ nghttp2_option* MakeOptions() {
   nghttp2_option_set_max_deflate_dynamic_table_size(option, 0);
   nghttp2_option_set_max_settings(option, 16);
   nghttp2_option_set_max_continuations(option, 8);
+  // What RFC 9113 has no name for is ignored, but not before AbuseBudget has seen it.
+  for (int type = NGHTTP2_CONTINUATION + 1; type <= UINT8_MAX; ++type)
+    nghttp2_option_set_user_recv_extension_type(option, static_cast<uint8_t>(type));
   // AbuseBudget counts these, and gives honest peers credit that nghttp2 does not know of.
   constexpr uint64_t kNoLimit = 1'000'000'000;
   nghttp2_option_set_stream_reset_rate_limit(option, kNoLimit, kNoLimit);

@@ -18,6 +18,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -27,6 +28,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "lib/base/scheduler.h"
+#include "lib/base/seeded_hash.h"
 #include "lib/h2/abuse_budget.h"
 #include "lib/h2/grpc_headers.h"
 #include "lib/h2/keepalive.h"
@@ -61,6 +63,9 @@ struct Options {
   // Server: streams open at the same time.
   uint32_t max_streams = 256;
   AbuseBudget::Limits abuse;
+  // Told how many bytes wait for a peer that does not take them, whenever that changes; false: they
+  // are too many, and the connection ends. May be null.
+  std::function<bool(size_t bytes)> waiting;
 };
 
 struct Counters {
@@ -102,6 +107,10 @@ class Transport : private Keepalive::Link {
   // Ends the connection and all its streams with `status` in the next turns; unsent data is lost.
   void Close(const absl::Status& status);
 
+  // Makes the peer say something soon: sends a PING now, unless one is unanswered anyway.
+  void Probe() { keepalive_.Probe(); }
+  // When bytes of the peer's arrived last.
+  base::Time heard_at() const { return heard_at_; }
   // Changes Options::keepalive; zero ends it. A client that knows no round trip yet measures it at
   // once, as servers do from the start: to be called towards hubs of ours, since Go servers count
   // pings.
@@ -181,6 +190,7 @@ class Transport : private Keepalive::Link {
   bool SendBatch();
   void Write(std::span<const uint8_t> bytes);
   void OnWritable();
+  void TellWaiting(size_t bytes);
   void SayGoAway();
 
   const Options options_;
@@ -195,9 +205,10 @@ class Transport : private Keepalive::Link {
   Counters counters_;
   AbuseBudget budget_;
   Keepalive keepalive_;
+  base::Time heard_at_;
   base::Timer preface_timer_;
 
-  std::unordered_map<int32_t, std::unique_ptr<Stream>> streams_;
+  std::unordered_map<int32_t, std::unique_ptr<Stream>, base::SeededHash> streams_;
   std::vector<std::unique_ptr<Stream>> retired_;
   std::vector<int32_t> woken_;  // streams whose handlers have something to send
   HeaderBlock block_;           // the header block being received

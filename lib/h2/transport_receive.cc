@@ -52,6 +52,10 @@ struct Transport::ReceiveCallbacks {
     return Verdict(transport);
   }
 
+  static int IgnoreExtension(nghttp2_session*, void**, const nghttp2_frame_hd*, void*) {
+    return NGHTTP2_ERR_CANCEL;
+  }
+
   static int OnBeginHeaders(nghttp2_session*, const nghttp2_frame*, void* user) {
     auto& transport = *static_cast<Transport*>(user);
     transport.block_.Begin(transport.options_.max_header_list);
@@ -161,6 +165,7 @@ struct Transport::ReceiveCallbacks {
 void Transport::AddReceiveCallbacks(nghttp2_session_callbacks* callbacks) {
   using R = ReceiveCallbacks;
   nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, R::OnBeginFrame);
+  nghttp2_session_callbacks_set_unpack_extension_callback(callbacks, R::IgnoreExtension);
   nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, R::OnBeginHeaders);
   nghttp2_session_callbacks_set_on_header_callback(callbacks, R::OnHeader);
   nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, R::OnDataChunk);
@@ -198,6 +203,7 @@ void Transport::OnReadable() {
 
 void Transport::Receive(std::span<const uint8_t> bytes) {
   counters_.bytes_received += bytes.size();
+  heard_at_ = loop().Now();
   const ssize_t taken = nghttp2_session_mem_recv(session_, bytes.data(), bytes.size());
   // While the bytes are still there: whoever was handed some writes them out.
   loop().sinks().Run();

@@ -237,11 +237,19 @@ void Transport::Write(std::span<const uint8_t> bytes) {
   if (unsent_.empty() && socket_->written()) return;
   blocked_ = true;
   socket_->WaitWritable([this] { OnWritable(); });
+  TellWaiting(bytes.size());
+}
+
+void Transport::TellWaiting(size_t bytes) {
+  if (options_.waiting == nullptr || options_.waiting(bytes)) return;
+  Fail(absl::ResourceExhaustedError("too many bytes wait for a peer that does not read"),
+       NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
 void Transport::OnWritable() {
   if (state_ != State::kOpen) return;
   blocked_ = false;
+  TellWaiting(0);
   if (const std::vector<uint8_t> unsent = std::exchange(unsent_, {}); !unsent.empty())
     Write(unsent);
   RequestFlush();

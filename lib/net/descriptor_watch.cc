@@ -1,6 +1,8 @@
 #include "lib/net/descriptor_watch.h"
 
+#include <linux/sockios.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -33,7 +35,9 @@ void DescriptorWatch::Wait(Direction direction, base::Closure callback) {
     pending_[direction]->callback = std::move(callback);
     return;
   }
-  descriptor_->async_wait(direction == kRead ? Descriptor::wait_read : Descriptor::wait_write,
+  constexpr Descriptor::wait_type kWaits[] = {Descriptor::wait_read, Descriptor::wait_write,
+                                              Descriptor::wait_error};
+  descriptor_->async_wait(kWaits[direction],
                           [pending = MakePending(direction, std::move(callback))](
                               asio::error_code) mutable { Fire(std::move(pending)); });
 }
@@ -52,7 +56,7 @@ void DescriptorWatch::Fire(std::unique_ptr<Pending> pending) {
   loop.RunTurn(pending->callback);
 }
 
-void DescriptorWatch::DropCallbacks() {
+void DescriptorWatch::StopWaiting() {
   for (Pending* pending : pending_)
     if (pending != nullptr) pending->Disown();
 }
@@ -75,14 +79,27 @@ int DescriptorWatch::Release() {
   return std::exchange(fd_, -1);
 }
 
-bool DescriptorWatch::HungUp() const {
-  if (!open()) return true;
+Socket::Peer DescriptorWatch::Look() const {
+  if (!open()) return Socket::Peer::kGone;
   pollfd descriptor{fd_, 0, 0};
-  return ::poll(&descriptor, 1, 0) == 1 && (descriptor.revents & (POLLHUP | POLLERR)) != 0;
+  if (::poll(&descriptor, 1, 0) != 1) return Socket::Peer::kThere;
+  if ((descriptor.revents & POLLERR) != 0) return Socket::Peer::kReset;
+  if ((descriptor.revents & POLLHUP) == 0) return Socket::Peer::kThere;
+  return Unread() > 0 ? Socket::Peer::kLeft : Socket::Peer::kGone;
+}
+
+size_t DescriptorWatch::Unread() const {
+  int bytes = 0;
+  return open() && ::ioctl(fd_, FIONREAD, &bytes) == 0 ? static_cast<size_t>(bytes) : 0;
+}
+
+size_t DescriptorWatch::Outstanding() const {
+  int bytes = 0;
+  return open() && ::ioctl(fd_, SIOCOUTQ, &bytes) == 0 ? static_cast<size_t>(bytes) : 0;
 }
 
 void DescriptorWatch::Detach() {
-  DropCallbacks();
+  StopWaiting();
   if (!descriptor_) return;
   descriptor_->release();
   descriptor_.reset();

@@ -15,6 +15,7 @@
 
 #include "lib/base/scheduler.h"
 #include "lib/net/event_loop.h"
+#include "lib/net/socket.h"
 
 namespace hawser::net {
 
@@ -30,6 +31,10 @@ class DescriptorWatch {
   // replaces the callback of an earlier one that is still pending. Does nothing when closed.
   void WaitReadable(base::Closure callback) { Wait(kRead, std::move(callback)); }
   void WaitWritable(base::Closure callback) { Wait(kWrite, std::move(callback)); }
+  // Calls back once, when it is hung up or in error.
+  void WaitHangUp(base::Closure callback) { Wait(kHangUp, std::move(callback)); }
+  // Drops the callbacks.
+  void StopWaiting();
   // As if it had just become readable.
   void SignalReadable(base::Closure callback);
 
@@ -42,8 +47,11 @@ class DescriptorWatch {
   bool open() const { return fd_ >= 0; }
   // -1 when closed.
   int fd() const { return fd_; }
-  // The peer of a socket is gone altogether; also when closed.
-  bool HungUp() const;
+  // What the other end of a socket is up to, by the kernel alone.
+  Socket::Peer Look() const;
+  // Bytes that the kernel has for us, and bytes of ours that it has not got rid of.
+  size_t Unread() const;
+  size_t Outstanding() const;
   EventLoop& loop() { return *loop_; }
 
   // Takes the descriptor off its loop, then puts it on another: from there on that loop's thread
@@ -54,7 +62,7 @@ class DescriptorWatch {
 
  private:
   using Descriptor = asio::posix::basic_stream_descriptor<asio::io_context::executor_type>;
-  enum Direction { kRead, kWrite };
+  enum Direction { kRead, kWrite, kHangUp };
 
   // Owned by the completion handler, known to the watch while it is pending.
   struct Pending {
@@ -69,11 +77,10 @@ class DescriptorWatch {
   void Wait(Direction direction, base::Closure callback);
   std::unique_ptr<Pending> MakePending(Direction direction, base::Closure callback);
   static void Fire(std::unique_ptr<Pending> pending);
-  void DropCallbacks();
 
   EventLoop* loop_;
   std::optional<Descriptor> descriptor_;
-  Pending* pending_[2] = {};
+  Pending* pending_[3] = {};
   int fd_;
 };
 

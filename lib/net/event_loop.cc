@@ -7,11 +7,11 @@
 namespace hawser::net {
 
 EventLoop::EventLoop()
-    : io_(1),
-      timer_(io_),
-      now_(base::Clock::now()),
+    : now_(base::Clock::now()),
       read_batch_(new uint8_t[kReadBatch]),
-      write_batch_(new uint8_t[kWriteBatch]) {}
+      write_batch_(new uint8_t[kWriteBatch]),
+      io_(1),
+      timer_(io_) {}
 
 EventLoop::~EventLoop() { timers().Clear(); }
 

@@ -63,8 +63,6 @@ class EventLoop final : public base::Scheduler {
   void OnTimersChanged() override;
   void RunTimers();
 
-  asio::io_context io_;
-  asio::steady_timer timer_;
   base::Time armed_for_ = base::Time::max();  // when timer_ fires
   bool due_turn_posted_ = false;              // a turn for due timers is on its way
   base::Time now_;
@@ -72,6 +70,10 @@ class EventLoop final : public base::Scheduler {
   std::unique_ptr<uint8_t[]> read_batch_;
   std::unique_ptr<uint8_t[]> write_batch_;
   ScratchBuffer ciphertext_;
+  // Last: handlers that are still pending at the end own sockets, and those say goodbye through the
+  // scratch.
+  asio::io_context io_;
+  asio::steady_timer timer_;
 };
 
 }  // namespace hawser::net

@@ -1,5 +1,6 @@
 #include "lib/net/http1_server.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "lib/net/socket.h"
@@ -32,7 +33,14 @@ std::string Wire(const Http1Server::Response& response, bool with_body) {
 class Http1Server::Connection {
  public:
   Connection(Http1Server& server, int fd)
-      : server_(server), socket_(MakePlainSocket(server.loop_, fd)), deadline_(server.loop_) {}
+      : server_(server),
+        socket_(MakePlainSocket(server.loop_, fd)),
+        address_(socket_->peer().address.substr(0, socket_->peer().address.rfind(':'))),
+        deadline_(server.loop_) {}
+
+  // The peer's, without its port.
+  const std::string& address() const { return address_; }
+  bool asked() const { return !response_.empty(); }
 
   // What follows may destroy the connection.
   void ReadHead() {
@@ -87,6 +95,7 @@ class Http1Server::Connection {
       sent_ += result.bytes;
     }
     socket_->ShutdownWrite();
+    deadline_.Set(server_.options_.closing_deadline, [this] { server_.Remove(this); });
     Discard();
   }
 
@@ -102,6 +111,7 @@ class Http1Server::Connection {
 
   Http1Server& server_;
   const std::unique_ptr<Socket> socket_;
+  const std::string address_;
   Http1Head head_;
   std::string response_;  // as it is sent
   size_t sent_ = 0;       // bytes of it
@@ -118,18 +128,33 @@ void Http1Server::Handle(const std::string& path, Handler handler) {
 }
 
 void Http1Server::Serve(int fd) {
-  if (connections_.size() < options_.max_connections) {
-    connections_.push_back(std::make_unique<Connection>(*this, fd));
-    connections_.back()->ReadHead();
-    return;
+  auto connection = std::make_unique<Connection>(*this, fd);
+  MakeRoom(connection->address());
+  connections_.push_back(std::move(connection));
+  connections_.back()->ReadHead();
+}
+
+void Http1Server::MakeRoom(const std::string& address) {
+  const auto of_address =
+      std::count_if(connections_.begin(), connections_.end(),
+                    [&](const auto& each) { return each->address() == address; });
+  if (static_cast<size_t>(of_address) >= options_.max_per_address) {
+    ++dropped_for_address_;
+    Remove(Dispensable(address));
+  } else if (connections_.size() >= options_.max_connections) {
+    ++dropped_for_total_;
+    Remove(Dispensable(""));
   }
-  // As well as it goes without keeping anything: a request left unread would reset the connection.
-  const std::unique_ptr<Socket> socket = MakePlainSocket(loop_, fd);
-  uint8_t request[4096];
-  socket->Read(request);
-  std::string answer = Wire(PlainAnswer(HTTP_STATUS_SERVICE_UNAVAILABLE), true);
-  const iovec piece{answer.data(), answer.size()};
-  socket->Write({&piece, 1});
+}
+
+Http1Server::Connection* Http1Server::Dispensable(const std::string& address) {
+  Connection* oldest = nullptr;
+  for (const auto& connection : connections_) {
+    if (!address.empty() && connection->address() != address) continue;
+    if (!connection->asked()) return connection.get();
+    if (oldest == nullptr) oldest = connection.get();
+  }
+  return oldest;
 }
 
 Http1Server::Response Http1Server::Answer(const Http1Head& head) {

@@ -5,12 +5,15 @@
 //   }); listener->Start([&](int fd) { health.Serve(fd); });
 //
 // One request per connection. Strangers may connect: heads, connections and the time that each
-// takes are bounded.
+// takes are bounded, and whoever comes is served: when there are too many, those that have been
+// silent for longest make room.
 //
 // Threads: the loop's.
 #pragma once
 
+#include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
@@ -30,8 +33,12 @@ class Http1Server {
     base::Duration head_deadline = std::chrono::seconds(10);
     // For taking the whole response; closed after that.
     base::Duration response_deadline = std::chrono::seconds(30);
-    // More are answered 503 and closed.
+    // For closing the connection once all of the response is out.
+    base::Duration closing_deadline = std::chrono::seconds(1);
+    // For each more the oldest goes that has not asked yet, or else the oldest of all.
     size_t max_connections = 64;
+    // Of one peer address: for each more its oldest goes likewise, so that others find room.
+    size_t max_per_address = 16;
   };
   struct Response {
     int status = 200;
@@ -52,16 +59,29 @@ class Http1Server {
   // Takes ownership of `fd`, an accepted connection.
   void Serve(int fd);
   size_t connections() const { return connections_.size(); }
+  // Connections that had to make room: for others of their address, and for anybody. Any thread.
+  struct Dropped {
+    uint64_t for_address = 0;
+    uint64_t for_total = 0;
+  };
+  Dropped dropped() const { return {dropped_for_address_, dropped_for_total_}; }
+  const Options& options() const { return options_; }
 
  private:
   class Connection;
   Response Answer(const Http1Head& head);
   void Remove(Connection* connection);
+  // Makes room for one more connection from `address`.
+  void MakeRoom(const std::string& address);
+  // The oldest connection of `address` (empty: of any) that has not asked yet, or else the oldest.
+  Connection* Dispensable(const std::string& address);
 
   EventLoop& loop_;
   const Options options_;
   std::map<std::string, Handler> handlers_;
-  std::vector<std::unique_ptr<Connection>> connections_;
+  std::vector<std::unique_ptr<Connection>> connections_;  // the oldest first
+  std::atomic<uint64_t> dropped_for_address_{0};
+  std::atomic<uint64_t> dropped_for_total_{0};
 };
 
 }  // namespace hawser::net

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "lib/net/socket.h"
 #include "lib/testing/loopback.h"
@@ -150,20 +151,38 @@ TEST_F(Http1ServerTest, GivesUpOnAPeerThatDoesNotRead) {
   WaitForConnections(0);
 }
 
-TEST_F(Http1ServerTest, BoundsItsConnections) {
+TEST_F(Http1ServerTest, SilentConnectionsMakeRoom) {
   StartServer({.max_connections = 2});
-  const auto first = Connect();
-  const auto second = Connect();
-  const auto third = Connect();
-  EXPECT_THAT(Response(*third), StartsWith("HTTP/1.1 503 Service Unavailable\r\n"));
-  EXPECT_EQ(server_->connections(), 2u);
-  second->Send("GET /healthz HTTP/1.1\r\n\r\n");
-  EXPECT_THAT(Response(*second), StartsWith("HTTP/1.1 200 "));
-  second->socket().Close();
+  const auto reading = Connect();
+  reading->ReadAtMost(0);
+  reading->Send("GET /large HTTP/1.1\r\n\r\n");
+  EXPECT_THAT(Exchange("GET /healthz HTTP/1.1\r\n\r\n"), StartsWith("HTTP/1.1 200 "));
   WaitForConnections(1);
-  const auto fourth = Connect();
-  fourth->Send("GET /healthz HTTP/1.1\r\n\r\n");
-  EXPECT_THAT(Response(*fourth), StartsWith("HTTP/1.1 200 "));
+  const auto silent = Connect();
+  const auto probe = Connect();
+  EXPECT_EQ(Response(*silent), "");
+  probe->Send("GET /healthz HTTP/1.1\r\n\r\n");
+  EXPECT_THAT(Response(*probe), StartsWith("HTTP/1.1 200 "));
+  EXPECT_EQ(server_->dropped().for_total, 1u);
+  EXPECT_FALSE(reading->ended()) << "it has asked";
+}
+
+TEST_F(Http1ServerTest, OneAddressLeavesRoomForOthers) {
+  StartServer({.max_connections = 64, .max_per_address = 3});
+  std::vector<std::unique_ptr<LoopbackPeer>> silent;
+  for (int i = 0; i < 10; ++i) silent.push_back(Connect());
+  EXPECT_EQ(server_->connections(), 3u);
+  EXPECT_EQ(server_->dropped().for_address, 7u);
+  EXPECT_EQ(Response(*silent[0]), "") << "the oldest went first";
+  EXPECT_FALSE(silent[9]->ended());
+}
+
+TEST_F(Http1ServerTest, GivesUpSoonOnAPeerThatHasItsAnswerAndStays) {
+  StartServer({.closing_deadline = 50ms});
+  const auto peer = Connect();
+  peer->Send("GET /healthz HTTP/1.1\r\n\r\n");
+  EXPECT_THAT(Response(*peer), StartsWith("HTTP/1.1 200 "));
+  WaitForConnections(0);
 }
 
 TEST_F(Http1ServerTest, ClosesConnectionsWhenDestroyed) {

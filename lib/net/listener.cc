@@ -12,6 +12,7 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "lib/base/status.h"
+#include "lib/net/dead_peer.h"
 #include "lib/net/socket_address.h"
 
 namespace hawser::net {
@@ -41,6 +42,7 @@ absl::StatusOr<int> BindTcp(const asio::ip::tcp::endpoint& endpoint, bool reuse_
   ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   if (reuse_port) ::setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
   if (endpoint.address().is_v6()) ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+  DetectDeadPeer(fd);
   if (::bind(fd, endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0 ||
       ::listen(fd, kBacklog) != 0) {
     const int error = errno;

@@ -45,11 +45,14 @@ class PlainSocket final : public Socket {
   bool written() const override { return true; }
   void WaitReadable(base::Closure callback) override { watch_.WaitReadable(std::move(callback)); }
   void WaitWritable(base::Closure callback) override { watch_.WaitWritable(std::move(callback)); }
+  void WaitHangUp(base::Closure callback) override { watch_.WaitHangUp(std::move(callback)); }
+  void StopWaiting() override { watch_.StopWaiting(); }
   void ShutdownWrite() override { ::shutdown(fd(), SHUT_WR); }
   void Close() override { watch_.Close(); }
   void Abort() override { watch_.Abort(); }
   bool open() const override { return watch_.open(); }
-  bool HungUp() const override { return watch_.HungUp(); }
+  Peer Look() const override { return watch_.Look(); }
+  size_t Outstanding() const override { return watch_.Outstanding(); }
   absl::Status error() const override {
     if (error_ == 0) return absl::OkStatus();
     return base::ErrnoStatus(error_, what_ + peer().address);

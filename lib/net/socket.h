@@ -51,6 +51,14 @@ class Socket {
     size_t bytes = 0;
   };
 
+  // What the other end of the connection is up to.
+  enum class Peer {
+    kThere,  // as far as one can see: it may have sent FIN
+    kLeft,   // gone altogether, but something that it sent is still to be read
+    kGone,   // gone altogether, and all is read
+    kReset,  // gone, or lost, in a way that breaks the connection
+  };
+
   virtual ~Socket() = default;
 
   // Reads at most space.size() bytes.
@@ -66,6 +74,10 @@ class Socket {
   // Call back once when Read() / Write() would make progress (or report an end or error).
   virtual void WaitReadable(base::Closure callback) = 0;
   virtual void WaitWritable(base::Closure callback) = 0;
+  // Calls back once when Look() is no longer kThere, found out without reading.
+  virtual void WaitHangUp(base::Closure callback) = 0;
+  // Drops the callbacks of the waits.
+  virtual void StopWaiting() = 0;
 
   // Sends FIN (TLS: close_notify, then FIN) after everything accepted. Reading goes on.
   virtual void ShutdownWrite() = 0;
@@ -75,8 +87,11 @@ class Socket {
   virtual void Abort() = 0;
   virtual bool open() const = 0;
 
-  // The peer is gone altogether (hang-up or error), found out without reading.
-  virtual bool HungUp() const = 0;
+  // Found out without reading. A TLS peer is also gone when it sent FIN without close_notify, which
+  // is only known when all before that is read.
+  virtual Peer Look() const = 0;
+  // Accepted bytes that the peer has not acknowledged.
+  virtual size_t Outstanding() const = 0;
   virtual absl::Status error() const = 0;
   // The descriptor, for socket options only.
   virtual int fd() const = 0;

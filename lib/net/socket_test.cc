@@ -194,10 +194,13 @@ TEST_P(SocketTest, CloseIsAnEnd) {
 }
 
 TEST_P(SocketTest, AbortIsAnErrorOrAtLeastAnEnd) {
-  EXPECT_FALSE(b_->HungUp());
+  EXPECT_EQ(b_->Look(), Socket::Peer::kThere);
+  bool hung_up = false;
+  b_->WaitHangUp([&] { hung_up = true; });
   a_->Abort();
-  EXPECT_TRUE(a_->HungUp());
-  EXPECT_TRUE(b_->HungUp());
+  EXPECT_EQ(a_->Look(), Socket::Peer::kGone);
+  EXPECT_EQ(b_->Look(), GetParam() == Kind::kUnix ? Socket::Peer::kGone : Socket::Peer::kReset);
+  RunUntil(loop_, [&] { return hung_up; });
   const Result::Kind kind = Read(loop_, *b_).first;
   if (GetParam() == Kind::kUnix) {  // which knows no resets of idle connections
     EXPECT_EQ(kind, Result::kEnd);
@@ -206,6 +209,48 @@ TEST_P(SocketTest, AbortIsAnErrorOrAtLeastAnEnd) {
   EXPECT_EQ(kind, Result::kError);
   EXPECT_THAT(b_->error(),
               StatusIs(absl::StatusCode::kUnavailable, HasSubstr(": connection reset by peer")));
+}
+
+// Whoever takes a peer for gone before all is read loses its last bytes.
+TEST_P(SocketTest, APeerThatLeftIsNotGoneBeforeAllIsRead) {
+  b_->ShutdownWrite();
+  ASSERT_EQ(Read(loop_, *a_).first, Result::kEnd);
+  const std::string bytes = Pattern(5000);
+  const iovec piece = Piece(bytes);
+  ASSERT_EQ(a_->Write({&piece, 1}).bytes, bytes.size());
+  bool hung_up = false;
+  b_->WaitHangUp([&] { hung_up = true; });
+  a_->Close();
+  RunUntil(loop_, [&] { return hung_up; });
+  std::string read;
+  while (read.size() < bytes.size()) {
+    EXPECT_EQ(b_->Look(), Socket::Peer::kLeft);
+    const auto [kind, more] = Read(loop_, *b_);
+    ASSERT_EQ(kind, Result::kOk);
+    read += more;
+  }
+  EXPECT_EQ(read, bytes);
+  EXPECT_EQ(Read(loop_, *b_).first, Result::kEnd);
+  EXPECT_EQ(b_->Look(), Socket::Peer::kGone);
+}
+
+TEST_P(SocketTest, KnowsWhatHasNotArrived) {
+  EXPECT_EQ(a_->Outstanding(), 0u);
+  const std::string taken = Fill(*a_);
+  EXPECT_GT(a_->Outstanding(), 0u);
+  LoopbackPeer b(std::move(b_));
+  RunUntil(loop_, [&] { return b.received().size() == taken.size() && a_->Outstanding() == 0; });
+}
+
+TEST_P(SocketTest, WaitsCanBeGivenUp) {
+  bool called = false;
+  a_->WaitReadable([&] { called = true; });
+  a_->WaitHangUp([&] { called = true; });
+  a_->StopWaiting();
+  b_->Close();
+  EXPECT_EQ(Read(loop_, *a_).first, Result::kEnd);
+  RunReady(loop_);
+  EXPECT_FALSE(called);
 }
 
 TEST_P(SocketTest, WriteToALostPeerFails) {

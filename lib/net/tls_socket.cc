@@ -171,7 +171,11 @@ Socket::Result TlsSocket::Read(std::span<uint8_t> space) {
 
 Socket::Result TlsSocket::EndOfRead(int error) {
   if (error == SSL_ERROR_WANT_READ) return {Result::kWouldBlock};
-  if (error == SSL_ERROR_ZERO_RETURN) return {Result::kEnd};
+  if (error == SSL_ERROR_ZERO_RETURN) {
+    // OpenSSL tells both ends alike; after a close_notify it does not read on.
+    cut_ = cut_ || BIO_eof(SSL_get_rbio(ssl_)) == 1;
+    return {Result::kEnd};
+  }
   const absl::Status status = StatusOfCall(error, "tls connection with " + peer_.address);
   if (error_.ok()) error_ = status;
   read_failed_ = true;
@@ -297,6 +301,21 @@ void TlsSocket::WaitReadable(base::Closure callback) {
 void TlsSocket::WaitWritable(base::Closure callback) {
   writable_ = std::move(callback);
   WaitToFlush();
+}
+
+// What still waits for the kernel is flushed all the same.
+void TlsSocket::StopWaiting() {
+  watch_.StopWaiting();
+  writable_ = nullptr;
+  if (!unsent_.empty()) WaitToFlush();
+}
+
+Socket::Peer TlsSocket::Look() const {
+  if (read_failed_ || write_failed_) return Peer::kReset;
+  const Peer peer = watch_.Look();
+  const bool unread = unread_ || SSL_has_pending(ssl_) == 1;
+  if (peer == Peer::kGone && open() && unread) return Peer::kLeft;
+  return peer == Peer::kThere && cut_ ? Peer::kGone : peer;
 }
 
 void TlsSocket::ShutdownWrite() {

@@ -40,11 +40,14 @@ class TlsSocket final : public Socket {
   bool written() const override { return unsent_.empty(); }
   void WaitReadable(base::Closure callback) override;
   void WaitWritable(base::Closure callback) override;
+  void WaitHangUp(base::Closure callback) override { watch_.WaitHangUp(std::move(callback)); }
+  void StopWaiting() override;
   void ShutdownWrite() override;
   void Close() override;
   void Abort() override;
   bool open() const override { return watch_.open(); }
-  bool HungUp() const override { return watch_.HungUp(); }
+  Peer Look() const override;
+  size_t Outstanding() const override { return unsent_.size() + watch_.Outstanding(); }
   absl::Status error() const override { return error_; }
   int fd() const override { return watch_.fd(); }
   EventLoop& loop() override { return watch_.loop(); }
@@ -84,6 +87,7 @@ class TlsSocket final : public Socket {
   absl::Status error_;  // the first one
   bool read_failed_ = false;
   bool write_failed_ = false;
+  bool cut_ = false;            // the peer sent FIN without close_notify
   bool shutting_down_ = false;  // close_notify is written; FIN follows `unsent_`
   bool unread_ = false;         // Read() has something to tell that the descriptor will not
 };

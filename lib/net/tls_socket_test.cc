@@ -123,12 +123,34 @@ TEST_F(TlsSocketTest, EndBehindTheLastBytesIsToldByTheNextRead) {
   EXPECT_EQ(Read(*b_, space).kind, Result::kEnd);
 }
 
-TEST_F(TlsSocketTest, FinAloneIsAnEndAndTheOtherDirectionGoesOn) {
+TEST_F(TlsSocketTest, WhoSendsFinAloneIsGone) {
+  Write(*a_, "last");
   ::shutdown(a_->fd(), SHUT_WR);
+  AwaitBytesInKernel(*b_, 4 + kRecordOverhead);
+  uint8_t space[100];
+  EXPECT_EQ(b_->Look(), Socket::Peer::kThere) << "nobody knows yet what comes before the FIN";
+  EXPECT_EQ(Read(*b_, space).bytes, 4);
+  EXPECT_EQ(Read(*b_, space).kind, Result::kEnd);
+  EXPECT_EQ(b_->Look(), Socket::Peer::kGone);
+}
+
+TEST_F(TlsSocketTest, WhoSaysThatItWillHalfCloseIsThere) {
+  a_->ShutdownWrite();
   uint8_t space[100];
   EXPECT_EQ(Read(*b_, space).kind, Result::kEnd);
+  EXPECT_EQ(b_->Look(), Socket::Peer::kThere);
   Write(*b_, "still here");
   EXPECT_EQ(Read(*a_, space).bytes, 10);
+}
+
+// Whatever still waits for a turn is destroyed with its loop.
+TEST(TlsLoopTest, ALoopEndsWithSocketsInItsHandlers) {
+  TestCertificates certificates;
+  EventLoop loop;
+  TlsPair pair = MakeTlsPair(loop, *TlsContext::Client({.files = certificates.Agent("paris")}),
+                             *TlsContext::Server({.files = certificates.HubAgentPort()}));
+  loop.Post([socket = *std::move(pair.client)] {});
+  loop.Post([socket = *std::move(pair.server)] {});
 }
 
 TEST_F(TlsSocketTest, GarbageEndsTheConnectionAndThePeerIsTold) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <random>
+#include <vector>
 
 namespace hawser::tunnel {
 namespace {
@@ -21,7 +22,7 @@ milliseconds Limit(Backoff& backoff, base::Time now) {
 
 TEST(Backoff, DoublesFromFirstToCap) {
   Backoff backoff({}, kStart - seconds(60));
-  for (const int limit : {200, 400, 800, 1600, 3200, 6400, 10000, 10000})
+  for (const int limit : {200, 400, 800, 1600, 3200, 6400, 12000, 12000})
     EXPECT_EQ(Limit(backoff, kStart), milliseconds(limit));
 }
 
@@ -31,12 +32,19 @@ TEST(Backoff, JitterCoversEverythingBelowTheLimit) {
   EXPECT_EQ(backoff.Next(kStart, 0.5), milliseconds(200));
 }
 
+TEST(Backoff, JitterLeavesHalfOfTheCap) {
+  Backoff backoff({}, kStart - seconds(60));
+  for (int i = 0; i < 6; ++i) backoff.Next(kStart, 0);
+  EXPECT_EQ(backoff.Next(kStart, 0), seconds(6));
+  EXPECT_EQ(backoff.Next(kStart, 0.5), seconds(9));
+}
+
 TEST(Backoff, BeginsAnewOnlyAfterHealth) {
   Backoff backoff({}, kStart - seconds(60));
   for (int i = 0; i < 5; ++i) backoff.Next(kStart, 0);
-  backoff.OnLost(kStart + milliseconds(29'999), kStart);
+  backoff.OnLost(kStart + milliseconds(19'999), kStart);
   EXPECT_EQ(Limit(backoff, kStart + seconds(40)), milliseconds(6400));
-  backoff.OnLost(kStart + seconds(80), kStart + seconds(50));
+  backoff.OnLost(kStart + seconds(70), kStart + seconds(50));
   EXPECT_EQ(Limit(backoff, kStart + seconds(90)), milliseconds(200));
 }
 
@@ -45,15 +53,53 @@ TEST(Backoff, StaysPromptInTheFirstSecondOfAnOutage) {
   for (int i = 0; i < 9; ++i) backoff.Next(kStart, 0);
   const base::Time lost = kStart + seconds(5);
   backoff.OnLost(lost, kStart);  // not healthy yet, but a link
+  EXPECT_EQ(backoff.Next(lost, 0), base::Duration::zero());
   EXPECT_EQ(Limit(backoff, lost + milliseconds(999)), milliseconds(800));
-  EXPECT_EQ(Limit(backoff, lost + milliseconds(1000)), seconds(10));
+  EXPECT_EQ(Limit(backoff, lost + milliseconds(1000)), seconds(12));
 }
 
 TEST(Backoff, LinksThatDieAtOnceBeginNoOutage) {
   Backoff backoff({}, kStart - seconds(60));
   for (int i = 0; i < 9; ++i) backoff.Next(kStart, 0);
   backoff.OnLost(kStart + milliseconds(999), kStart);
-  EXPECT_EQ(Limit(backoff, kStart + seconds(1)), seconds(10));
+  EXPECT_EQ(Limit(backoff, kStart + seconds(1)), seconds(12));
+}
+
+TEST(Backoff, LinksThatDieYoungBeginFewOutages) {
+  Backoff backoff({}, kStart - seconds(60));
+  for (int i = 0; i < 9; ++i) backoff.Next(kStart, 0);
+  base::Time now = kStart;
+  const auto lose = [&](base::Duration lived) {
+    now += lived;
+    backoff.OnLost(now, now - lived);
+    return Limit(backoff, now);
+  };
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(lose(seconds(1)), milliseconds(800));
+  EXPECT_EQ(lose(seconds(1)), seconds(12));
+  EXPECT_EQ(lose(seconds(20)), milliseconds(200)) << "a healthy one earns it again";
+  for (int i = 0; i < 5; ++i) EXPECT_LE(lose(seconds(1)), milliseconds(800));
+}
+
+// The other promise: whatever links do, after the first minute of it no minute sees more than ten
+// attempts.
+TEST(Backoff, AsksNoMoreThanTenTimesAMinuteForLong) {
+  std::mt19937 generator(1);
+  std::uniform_real_distribution<double> random(0, 1);
+  for (const auto lived : {milliseconds(0), milliseconds(10), milliseconds(1000),
+                           milliseconds(1500), milliseconds(7000), milliseconds(19'000)}) {
+    Backoff backoff({}, kStart);
+    std::vector<base::Time> attempts;
+    for (base::Time now = kStart; now < kStart + std::chrono::minutes(60);) {
+      attempts.push_back(now);
+      const base::Time up_since = now;
+      now += lived;
+      if (lived > milliseconds(0)) backoff.OnLost(now, up_since);
+      now += backoff.Next(now, random(generator));
+    }
+    const auto late = std::lower_bound(attempts.begin(), attempts.end(), kStart + seconds(60));
+    for (auto at = late; at + 10 < attempts.end(); ++at)
+      EXPECT_GE(at[10] - at[0], seconds(60)) << lived.count() << " ms";
+  }
 }
 
 // The promise itself, over random histories: after an outage below a second the next attempt is
@@ -65,7 +111,7 @@ TEST(Backoff, FindsAServerThatIsBackWithinASecond) {
     base::Time now = kStart;
     Backoff backoff({}, now - seconds(60));
     for (int failures = round % 10; failures > 0; --failures) backoff.Next(now, random(generator));
-    const base::Time lost = now + seconds(2);
+    const base::Time lost = now + seconds(2 + round % 60);
     backoff.OnLost(lost, now);
     const base::Time back = lost + milliseconds(round % 1000);
     for (now = lost; now < back;)

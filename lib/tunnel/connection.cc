@@ -6,12 +6,15 @@
 
 namespace hawser::tunnel {
 
-Connection::Connection(Session& session, int64_t id, std::shared_ptr<Endpoint> endpoint)
+Connection::Connection(Session& session, int64_t id, std::shared_ptr<Endpoint> endpoint,
+                       std::shared_ptr<MemoryBudget> memory)
     : session_(session),
       id_(id),
       endpoint_(std::move(endpoint)),
+      memory_(std::move(memory)),
       opened_at_(session.stream()->scheduler().Now()),
       progress_at_(opened_at_),
+      moved_at_(opened_at_),
       drained_at_(opened_at_) {}
 
 void Connection::Ready() { session_.Ready(*this); }
@@ -24,6 +27,5 @@ bool Connection::full() const {
   return queued_ >
          (options.one_connection ? session_.stream_window() / 2 : options.plain_queue_cap);
 }
-MemoryBudget* Connection::memory() const { return session_.options().memory; }
 
 }  // namespace hawser::tunnel

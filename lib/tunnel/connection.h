@@ -28,7 +28,8 @@ class Session;
 
 class Connection {
  public:
-  Connection(Session& session, int64_t id, std::shared_ptr<Endpoint> endpoint);
+  Connection(Session& session, int64_t id, std::shared_ptr<Endpoint> endpoint,
+             std::shared_ptr<MemoryBudget> memory);
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
@@ -45,8 +46,8 @@ class Connection {
 
   int64_t id() const { return id_; }
   Session& session() { return session_; }
-  // May be null.
-  MemoryBudget* memory() const;
+  // What the endpoint's queue is charged to. May be null.
+  const std::shared_ptr<MemoryBudget>& memory() const { return memory_; }
   uint64_t bytes_sent() const { return bytes_sent_; }
   uint64_t bytes_received() const { return bytes_received_; }
   // Bytes the peer lets us send now; 0 or less: exhausted.
@@ -72,6 +73,7 @@ class Connection {
   Session& session_;
   const int64_t id_;
   const std::shared_ptr<Endpoint> endpoint_;
+  const std::shared_ptr<MemoryBudget> memory_;
   const base::Time opened_at_;
   std::string target_;
   std::string client_;
@@ -84,6 +86,9 @@ class Connection {
   uint64_t withheld_ = 0;    // bytes of the stream's own window held back on this one's account
   base::Time progress_at_;   // when the endpoint last took bytes, or last had none
   base::Time queued_since_;  // when the endpoint was last given bytes while it had none
+  base::Time parked_at_;     // when it was last parked
+  base::Time moved_at_;      // for EndIdle(): when bytes were last seen to have moved,
+  uint64_t moved_ = 0;       // and how many there were
   base::Time drained_at_;    // when the endpoint last had no more to send; max(): it may have
 
   ConnectionHook ready_hook_;  // waits for its turn to be pulled

@@ -8,18 +8,23 @@ absl::Status DialedSession::OnDialPacket(const wire::Packet& packet) {
   switch (packet.type()) {
     case wire::DIAL_REQ: return OnRequest(packet.dial_request());
     case wire::DIAL_CLS:
-      if (pending_.erase(packet.close_dial().random()) > 0)
-        OnDialCancelled(packet.close_dial().random());
+      if (pending_.erase(packet.close_dial().random()) == 0) return ChargeLate(0);
+      OnDialCancelled(packet.close_dial().random());
       return absl::OkStatus();
     case wire::DRAIN:
       OnDrain();  // of our hubs; in Konnectivity only dialled sides drain
-      return absl::OkStatus();
+      return ChargeLate(0);
     default: return ProtocolError("DIAL_RSP from a side that dials");
   }
 }
 
 absl::Status DialedSession::OnRequest(const wire::DialRequest& request) {
   const int64_t dial_id = request.random();
+  if (options().one_connection && (last_id_ > 0 || !pending_.empty())) {
+    // No answer: it could wait for a peer that does not read, and so could the next ones.
+    stream()->Reset();
+    return absl::OkStatus();
+  }
   if (request.early().size() > kMaxEarly) return ProtocolError("more than 16 KiB of first bytes");
   const auto reject = [&](Reason reason, const std::string& text) {
     const Failure failure{reason, Hop::kUnknown, text};
@@ -29,15 +34,10 @@ absl::Status DialedSession::OnRequest(const wire::DialRequest& request) {
   // Konnectivity's servers pass on what their clients chose: no reason to end everybody's session.
   if (pending_.contains(dial_id))
     return reject(Reason::kProtocolError, "dial id " + std::to_string(dial_id) + " is in use");
-  if (options().one_connection && (last_id_ > 0 || !pending_.empty()))
-    return reject(Reason::kProtocolError, "this stream carries a connection already");
   if (pending_.size() >= options().max_pending_dials)
     return reject(Reason::kOverloaded, "too many dials are pending");
   if (connection_count() >= options().max_connections)
     return reject(Reason::kOverloaded, "too many connections are open");
-  if (options().memory != nullptr &&
-      options().memory->pressure() >= MemoryBudget::Pressure::kRefuse)
-    return reject(Reason::kOverloaded, "memory for queued bytes is short");
   // A server of Konnectivity's passes on what it does not know: its client will send them again.
   pending_.emplace(dial_id, features().early ? request.early() : "");
   OnDial({dial_id, request.protocol(), request.address()});
@@ -53,7 +53,7 @@ void DialedSession::AcceptDial(int64_t dial_id, std::shared_ptr<Endpoint> endpoi
   }
   const int64_t id = ++last_id_;
   Answer(dial_id, id, nullptr);
-  Connection& connection = AddConnection(id, std::move(endpoint), 0);
+  Connection& connection = AddConnection(id, std::move(endpoint), 0, options().memory);
   DeliverEarly(connection, node.mapped());
 }
 
@@ -82,6 +82,7 @@ void DialedSession::Answer(int64_t dial_id, int64_t connection_id, const Failure
     }
   }
   SendPacket(packet);
+  AllowLate(0);  // a DIAL_CLS that crosses it
 }
 
 Failure DialedSession::LostFailure(const absl::Status& status) const {

@@ -52,7 +52,7 @@ class DialedSession : public Session {
   absl::Status OnRequest(const wire::DialRequest& request);
   void Answer(int64_t dial_id, int64_t connection_id, const Failure* failure);
 
-  std::unordered_map<int64_t, std::string> pending_;  // first bytes by dial id
+  std::unordered_map<int64_t, std::string, base::SeededHash> pending_;  // first bytes by dial id
   int64_t last_id_ = 0;
 };
 

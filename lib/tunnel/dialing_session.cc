@@ -16,6 +16,9 @@ int64_t RandomDialId() {
   return static_cast<int64_t>((uint64_t{random()} << 30) ^ random());
 }
 
+// What the late answer to a dial that we gave up may cost, bytes.
+constexpr size_t kLateAnswer = 1024;
+
 }  // namespace
 
 DialingSession::DialId DialingSession::StartDial(Dial dial, std::shared_ptr<Endpoint> endpoint,
@@ -31,6 +34,7 @@ DialingSession::DialId DialingSession::StartDial(Dial dial, std::shared_ptr<Endp
   pending.done = std::move(done);
   pending.target = dial.address;
   pending.client = std::move(dial.client);
+  pending.memory = dial.memory != nullptr ? std::move(dial.memory) : options().memory;
   pending.early = dial.early.size();
   pending.deadline = std::make_unique<base::Timer>(stream()->scheduler());
   if (overloaded) {
@@ -42,6 +46,7 @@ DialingSession::DialId DialingSession::StartDial(Dial dial, std::shared_ptr<Endp
     packet.set_type(wire::DIAL_CLS);
     packet.mutable_close_dial()->set_random(id);
     SendPacket(packet);
+    AllowLate(kLateAnswer);
     Fail(id, {Reason::kTimedOut, Hop::kAgent, "dial timed out: the agent did not answer in time"});
   });
   wire::Packet packet;
@@ -61,6 +66,7 @@ void DialingSession::CancelDial(DialId id) {
   packet.set_type(wire::DIAL_CLS);
   packet.mutable_close_dial()->set_random(id);
   SendPacket(packet);
+  AllowLate(kLateAnswer);
 }
 
 void DialingSession::Fail(DialId id, const Failure& failure) {
@@ -96,7 +102,8 @@ absl::Status DialingSession::OnAnswer(const wire::DialResponse& answer) {
   if (node.empty()) {
     // The dial was cancelled or timed out meanwhile: what the answer opened is closed again.
     ++mutable_counters().late_answers;
-    if (!opened) return absl::OkStatus();
+    if (const absl::Status status = ChargeLate(answer.ByteSizeLong()); !status.ok() || !opened)
+      return status;
     NoteId(connection_id);
     wire::Packet packet;
     packet.set_type(wire::CLOSE_REQ);
@@ -107,7 +114,8 @@ absl::Status DialingSession::OnAnswer(const wire::DialResponse& answer) {
   }
   Pending pending = std::move(node.mapped());
   if (opened) {
-    AddConnection(connection_id, std::move(pending.endpoint), features().early ? pending.early : 0)
+    AddConnection(connection_id, std::move(pending.endpoint), features().early ? pending.early : 0,
+                  std::move(pending.memory))
         .SetPeers(std::move(pending.target), std::move(pending.client));
     pending.done(nullptr);
     return absl::OkStatus();

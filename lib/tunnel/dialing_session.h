@@ -23,6 +23,8 @@ class DialingSession : public Session {
     std::string early;
     base::Duration timeout;  // kTimedOut after that
     std::string client;      // who asked, for listings
+    // What the connection's queue is charged to; null: the session's.
+    std::shared_ptr<MemoryBudget> memory;
   };
 
   explicit DialingSession(const SessionOptions& options) : Session(options) {}
@@ -58,6 +60,7 @@ class DialingSession : public Session {
     DialDone done;
     std::string target;
     std::string client;
+    std::shared_ptr<MemoryBudget> memory;
     size_t early;
     std::unique_ptr<base::Timer> deadline;
   };
@@ -67,7 +70,7 @@ class DialingSession : public Session {
   void Fail(DialId id, const Failure& failure);
   void FailLater(DialId id, const Failure& failure);
 
-  std::unordered_map<DialId, Pending> pending_;
+  std::unordered_map<DialId, Pending, base::SeededHash> pending_;
   DialId last_dial_ = 0;
   bool draining_ = false;
 };

@@ -23,6 +23,13 @@ struct Pulled {
   size_t bytes = 0;
 };
 
+// What the local side of a connection is up to.
+enum class Presence {
+  kHere,  // as far as one can see
+  kLeft,  // gone altogether, but something that it sent is still to be pulled
+  kGone,  // gone altogether, and all is pulled
+};
+
 class Endpoint {
  public:
   virtual ~Endpoint() = default;
@@ -41,9 +48,9 @@ class Endpoint {
   // Last call. failure == nullptr: orderly, everything delivered is still to be written before the
   // local side is closed. Otherwise the local side is aborted and told why, as far as it can be.
   virtual void OnClosed(const Failure* failure) = 0;
-  // Looked at now and then while a connection has no window and is not read: the local side has
-  // gone away for good.
-  virtual bool Gone() = 0;
+  // Asked now and then while a connection has no window and is not read. When the local side has
+  // failed: calls connection.Close(failure) and returns kGone.
+  virtual Presence Look() = 0;
 };
 
 }  // namespace hawser::tunnel

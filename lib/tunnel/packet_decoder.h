@@ -17,9 +17,9 @@ namespace hawser::tunnel {
 class PacketDecoder {
  public:
   // Largest packet that is parsed whole, bytes: control packets, and DATA whose encoding does not
-  // begin with type, connection id, data in this order. A stream's window must be more than twice
-  // that, or such a packet could wait for ever for the window that its own beginning takes.
-  static constexpr size_t kMaxWhole = 256 * 1024;
+  // begin with type, connection id, data in this order. A stream's window must be twice that at
+  // least, or such a packet could wait for ever for the window that its own beginning takes.
+  static constexpr size_t kMaxWhole = 32 * 1024;
 
   class Sink {
    public:

@@ -30,8 +30,17 @@ Reconnector::Reconnector(base::Scheduler& scheduler, const Backoff::Policy& poli
 Reconnector::~Reconnector() = default;
 
 void Reconnector::Start() { On(Event::kDue); }
-void Reconnector::Replace() { On(Event::kReplace); }
+void Reconnector::Resume(const Backoff& backoff) {
+  backoff_ = backoff;
+  Wait();
+}
+
 void Reconnector::Drain() { On(Event::kDrain); }
+
+void Reconnector::Replace() {
+  replace_attempt_ = attempt_ != nullptr;
+  On(Event::kReplace);
+}
 
 bool Reconnector::drained() const { return state_ == State::kDraining && draining_.empty(); }
 
@@ -65,7 +74,7 @@ void Reconnector::On(Event event) {
         Wait();
       } else if (event == Event::kReplace) {
         state_ = State::kReplacing;
-        Attempt();
+        AttemptSuccessor();
       }
       return;
     case State::kReplacing:
@@ -77,6 +86,7 @@ void Reconnector::On(Event event) {
         state_ = attempt_ != nullptr ? State::kConnecting : State::kWaiting;
       } else if (event == Event::kConnected) {
         state_ = State::kUp;
+        backoff_.OnLost(scheduler_.Now(), up_since_);
         Retire(std::exchange(link_, std::move(attempt_)));
         up_since_ = scheduler_.Now();
       }
@@ -85,7 +95,18 @@ void Reconnector::On(Event event) {
   }
 }
 
-void Reconnector::Attempt() { attempt_ = connect_(*this); }
+void Reconnector::Attempt() {
+  replace_attempt_ = false;
+  attempt_ = connect_(*this);
+}
+
+void Reconnector::AttemptSuccessor() {
+  if (backoff_.IsHealthy(scheduler_.Now(), up_since_)) {
+    Attempt();
+  } else {
+    Wait();
+  }
+}
 
 void Reconnector::Wait() {
   due_.Set(backoff_.Next(scheduler_.Now(), random_()), [this] { On(Event::kDue); });
@@ -100,6 +121,7 @@ void Reconnector::OnUp(Link& link) {
   CHECK_EQ(attempt_.get(), &link);
   On(Event::kConnected);
   observer_(Change::kUp, absl::OkStatus());
+  if (std::exchange(replace_attempt_, false)) On(Event::kReplace);
 }
 
 void Reconnector::OnLeaving(Link& link) {

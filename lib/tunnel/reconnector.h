@@ -76,13 +76,17 @@ class Reconnector final : private LinkOwner {
   Reconnector& operator=(const Reconnector&) = delete;
   ~Reconnector();
 
-  // Makes the first attempt at once; call once.
+  // Makes the first attempt at once. Start() or Resume(), once.
   void Start();
-  // Make before break: a successor is connected first, then the link drains.
+  // Goes on where the Reconnector that had this back-off has left off: the first attempt waits.
+  void Resume(const Backoff& backoff);
+  // Make before break: a successor is connected first, then the link drains. An attempt that is
+  // under way was begun before what calls for this, so what comes of it is replaced in turn.
   void Replace();
   void Drain();
 
   State state() const { return state_; }
+  const Backoff& backoff() const { return backoff_; }
   // The link that serves; null when there is none.
   Link* link() const { return link_.get(); }
   // The link that serves and those that drain.
@@ -101,6 +105,9 @@ class Reconnector final : private LinkOwner {
   void On(Event event);
   void Attempt();
   void Wait();
+  // The first attempt at a successor. A server whose links are always replaced when they are young
+  // is asked no faster than one that loses them.
+  void AttemptSuccessor();
   void Retire(std::unique_ptr<Link> link);
 
   // LinkOwner
@@ -118,6 +125,7 @@ class Reconnector final : private LinkOwner {
   std::unique_ptr<Link> link_;
   base::Time up_since_;
   std::unique_ptr<Link> attempt_;
+  bool replace_attempt_ = false;  // what the attempt leads to
   std::vector<std::unique_ptr<Link>> draining_;
 };
 

@@ -62,6 +62,7 @@ TEST_F(ReconnectorTest, ConnectsAtOnce) {
 TEST_F(ReconnectorTest, ALinkWhoseServerLeavesServesUntilThereIsAnother) {
   reconnector_.Start();
   last_->Up();
+  scheduler_.Advance(seconds(20));
   FakeLink* const leaving = last_;
   leaving->Leave();
   EXPECT_EQ(reconnector_.state(), State::kReplacing);
@@ -77,6 +78,16 @@ TEST_F(ReconnectorTest, ALinkWhoseServerLeavesServesUntilThereIsAnother) {
   EXPECT_TRUE(leaving->draining);
   leaving->Leave();
   EXPECT_EQ(reconnector_.state(), State::kUp) << "it has a successor already";
+}
+
+TEST_F(ReconnectorTest, GoesOnWithTheBackOffOfAnother) {
+  Backoff backoff({}, scheduler_.Now());
+  backoff.Next(scheduler_.Now(), 0);
+  reconnector_.Resume(backoff);
+  scheduler_.Advance(milliseconds(399));
+  EXPECT_EQ(attempts_, 0);
+  scheduler_.Advance(milliseconds(1));
+  EXPECT_EQ(attempts_, 1);
 }
 
 TEST_F(ReconnectorTest, BacksOffBetweenFailedAttempts) {
@@ -112,6 +123,7 @@ TEST_F(ReconnectorTest, ReplacesBeforeItBreaks) {
   reconnector_.Start();
   FakeLink* old = last_;
   old->Up();
+  scheduler_.Advance(seconds(20));
   reconnector_.Replace();
   EXPECT_EQ(reconnector_.state(), State::kReplacing);
   EXPECT_EQ(reconnector_.link(), old);
@@ -130,16 +142,70 @@ TEST_F(ReconnectorTest, ReplacesBeforeItBreaks) {
   EXPECT_EQ(alive_, 1);
 }
 
+// A server that says goodbye to every link, or one behind a balancer that leads back to it.
+TEST_F(ReconnectorTest, YoungLinksAreReplacedAtTheBackOffsPace) {
+  reconnector_.Start();
+  for (const int limit : {200, 400, 800, 1600}) {
+    last_->Up();
+    const int before = attempts_;
+    last_->Leave();
+    EXPECT_EQ(reconnector_.state(), State::kReplacing);
+    EXPECT_EQ(reconnector_.link(), last_) << "it serves meanwhile";
+    scheduler_.Advance(milliseconds(limit - 1));
+    EXPECT_EQ(attempts_, before);
+    scheduler_.Advance(milliseconds(1));
+    EXPECT_EQ(attempts_, before + 1);
+  }
+}
+
+TEST_F(ReconnectorTest, ReplacesWhatAnAttemptUnderWayLeadsTo) {
+  reconnector_.Start();
+  reconnector_.Replace();
+  EXPECT_EQ(attempts_, 1);
+  FakeLink* const outdated = last_;
+  outdated->Up();
+  EXPECT_EQ(reconnector_.state(), State::kReplacing);
+  scheduler_.Advance(milliseconds(200));
+  ASSERT_EQ(attempts_, 2);
+  last_->Up();
+  EXPECT_TRUE(outdated->draining);
+  EXPECT_EQ(reconnector_.state(), State::kUp) << "one successor";
+
+  // The same while a successor is attempted.
+  scheduler_.Advance(seconds(20));
+  reconnector_.Replace();
+  ASSERT_EQ(attempts_, 3);
+  reconnector_.Replace();
+  last_->Up();
+  EXPECT_EQ(reconnector_.state(), State::kReplacing);
+  scheduler_.Advance(milliseconds(400));
+  ASSERT_EQ(attempts_, 4);
+  last_->Up();
+  EXPECT_EQ(reconnector_.state(), State::kUp);
+}
+
+TEST_F(ReconnectorTest, AFailedAttemptTakesTheWishToReplaceItAlong) {
+  reconnector_.Start();
+  reconnector_.Replace();
+  last_->Down();
+  scheduler_.Advance(milliseconds(200));
+  ASSERT_EQ(attempts_, 2) << "it was begun after the wish";
+  last_->Up();
+  EXPECT_EQ(reconnector_.state(), State::kUp);
+}
+
 TEST_F(ReconnectorTest, LinkLostWhileReplacing) {
   reconnector_.Start();
   FakeLink* old = last_;
   old->Up();
+  scheduler_.Advance(seconds(20));
   reconnector_.Replace();
   old->Down();
   EXPECT_EQ(reconnector_.state(), State::kConnecting);
   last_->Up();
   EXPECT_EQ(reconnector_.state(), State::kUp);
 
+  scheduler_.Advance(seconds(20));
   reconnector_.Replace();
   last_->Down();  // the attempt
   static_cast<FakeLink*>(reconnector_.link())->Down();

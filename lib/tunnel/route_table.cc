@@ -30,9 +30,13 @@ struct RouteTable::Entry {
   Handle handle;
   bool certified;
   bool draining = false;
+  bool superseded = false;
+  bool silent = false;
   size_t pending_dials = 0;
   uint64_t picked_at = 0;
   std::vector<Pools::iterator> pools;
+
+  bool doubtful() const { return superseded || silent; }
 };
 
 namespace {
@@ -64,8 +68,11 @@ const RouteTable::Entry* RouteTable::Preferred(const Entry* first, const Entry* 
 }
 
 bool RouteTable::Better::operator()(const Entry* a, const Entry* b) const {
-  return std::tie(a->draining, a->pending_dials, a->picked_at, a->handle) <
-         std::tie(b->draining, b->pending_dials, b->picked_at, b->handle);
+  const auto rank = [](const Entry& entry) {
+    return std::tuple(entry.draining, entry.doubtful(), entry.pending_dials, entry.picked_at,
+                      entry.handle);
+  };
+  return rank(*a) < rank(*b);
 }
 
 RouteTable::RouteTable(std::vector<Strategy> strategies) : strategies_(std::move(strategies)) {
@@ -137,6 +144,14 @@ void RouteTable::SetDraining(Handle handle) {
   Update(handle, [](Entry& entry) { entry.draining = true; });
 }
 
+void RouteTable::SetSuperseded(Handle handle) {
+  Update(handle, [](Entry& entry) { entry.superseded = true; });
+}
+
+void RouteTable::SetSilent(Handle handle, bool silent) {
+  Update(handle, [silent](Entry& entry) { entry.silent = silent; });
+}
+
 void RouteTable::DialStarted(Handle handle) {
   Update(handle, [this](Entry& entry) {
     ++entry.pending_dials;
@@ -172,7 +187,7 @@ std::optional<RouteTable::Choice> RouteTable::Pick(const Destination& destinatio
     }
   }
   if (entry == nullptr) return std::nullopt;
-  return Choice{entry->handle, entry->pending_dials};
+  return Choice{entry->handle, entry->pending_dials, entry->draining || entry->doubtful()};
 }
 
 const RouteTable::Pool* RouteTable::Find(Kind kind, const std::string& name) const {

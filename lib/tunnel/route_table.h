@@ -11,8 +11,9 @@
 //   kDefaultRoute  any that announced default-route=true
 //   kDefault       as kDestHost, else any
 //
-// Among those that fit, one that does not drain comes first, then the least pending dials, then
-// the one that was picked least recently.
+// Among those that fit, one that does not drain comes first, then one that is neither silent nor
+// superseded by a newer session of the same agent, then the least pending dials, then the one that
+// was picked least recently.
 //
 // Threads: none of its own; the owner serialises all calls.
 #pragma once
@@ -54,15 +55,18 @@ class RouteTable {
   // only `granted_hosts`. The handle must be new.
   void Add(Handle handle, const std::string& cluster, const Identifiers& identifiers,
            const std::vector<std::string>& granted_hosts = {});
-  // These four ignore handles that are gone.
+  // These six ignore handles that are gone.
   void Remove(Handle handle);
   void SetDraining(Handle handle);
+  void SetSuperseded(Handle handle);
+  void SetSilent(Handle handle, bool silent);
   void DialStarted(Handle handle);
   void DialEnded(Handle handle);
 
   struct Choice {
     Handle handle;
     size_t pending_dials;
+    bool last_resort;  // it drains, is silent or superseded
   };
   // The session for a dial, other than `excluded`.
   std::optional<Choice> Pick(const Destination& destination,

@@ -9,10 +9,15 @@
 namespace hawser::tunnel {
 namespace {
 
-constexpr base::Duration kSweepInterval = std::chrono::milliseconds(250);
-// When memory is at its cap: how long without progress makes a queue the one to go.
+constexpr base::Duration kSweepInterval = MemoryBudget::kStallRound;
+// When memory is short: how long without progress makes a queue one that may have to go.
 constexpr base::Duration kMemoryStallLimit = std::chrono::seconds(1);
-constexpr size_t kMaxControlBytes = 4 * 1024 * 1024;
+// What may wait for a peer ahead of data, bytes: on a stream of one connection; on one of many,
+// where thousands may end at the same time; and on that when the peer takes nothing for a while.
+constexpr size_t kMaxControlOfOne = 16 * 1024;
+constexpr size_t kMaxControl = 4 * 1024 * 1024;
+constexpr size_t kMaxStalledControl = 256 * 1024;
+constexpr base::Duration kControlStallLimit = std::chrono::seconds(1);
 constexpr int64_t kFirstLateBudget = 1024 * 1024;
 // Window of a stream whose connections have windows, bytes: 1 Gbit/s over half a second.
 constexpr size_t kSharedStreamWindow = 64 * 1024 * 1024;
@@ -50,6 +55,7 @@ void SessionCounters::Add(const SessionCounters& other) {
 Session::Session(const SessionOptions& options)
     : options_(options),
       decoder_(*this),
+      control_charge_(options.memory),
       stream_window_(options.first_window, {}),
       late_budget_(kFirstLateBudget) {}
 
@@ -63,6 +69,7 @@ void Session::OnOpen(net::MessageStream& stream, const net::Metadata& headers) {
     ended_bytes_.clear();
   });
   sweep_ = std::make_unique<base::Timer>(stream.scheduler());
+  idle_ = std::make_unique<base::Timer>(stream.scheduler());
   stream_window_ = StreamWindow(options_.first_window, stream.scheduler().Now());
   OnFeatures();
 }
@@ -93,18 +100,21 @@ void Session::OnRemoteEnd(const absl::Status& status) {
 void Session::OnClosed(const absl::Status& status) {
   const Failure lost = LostFailure(status);
   while (!connections_.empty()) End(*connections_.begin()->second, &lost);
-  control_.clear();
-  Promise(-promised_);
+  control_.Clear();
+  control_charge_.Set(0);
+  Promise(options_.memory.get(), -promised_);
   ended_.clear();
   bury_.reset();
   sweep_.reset();
+  idle_.reset();
   stream_ = nullptr;
 }
 
-Connection& Session::AddConnection(int64_t id, std::shared_ptr<Endpoint> endpoint, size_t early) {
+Connection& Session::AddConnection(int64_t id, std::shared_ptr<Endpoint> endpoint, size_t early,
+                                   std::shared_ptr<MemoryBudget> memory) {
   auto& slot = connections_[id];
   CHECK(slot == nullptr) << "connection id " << id << " is in use";
-  slot = std::make_unique<Connection>(*this, id, std::move(endpoint));
+  slot = std::make_unique<Connection>(*this, id, std::move(endpoint), std::move(memory));
   Connection& connection = *slot;
   NoteId(id);
   ++counters_.connections;
@@ -115,6 +125,8 @@ Connection& Session::AddConnection(int64_t id, std::shared_ptr<Endpoint> endpoin
   }
   counters_.bytes_to_peer += early;
   connection.bytes_sent_ += early;
+  if (options_.idle_timeout > base::Duration::zero() && !idle_->armed())
+    idle_->Set(options_.idle_timeout / 4, [this] { EndIdle(); });
   connection.endpoint_->OnOpen(connection);
   return connection;
 }
@@ -129,7 +141,7 @@ void Session::End(Connection& connection, const Failure* failure) {
   Unhold(connection, connection.withheld_);
   // What may still be on its way: a window, or all that a stream of a plain peer can hold.
   late_budget_ += features_.window ? connection.window_.size() : 16 * 1024 * 1024;
-  Promise(-Growth(connection));
+  Promise(connection.memory_.get(), -Growth(connection));
 
   auto node = connections_.extract(connection.id_);
   ended_.push_back(std::move(node.mapped()));
@@ -161,9 +173,15 @@ void Session::CloseByUs(Connection& connection, const Failure* failure) {
 void Session::SendPacket(const wire::Packet& packet) {
   if (stream_ == nullptr) return;
   ++counters_.packets_to_peer[PacketKind(packet.type())];
-  control_.push_back(packet.SerializeAsString());
-  control_bytes_ += control_.back().size();
-  if (control_bytes_ > kMaxControlBytes) {
+  const base::Time now = stream_->scheduler().Now();
+  if (control_.empty()) control_sent_at_ = now;
+  control_.Push(packet);
+  const size_t waiting = control_.memory();
+  control_charge_.Set(waiting);
+  const bool stalled = waiting > kMaxStalledControl && now - control_sent_at_ > kControlStallLimit;
+  const bool greedy =
+      waiting > kMaxControlOfOne && options_.memory != nullptr && options_.memory->ShedsGrowing();
+  if (stalled || greedy || waiting > (options_.one_connection ? kMaxControlOfOne : kMaxControl)) {
     stream_->Abort(absl::ResourceExhaustedError("tunnel: the peer asks but does not read"));
     return;
   }
@@ -191,51 +209,82 @@ void Session::Watch(Connection& connection) {
 void Session::Sweep() {
   std::vector<Connection*> watched;
   while (Connection* connection = watched_.PopFront()) watched.push_back(connection);
-  const bool full =
-      options_.memory != nullptr && options_.memory->pressure() == MemoryBudget::Pressure::kFull;
-  const base::Time now = stream_->scheduler().Now();
-  Connection* largest = nullptr;
   for (Connection* connection : watched) {
     // An ended one is buried only after this turn.
     if (connection->ended_ || !StillWatched(*connection)) continue;
-    Watch(*connection);
-    const bool stalled = now - connection->progress_at_ > kMemoryStallLimit;
-    if (full && stalled && (largest == nullptr || connection->queued_ > largest->queued_))
-      largest = connection;
+    if (HasToGo(*connection)) {
+      Fail(*connection, Reason::kOverloaded, "stalled while memory is short");
+    } else {
+      Watch(*connection);
+    }
   }
-  if (largest == nullptr || largest->ended_ || largest->queued_ == 0) return;
-  const Failure failure{Reason::kOverloaded, Hop::kUnknown, "stalled while memory is short"};
-  CloseByUs(*largest, &failure);
+}
+
+bool Session::HasToGo(const Connection& connection) const {
+  const base::Time now = stream_->scheduler().Now();
+  return connection.memory_ != nullptr && connection.queued_ > 0 &&
+         now - connection.progress_at_ > kMemoryStallLimit &&
+         connection.memory_->ShedsStalled(connection.queued_, now);
 }
 
 bool Session::StillWatched(Connection& connection) {
+  if (!LocalSideStays(connection)) return false;
   const base::Time now = stream_->scheduler().Now();
   const base::Duration idle = now - connection.progress_at_;
-  const bool waits_for_end = connection.local_end_ && !features_.fin;
-  if ((connection.parked_ || waits_for_end) && connection.endpoint_->Gone()) {
-    CloseByUs(connection, nullptr);
-    return false;
-  }
   const bool idle_window = connection.credit_.surplus() > 0 && !connection.local_end_ &&
                            connection.drained_at_ != base::Time::max();
   if (idle_window && now - connection.drained_at_ > options_.idle_window_limit)
     SendDemand(connection, connection.credit_.GiveUpSurplus());
-  if (waits_for_end && idle > options_.half_closed_limit) {
+  const bool holds_stream = connection.withheld_ > 0 && !options_.one_connection;
+  if (holds_stream && idle > options_.plain_stall_limit) {
+    Fail(connection, Reason::kTimedOut,
+         "stalled: nothing was read for " +
+             std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(idle).count()) +
+             " ms");
+    return false;
+  }
+  return connection.parked_ || (connection.local_end_ && !features_.fin) ||
+         connection.queued_ > 0 || (idle_window && connection.credit_.surplus() > 0);
+}
+
+bool Session::LocalSideStays(Connection& connection) {
+  const bool waits_for_end = connection.local_end_ && !features_.fin;
+  if (!connection.parked_ && !waits_for_end) return true;
+  const Presence presence = connection.endpoint_->Look();
+  if (connection.ended_) return false;
+  const base::Time now = stream_->scheduler().Now();
+  if (presence == Presence::kGone) {
     CloseByUs(connection, nullptr);
     return false;
   }
-  const bool holds_stream = connection.withheld_ > 0 && !options_.one_connection;
-  if (holds_stream && idle > options_.plain_stall_limit) {
-    const Failure failure{
-        Reason::kTimedOut, Hop::kUnknown,
-        "stalled: nothing was read for " +
-            std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(idle).count()) +
-            " ms"};
-    CloseByUs(connection, &failure);
+  if (presence == Presence::kLeft && now - connection.parked_at_ > options_.left_limit) {
+    Fail(connection, Reason::kTimedOut, "what was sent before the end was not taken in time");
     return false;
   }
-  return connection.parked_ || waits_for_end || connection.queued_ > 0 ||
-         (idle_window && connection.credit_.surplus() > 0);
+  if (waits_for_end && now - connection.progress_at_ > options_.half_closed_limit) {
+    Fail(connection, Reason::kTimedOut, "nothing came in time after the end of what was sent");
+    return false;
+  }
+  return true;
+}
+
+void Session::Fail(Connection& connection, Reason reason, std::string text) {
+  const Failure failure{reason, Hop::kUnknown, std::move(text)};
+  CloseByUs(connection, &failure);
+}
+
+void Session::EndIdle() {
+  const base::Time now = stream_->scheduler().Now();
+  std::vector<Connection*> idle;
+  for (const auto& [id, connection] : connections_) {
+    const uint64_t moved = connection->bytes_sent_ + connection->bytes_received_;
+    if (std::exchange(connection->moved_, moved) != moved) connection->moved_at_ = now;
+    const base::Time active = std::max(connection->moved_at_, connection->progress_at_);
+    if (now - active >= options_.idle_timeout) idle.push_back(connection.get());
+  }
+  for (Connection* connection : idle)
+    Fail(*connection, Reason::kTimedOut, "idle for longer than the limit");
+  if (!connections_.empty()) idle_->Set(options_.idle_timeout / 4, [this] { EndIdle(); });
 }
 
 }  // namespace hawser::tunnel

@@ -19,9 +19,11 @@
 #include <vector>
 
 #include "lib/base/scheduler.h"
+#include "lib/base/seeded_hash.h"
 #include "lib/net/message_stream.h"
 #include "lib/tunnel/connection.h"
 #include "lib/tunnel/connection_list.h"
+#include "lib/tunnel/control_queue.h"
 #include "lib/tunnel/features.h"
 #include "lib/tunnel/memory.h"
 #include "lib/tunnel/packet_decoder.h"
@@ -49,14 +51,20 @@ struct SessionOptions {
   uint64_t plain_queue_cap = 1024 * 1024;
   base::Duration plain_stall_limit = std::chrono::seconds(5);
   // For peers without `fin`: how long a connection whose local side finished sending may stay
-  // without a byte from the peer. It gets its answer soon, or its peer is gone unnoticed.
-  base::Duration half_closed_limit = std::chrono::seconds(5);
+  // without a byte from the peer. It gets its answer in that time, or its local side is gone
+  // unnoticed (over TCP both begin alike); it ends with a reset.
+  base::Duration half_closed_limit = std::chrono::seconds(30);
+  // How long what a local side sent that is gone may wait for the peer's window.
+  base::Duration left_limit = std::chrono::seconds(90);
+  // A connection without a byte in either direction for that long is reset; zero: never.
+  base::Duration idle_timeout{};
   size_t max_connections = 65536;
   size_t max_pending_dials = 1000;
   // A front-end stream: one connection, held back by HTTP/2's stream window instead of ours.
   bool one_connection = false;
-  // Of the process; may be null, outlives the session.
-  MemoryBudget* memory = nullptr;
+  // What waits for the peer is charged to it, and what connections queue that have no other.
+  // May be null.
+  std::shared_ptr<MemoryBudget> memory;
 };
 
 // Packets by type: those of Konnectivity, then WINDOW, FIN, DEMAND.
@@ -133,13 +141,20 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   // Connections have data to send that is to go first, or much else waits to be sent.
   bool busy() const;
   // Adds a connection under an id that is not in use and opens its endpoint; `early` bytes count
-  // as sent.
-  Connection& AddConnection(int64_t id, std::shared_ptr<Endpoint> endpoint, size_t early);
+  // as sent. `memory`: what its queue is charged to.
+  Connection& AddConnection(int64_t id, std::shared_ptr<Endpoint> endpoint, size_t early,
+                            std::shared_ptr<MemoryBudget> memory);
   // Hands `early`, bytes that came with the dial, to the endpoint. Counts them as received.
   void DeliverEarly(Connection& connection, const std::string& early);
   // An id was used: from now on packets for it are late, not lies.
   void NoteId(int64_t id) { highest_id_ = std::max(highest_id_, id); }
+  // Ends the transport connection when too much waits for a peer that does not read.
   void SendPacket(const wire::Packet& packet);
+  // A packet that asks for nothing any more costs the peer this, and its bytes. An error ends the
+  // session.
+  absl::Status ChargeLate(size_t bytes);
+  // One such packet, of so many bytes, may come yet, by no fault of the peer's.
+  void AllowLate(size_t bytes);
   // Ends the session because the peer broke the protocol.
   absl::Status ProtocolError(const std::string& what) const;
   // For derived classes that count what only they see.
@@ -166,15 +181,14 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   void SendDemand(Connection& connection, int64_t unused);
   void NoteIdle(Connection& connection);
   int64_t Grant(Connection& connection);
-  int64_t MostWindow(int64_t size) const;
-  bool ShortOfMemory() const;
+  int64_t MostWindow(const MemoryBudget* memory, int64_t size) const;
+  static bool ShortOfMemory(const MemoryBudget* memory);
   int64_t Growth(const Connection& connection) const;
-  void Promise(int64_t bytes);
+  void Promise(MemoryBudget* memory, int64_t bytes);
 
   // Receiving (session_receive.cc).
   Connection* Find(int64_t id);
   absl::Status OnLatePacket(int64_t id, size_t bytes);
-  absl::Status ChargeLate(size_t bytes);
   absl::Status OnWindow(const wire::Window& window);
   absl::Status OnDemand(const wire::Demand& demand);
   absl::Status OnFin(int64_t id);
@@ -190,8 +204,14 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   void OnFeatures();
   void Watch(Connection& connection);
   void Sweep();
+  // Its queue is one of those that memory has to be taken from.
+  bool HasToGo(const Connection& connection) const;
   // Whether the sweep still has to look at it; ends it when its time is up.
   bool StillWatched(Connection& connection);
+  // The same for what the connection's local side is up to.
+  bool LocalSideStays(Connection& connection);
+  void Fail(Connection& connection, Reason reason, std::string text);
+  void EndIdle();
 
   const SessionOptions options_;
   Features features_;
@@ -199,13 +219,14 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   net::MessageStream* stream_ = nullptr;
   PacketDecoder decoder_;
 
-  std::unordered_map<int64_t, std::unique_ptr<Connection>> connections_;
+  std::unordered_map<int64_t, std::unique_ptr<Connection>, base::SeededHash> connections_;
   Connection* last_found_ = nullptr;  // spares the look-up while one connection sends
   ReadyQueue ready_;
   ConnectionList<&Connection::grant_hook_> grants_;
   ConnectionList<&Connection::watch_hook_> watched_;
-  std::deque<std::string> control_;  // serialised packets that go ahead of data
-  size_t control_bytes_ = 0;
+  ControlQueue control_;  // packets that go ahead of data
+  MemoryCharge control_charge_;
+  base::Time control_sent_at_;  // when the queue last gave something up, or was empty
 
   // For plain peers, bytes: what of the message bytes being handed over now can still be withheld,
   // and what is withheld on account of a packet that the decoder collects.
@@ -222,6 +243,7 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   std::deque<std::string> ended_bytes_;
   std::unique_ptr<base::Deferred> bury_;
   std::unique_ptr<base::Timer> sweep_;
+  std::unique_ptr<base::Timer> idle_;
 };
 
 }  // namespace hawser::tunnel

@@ -50,7 +50,7 @@ class FakeEndpoint : public Endpoint {
     closed = true;
     if (f != nullptr) failure = *f;
   }
-  bool Gone() override { return gone; }
+  Presence Look() override { return presence; }
 
   void Send(const std::string& bytes) {
     to_send += bytes;
@@ -67,8 +67,9 @@ class FakeEndpoint : public Endpoint {
 
   Connection* connection = nullptr;
   std::string to_send, received;
-  bool finish = false, stalled = false, gone = false, got_end = false, closed = false;
+  bool finish = false, stalled = false, got_end = false, closed = false;
   size_t held = 0, pulls = 0, largest_pull = 0;
+  Presence presence = Presence::kHere;
   std::optional<Failure> failure;
 };
 

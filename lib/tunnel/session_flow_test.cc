@@ -73,19 +73,19 @@ TEST_P(FlowTest, AReaderThatIsBehindMakesNoWindowGrow) {
 }
 
 TEST_P(FlowTest, AnIdleConnectionGivesUpWhatItsWindowGrewBy) {
-  MemoryBudget memory(1024 * 1024 * kKiB);
+  const auto memory = std::make_shared<MemoryBudget>(1024 * 1024 * kKiB);
   SessionOptions options;
-  options.memory = &memory;
+  options.memory = memory;
   Start(options);
   auto dialled = Open("web:80");
   dialled->endpoint->Send(std::string(kPlenty, 'x'));
   while (!dialled->endpoint->to_send.empty()) SendOverALongWay(target());
   pair_.Run();
   EXPECT_GT(dialled->endpoint->connection->send_window(), 1'000'000);
-  EXPECT_GT(memory.promised(), 0);
+  EXPECT_GT(memory->promised(), 0);
   scheduler_.Advance(seconds(9));
   pair_.Run();
-  EXPECT_GT(memory.promised(), 0);
+  EXPECT_GT(memory->promised(), 0);
   scheduler_.Advance(seconds(2));
   pair_.Run();
   EXPECT_LE(dialled->endpoint->connection->send_window(), static_cast<int64_t>(256 * kKiB));
@@ -93,9 +93,9 @@ TEST_P(FlowTest, AnIdleConnectionGivesUpWhatItsWindowGrewBy) {
 }
 
 TEST_P(FlowTest, AllWindowsTogetherGrowByHalfOfTheBudget) {
-  MemoryBudget memory(4096 * kKiB);
+  const auto memory = std::make_shared<MemoryBudget>(4096 * kKiB);
   SessionOptions options;
-  options.memory = &memory;
+  options.memory = memory;
   Start(options);
   std::vector<std::shared_ptr<Dialled>> dials;
   for (int i = 0; i < 8; ++i) {
@@ -104,11 +104,11 @@ TEST_P(FlowTest, AllWindowsTogetherGrowByHalfOfTheBudget) {
   }
   for (int i = 0; i < 8; ++i) {
     SendOverALongWay(target());
-    ASSERT_LE(memory.promised(), static_cast<int64_t>(2048 * kKiB));
+    ASSERT_LE(memory->promised(), static_cast<int64_t>(2048 * kKiB));
   }
-  EXPECT_GT(memory.promised(), static_cast<int64_t>(512 * kKiB));
+  EXPECT_GT(memory->promised(), static_cast<int64_t>(512 * kKiB));
   pair_.Lose(absl::UnavailableError("cable cut"));
-  EXPECT_EQ(memory.promised(), 0);
+  EXPECT_EQ(memory->promised(), 0);
 }
 
 TEST_P(FlowTest, GivingUpWindowThatOneDoesNotHaveResetsThatConnectionOnly) {
@@ -222,10 +222,10 @@ TEST(StreamFlowTest, TheWindowOfAStreamGrowsWithItsReader) {
   testing::ManualScheduler scheduler;
   testing::StreamPair pair(scheduler);
   pair.set_round_trip(milliseconds(50));
-  MemoryBudget memory(1024 * 1024 * kKiB);
+  const auto memory = std::make_shared<MemoryBudget>(1024 * 1024 * kKiB);
   SessionOptions options;
   options.one_connection = true;
-  options.memory = &memory;
+  options.memory = memory;
   auto front = std::make_unique<FakeAgent>(options);
   FakeAgent* const f = front.get();
   auto dialler = std::make_unique<DialingSession>(options);
@@ -245,9 +245,9 @@ TEST(StreamFlowTest, TheWindowOfAStreamGrowsWithItsReader) {
   EXPECT_EQ(f->endpoints[0]->received.size(), 15'000'000u);
   EXPECT_GT(pair.window_of_server(), 1'000'000u);
   EXPECT_LE(pair.window_of_server(), 16u * 1024 * kKiB);
-  EXPECT_GT(memory.promised(), 0);
+  EXPECT_GT(memory->promised(), 0);
   pair.Lose(absl::UnavailableError("cable cut"));
-  EXPECT_EQ(memory.promised(), 0);
+  EXPECT_EQ(memory->promised(), 0);
 }
 
 }  // namespace

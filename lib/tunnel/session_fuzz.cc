@@ -36,7 +36,7 @@ enum Choice : uint8_t {
 };
 
 constexpr size_t kSizes[] = {0, 1, 5, 100, 3000, 16'000, 70'000, 200'000};
-constexpr uint32_t kStreamWindow = 640 * 1024;
+constexpr uint32_t kStreamWindow = 64 * 1024;
 
 class Input {
  public:
@@ -70,7 +70,7 @@ SessionOptions Options(uint8_t choices) {
 uint64_t MostQueued(const Session& session) {
   const SessionOptions& options = session.options();
   if (session.features().window) return static_cast<uint64_t>(options.max_window);
-  if (options.one_connection) return kStreamWindow + kMaxEarly;
+  if (options.one_connection) return static_cast<uint64_t>(options.max_window) + kMaxEarly;
   return options.plain_queue_cap + kStreamWindow + PacketDecoder::kMaxWhole;
 }
 
@@ -101,7 +101,7 @@ class FuzzEndpoint final : public Endpoint {
     CHECK(!std::exchange(closed_, true)) << "closed twice";
     connection_ = nullptr;
   }
-  bool Gone() override { return false; }
+  Presence Look() override { return Presence::kHere; }
 
   bool open() const { return connection_ != nullptr; }
   void Stall() { stalled_ = true; }

@@ -10,6 +10,8 @@ namespace {
 
 // What one packet for an ended id costs, beside its bytes.
 constexpr int64_t kLatePacketCost = 64;
+// When memory is used up: how long without progress makes a queue one that may not grow.
+constexpr base::Duration kGrowingStallLimit = std::chrono::milliseconds(100);
 
 }  // namespace
 
@@ -55,6 +57,13 @@ absl::Status Session::OnData(int64_t id, std::span<const uint8_t> bytes, bool st
 }
 
 void Session::HandOver(Connection& connection, std::span<const uint8_t> bytes, bool stable) {
+  if (connection.queued_ > 0 && connection.memory_ != nullptr &&
+      stream_->scheduler().Now() - connection.progress_at_ > kGrowingStallLimit &&
+      connection.memory_->ShedsGrowing()) {
+    const Failure failure{Reason::kOverloaded, Hop::kUnknown, "not read while memory is used up"};
+    CloseByUs(connection, &failure);
+    return;
+  }
   counters_.bytes_from_peer += bytes.size();
   connection.bytes_received_ += bytes.size();
   if (connection.queued_ == 0) {
@@ -97,9 +106,10 @@ void Session::Delivered(Connection& connection, size_t bytes) {
 void Session::TuneStreamWindow(size_t bytes) {
   const int64_t before = stream_window_.size();
   if (!stream_window_.OnTaken(bytes, stream_->scheduler().Now(), stream_->RoundTrip(),
-                              MostWindow(before), ShortOfMemory()))
+                              MostWindow(options_.memory.get(), before),
+                              ShortOfMemory(options_.memory.get())))
     return;
-  Promise(stream_window_.size() - before);
+  Promise(options_.memory.get(), stream_window_.size() - before);
   stream_->SetWindow(static_cast<size_t>(stream_window_.size()));
 }
 
@@ -147,6 +157,10 @@ absl::Status Session::ChargeLate(size_t bytes) {
   if (late_budget_ < 0)
     return ProtocolError("too many packets of no use: late or of unknown types");
   return absl::OkStatus();
+}
+
+void Session::AllowLate(size_t bytes) {
+  late_budget_ += static_cast<int64_t>(bytes) + kLatePacketCost;
 }
 
 absl::Status Session::OnPacket(const wire::Packet& packet) {
@@ -201,7 +215,7 @@ absl::Status Session::OnDemand(const wire::Demand& demand) {
     CloseByUs(*connection, &failure);
     return absl::OkStatus();
   }
-  Promise(Growth(*connection) - before);
+  Promise(connection->memory_.get(), Growth(*connection) - before);
   return absl::OkStatus();
 }
 
@@ -236,6 +250,11 @@ absl::Status Session::OnClose(const wire::Packet& packet) {
   Connection* connection = Find(id);
   // Peers may close what never opened (a dial that failed); only its cost counts.
   if (connection == nullptr) return ChargeLate(0);
+  // Plain peers have only the text to say that it was no orderly end.
+  if (failure.reason == Reason::kUnknown && !failure.text.empty()) {
+    failure.reason = ReasonFromText(failure.text);
+    if (failure.reason == Reason::kUnknown) failure.reason = Reason::kReset;
+  }
   const bool abort = failure.reason != Reason::kUnknown;
   End(*connection, abort ? &failure : nullptr);
   return absl::OkStatus();

@@ -32,10 +32,11 @@ void Session::Produce(net::MessageBatch& batch) {
 }
 
 void Session::ProduceControl(net::MessageBatch& batch) {
-  while (!control_.empty() && batch.Add(AsBytes(control_.front()))) {
-    control_bytes_ -= control_.front().size();
-    control_.pop_front();
-  }
+  bool sent = false;
+  for (; !control_.empty() && batch.Add(control_.front()); sent = true) control_.Pop();
+  if (!sent) return;
+  control_sent_at_ = stream_->scheduler().Now();
+  control_charge_.Set(control_.memory());
 }
 
 void Session::ProduceGrants(net::MessageBatch& batch) {
@@ -55,24 +56,23 @@ void Session::ProduceGrants(net::MessageBatch& batch) {
 // The bytes to allow the peer now: what was disposed of, more when it lacks window and memory is
 // there, less when memory is short.
 int64_t Session::Grant(Connection& connection) {
+  MemoryBudget* const memory = connection.memory_.get();
   const int64_t before = Growth(connection);
   const int64_t size = connection.window_.size();
-  const int64_t bytes = connection.window_.Grant(MostWindow(size), ShortOfMemory());
-  Promise(Growth(connection) - before);
+  const int64_t bytes = connection.window_.Grant(MostWindow(memory, size), ShortOfMemory(memory));
+  Promise(memory, Growth(connection) - before);
   return bytes;
 }
 
 // What a window of `size` may grow to.
-int64_t Session::MostWindow(int64_t size) const {
-  const MemoryBudget* const memory = options_.memory;
+int64_t Session::MostWindow(const MemoryBudget* memory, int64_t size) const {
   if (memory == nullptr) return options_.max_window;
   if (memory->pressure() != MemoryBudget::Pressure::kNone) return size;
   return std::min(options_.max_window, size + memory->Promisable(promised_));
 }
 
-bool Session::ShortOfMemory() const {
-  return options_.memory != nullptr &&
-         options_.memory->pressure() >= MemoryBudget::Pressure::kShrink;
+bool Session::ShortOfMemory(const MemoryBudget* memory) {
+  return memory != nullptr && memory->pressure() >= MemoryBudget::Pressure::kShrink;
 }
 
 int64_t Session::Growth(const Connection& connection) const {
@@ -80,9 +80,9 @@ int64_t Session::Growth(const Connection& connection) const {
   return std::max(connection.window_.size() - options_.first_window, int64_t{0});
 }
 
-void Session::Promise(int64_t bytes) {
+void Session::Promise(MemoryBudget* memory, int64_t bytes) {
   promised_ += bytes;
-  if (options_.memory != nullptr) options_.memory->Promise(bytes);
+  if (memory != nullptr) memory->Promise(bytes);
 }
 
 // One message of `connection`. Returns false when the batch cannot take more.
@@ -123,6 +123,7 @@ bool Session::ProduceData(Connection& connection, net::MessageBatch& batch) {
 void Session::Park(Connection& connection) {
   ++counters_.window_stalls;
   connection.parked_ = true;
+  connection.parked_at_ = stream_->scheduler().Now();
   Watch(connection);
   if (features_.demand) SendDemand(connection, 0);
 }
@@ -145,7 +146,9 @@ void Session::NoteIdle(Connection& connection) {
 // The endpoint finished sending, and all it sent is on its way.
 void Session::LocalEnd(Connection& connection) {
   connection.local_end_ = true;
-  if (connection.endpoint_->Gone()) {
+  const Presence presence = connection.endpoint_->Look();
+  if (connection.ended_) return;
+  if (presence == Presence::kGone) {
     CloseByUs(connection, nullptr);
   } else if (features_.fin) {
     wire::Packet packet;
@@ -163,7 +166,7 @@ void Session::LocalEnd(Connection& connection) {
   }
 }
 
-bool Session::busy() const { return !ready_.empty() || control_bytes_ > kMuchControl; }
+bool Session::busy() const { return !ready_.empty() || control_.memory() > kMuchControl; }
 
 void Session::Ready(Connection& connection) {
   if (connection.ended_ || connection.local_end_ || connection.parked_) return;

@@ -5,47 +5,60 @@
 //   endpoint->SetGreeting("HTTP/1.1 200 Connection Established\r\n\r\n");
 //   session.StartDial({...}, endpoint, ...);
 //
-// Bytes from the tunnel are written at the end of their receive batch with one gathering system
-// call, straight from the batch's buffer; only what the kernel refuses is queued, and the window
-// bounds that. Bytes for the tunnel are read straight into the message that carries them.
+// Before the connection opens a DialWatch has the socket; then a SocketSource reads from it, and a
+// SocketSink writes to it. What the peer sent before an orderly end arrives, or the socket is
+// reset.
 //
-// Threads: the socket's loop, which must be the session's. Keeps itself alive until everything
-// delivered before an orderly end is written, or nothing was taken for 10 s.
+// Threads: the socket's loop, which must be the session's. Keeps itself alive after an orderly end
+// until everything delivered before is written.
 #pragma once
 
-#include <sys/uio.h>
-
 #include <memory>
+#include <optional>
 #include <string>
-#include <vector>
 
 #include "lib/base/scheduler.h"
-#include "lib/net/byte_queue.h"
 #include "lib/net/socket.h"
 #include "lib/tunnel/connection.h"
+#include "lib/tunnel/dial_watch.h"
 #include "lib/tunnel/endpoint.h"
-#include "lib/tunnel/memory.h"
+#include "lib/tunnel/socket_sink.h"
+#include "lib/tunnel/socket_source.h"
 
 namespace hawser::tunnel {
 
-class SocketEndpoint final : public Endpoint, public std::enable_shared_from_this<SocketEndpoint> {
+class SocketEndpoint final : public Endpoint,
+                             public std::enable_shared_from_this<SocketEndpoint>,
+                             private SocketSource::Owner,
+                             private SocketSink::Owner {
  public:
   // `read_ahead`: bytes that were read from the socket already. `local`: what a failure of the
   // socket is reported as (kClient, kTarget).
   static std::shared_ptr<SocketEndpoint> Make(std::unique_ptr<net::Socket> socket,
                                               std::string read_ahead, Hop local);
 
+  // Until the connection opens:
+
   // Written to the socket when the connection opens, ahead of everything from the tunnel.
-  void SetGreeting(std::string greeting) { greeting_ = std::move(greeting); }
-  // Before the connection opens: runs once when the socket's peer is gone altogether. `silent`: it
-  // sent nothing so far; should it end like that, it is taken for gone and not for half-closed.
-  void OnHangUp(base::Closure callback, bool silent = false);
-  // Before the connection opens (or when the dial failed): takes the socket back.
-  std::unique_ptr<net::Socket> TakeSocket();
+  void SetGreeting(std::string greeting);
+  // How long the socket's peer may take nothing of what is left after an orderly end; 90 s by
+  // default, less when memory is short.
+  void SetPatience(base::Duration patience);
+  // As DialWatch::Start().
+  void OnHangUp(DialWatch::End end, base::Closure callback);
+  // Reads what the socket has already, without waiting.
+  void ReadAhead() { unopened_->watch.ReadAhead(); }
+  // The first bytes for the dial to carry, `limit` at most. They are not sent again when the
+  // connection opens with the feature `early`, nor lost when it does not open.
+  std::string TakeEarly(size_t limit);
+  // The dial failed: the socket, with all that was read from it.
+  DialWatch::Client TakeBack();
+
   // Once the connection has opened: ends it, with what is still to be written; the peer is told
   // why.
   void Abort(const Failure& failure);
-  // Runs once when the endpoint is done with: `failure` as in OnClosed().
+  // Runs once when the endpoint is done with, before its socket's peer can see that: `failure` as
+  // in OnClosed(), or why the last bytes did not arrive.
   void OnDone(absl::AnyInvocable<void(const Failure* failure)> done) { done_ = std::move(done); }
 
   // Endpoint
@@ -54,50 +67,37 @@ class SocketEndpoint final : public Endpoint, public std::enable_shared_from_thi
   void Deliver(std::span<const uint8_t> bytes) override;
   void DeliverEnd() override;
   void OnClosed(const Failure* failure) override;
-  bool Gone() override;
+  Presence Look() override;
 
  private:
-  SocketEndpoint(std::unique_ptr<net::Socket> socket, std::string read_ahead, Hop local);
+  struct Unopened {
+    explicit Unopened(DialWatch::Client client) : watch(std::move(client)) {}
+    DialWatch watch;
+    std::string greeting;
+    size_t early = 0;  // bytes of what was read ahead that went with the dial
+    base::Duration patience = SocketSink::kPatience;
+  };
 
-  void WaitReadable();
-  // The socket became readable before the connection opened.
-  void ReadEarly();
-  // Writes what was gathered in this batch; queues the rest.
-  void WriteGathered();
-  // Writes what is queued, as far as the kernel takes it.
-  void WriteQueued();
-  void WaitWritable();
-  // `lost`: bytes that count as delivered although the socket refused them.
-  void WriteFailed(size_t lost);
-  // `bytes` have gone to the socket.
-  void Wrote(size_t bytes);
-  void FinishIfWritten();
-  void Linger();
+  SocketEndpoint(DialWatch::Client client, Hop local);
+
+  // SocketSource::Owner, SocketSink::Owner
+  void OnReadable() override;
+  void OnHangUp() override;
+  void OnWritten(size_t bytes) override;
+  void OnWriteFailed() override;
+  void OnFinished(const absl::Status& status) override;
+
   void SocketFailed();
-  void CloseSocket(const Failure* failure);
+  void Done(const Failure* failure);
 
-  std::unique_ptr<net::Socket> socket_;
   const Hop local_;
-  Connection* connection_ = nullptr;
-  std::string read_ahead_;
-  std::string greeting_;
-  size_t greeting_left_ = 0;  // bytes at the head of the queue that no window counts
-  std::vector<iovec> gathered_;
-  base::Deferred write_gathered_;
-  net::ByteQueue queue_;
-  MemoryCharge charge_;
-  std::unique_ptr<base::Timer> drain_deadline_;
-  std::unique_ptr<base::Timer> linger_;
-  base::Closure hang_up_;
-  bool silent_ = false;
+  Connection* connection_ = nullptr;    // while it is open
+  std::unique_ptr<Unopened> unopened_;  // before it is
+  std::unique_ptr<net::Socket> socket_;
+  std::optional<SocketSource> source_;
+  std::optional<SocketSink> sink_;
+  std::shared_ptr<SocketEndpoint> self_;  // while the sink finishes
   absl::AnyInvocable<void(const Failure*)> done_;
-  bool reading_ = false;   // a wait for readability is pending
-  bool readable_ = false;  // it fired before the connection opened
-  bool writing_ = false;   // a wait for writability is pending
-  bool write_failed_ = false;
-  bool read_ended_ = false;  // the peer finished sending, and the session knows
-  bool end_delivered_ = false;
-  bool closing_ = false;  // the connection ended in order
 };
 
 }  // namespace hawser::tunnel

@@ -24,8 +24,8 @@ uint16_t RandomId() {
   return id;
 }
 
-std::string What(const asio::ip::udp::endpoint& server) {
-  return "ask " + EndpointText({server.address(), server.port()});
+absl::Status Failed(int error, const asio::ip::udp::endpoint& server) {
+  return base::ErrnoStatus(error, "ask " + EndpointText({server.address(), server.port()}));
 }
 
 }  // namespace
@@ -33,10 +33,10 @@ std::string What(const asio::ip::udp::endpoint& server) {
 absl::StatusOr<std::unique_ptr<DatagramPort>> DatagramPort::Open(
     EventLoop& loop, const asio::ip::udp::endpoint& server) {
   const int fd = ::socket(server.protocol().family(), SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return base::ErrnoStatus(errno, What(server));
+  if (fd < 0) return Failed(errno, server);
   // Connected, so that datagrams of others are not received and refusals are.
   if (::connect(fd, server.data(), static_cast<socklen_t>(server.size())) != 0) {
-    const absl::Status status = base::ErrnoStatus(errno, What(server));
+    const absl::Status status = Failed(errno, server);
     ::close(fd);
     return status;
   }
@@ -64,7 +64,7 @@ absl::Status DatagramPort::Send(const std::string& query) {
   int error = send();
   if (error == ECONNREFUSED) error = send();
   const bool lost = error == EAGAIN || error == ENOBUFS || error == ECONNREFUSED;
-  return error == 0 || lost ? absl::OkStatus() : base::ErrnoStatus(error, What(server_));
+  return error == 0 || lost ? absl::OkStatus() : Failed(error, server_);
 }
 
 void DatagramPort::Receive() {
@@ -72,7 +72,7 @@ void DatagramPort::Receive() {
     std::array<char, kMaxDatagram> buffer;
     const ssize_t count = ::recv(watch_.fd(), buffer.data(), buffer.size(), 0);
     if (count < 0 && errno != EAGAIN && errno != EINTR) {
-      std::exchange(broken_, nullptr)(base::ErrnoStatus(errno, What(server_)));
+      std::exchange(broken_, nullptr)(Failed(errno, server_));
       return;  // destroyed
     }
     Receive();

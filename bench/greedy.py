@@ -1,0 +1,189 @@
+#!/usr/bin/env python3
+"""One client, spoke or stranger that takes all it can of one thing, until it is killed.
+
+usage: greedy.py RESOURCE --pki FOLDER --connect PORT --grpc PORT --agents PORT --health PORT
+                          --stuck HOST:PORT --endless HOST:PORT
+
+It prints "greedy" once it has taken what it got at first, and goes on taking.
+"""
+
+import argparse
+import select
+import socket
+import ssl
+import struct
+import time
+
+HEADERS, SETTINGS, DATA = 1, 4, 0
+END_HEADERS = 4
+SET_INITIAL_WINDOW = 4
+MOST = 2000  # connections, streams
+
+
+def tls(arguments, kind, name, port, protocol):
+    folder = f"{arguments.pki}/{kind}/{name}"
+    context = ssl.create_default_context(cafile=f"{arguments.pki}/ca/servers.crt")
+    context.load_cert_chain(f"{folder}/tls.crt", f"{folder}/tls.key")
+    context.set_alpn_protocols([protocol])
+    plain = socket.create_connection(("127.0.0.1", port), 10)
+    return context.wrap_socket(plain, server_hostname="127.0.0.1")
+
+
+def ask(arguments, authority):
+    """A CONNECT of alice's, unanswered yet."""
+    client = tls(arguments, "clients", "alice", arguments.connect, "http/1.1")
+    client.sendall(f"CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n\r\n".encode())
+    return client
+
+
+class Http2:
+    """HTTP/2 and gRPC written by hand, so that any window and any message can be sent."""
+
+    def __init__(self, connection, window=65535):
+        self.connection = connection
+        self.streams = -1
+        self.connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+        self.frame(SETTINGS, 0, 0, struct.pack(">HI", SET_INITIAL_WINDOW, window))
+
+    def frame(self, kind, flags, stream, payload):
+        self.connection.sendall(
+            struct.pack(">IBBI", len(payload), kind, flags, stream)[1:] + payload)
+
+    def call(self, path, *more):
+        def literal(content):
+            return bytes([len(content)]) + content.encode()
+        head = [(":method", "POST"), (":scheme", "https"), (":path", path),
+                (":authority", "hub"), ("content-type", "application/grpc"), ("te", "trailers"),
+                *more]
+        self.streams += 2
+        self.frame(HEADERS, END_HEADERS, self.streams,
+                   b"".join(b"\0" + literal(name) + literal(value) for name, value in head))
+        return self.streams
+
+    def forget(self):
+        """Throws away what has arrived."""
+        self.connection.setblocking(False)
+        try:
+            while self.connection.recv(65536):
+                pass
+        except (ssl.SSLWantReadError, BlockingIOError):
+            pass
+        self.connection.setblocking(True)
+
+
+def dial_request(authority, dial):
+    """A gRPC message with a DIAL_REQ, Konnectivity's client.proto."""
+    def text(field, content):
+        return bytes([field << 3 | 2, len(content)]) + content
+    request = text(1, b"tcp") + text(2, authority.encode()) + bytes([3 << 3, dial])
+    packet = bytes([1 << 3, 0]) + text(2, request)
+    return b"\0" + struct.pack(">I", len(packet)) + packet
+
+
+def pending_dials(arguments):
+    """Dials of alice's to an address that never answers, renewed as they fail."""
+    clients = [ask(arguments, arguments.stuck) for _ in range(400)]
+    yield
+    while True:
+        ready, _, _ = select.select(clients, [], [], 1)
+        for client in ready:
+            client.close()
+            clients.remove(client)
+            clients.append(ask(arguments, arguments.stuck))
+
+
+def buffered_bytes(arguments):
+    """Downloads without end that alice does not read, more and more of them."""
+    clients = []
+    for count in range(MOST):
+        try:
+            client = ask(arguments, arguments.endless)
+            client.sendall(b"endless")
+            clients.append(client)
+        except OSError:
+            time.sleep(0.1)
+        if count == 200:
+            yield
+    while True:
+        time.sleep(1)
+
+
+def control_bytes(arguments):
+    """Dials without end on streams whose answers alice does not take."""
+    message = dial_request(arguments.stuck, 7) * 300
+    first = True
+    while True:
+        try:
+            client = Http2(tls(arguments, "clients", "alice", arguments.grpc, "h2"), window=0)
+            for _ in range(100):
+                client.frame(DATA, 0, client.call("/ProxyService/Proxy"), message[:16000])
+                client.forget()
+        except OSError:
+            time.sleep(0.01)
+        if first:
+            yield
+        first = False
+
+
+def sessions(arguments):
+    """Sessions without end of the spoke `greedy`, two on each connection."""
+    connections = []
+    for count in range(MOST):
+        try:
+            agent = Http2(tls(arguments, "agents", "greedy", arguments.agents, "h2"))
+            for stream in range(2):
+                agent.call("/AgentService/Connect", ("agentid", f"greedy-{count}-{stream}"),
+                           ("agentidentifiers", "host=greedy"))
+            connections.append(agent)
+        except OSError:
+            time.sleep(0.01)
+        if count == 200:
+            yield
+        for agent in connections[:]:
+            try:
+                agent.forget()
+            except OSError:
+                connections.remove(agent)
+    while True:
+        time.sleep(1)
+
+
+def page_connections(arguments):
+    """A stranger's connections to the health port, each of which says one byte."""
+    connections = []
+    while True:
+        for _ in range(100):
+            stranger = socket.socket()
+            stranger.bind(("127.0.0.2", 0))
+            stranger.connect(("127.0.0.1", arguments.health))
+            stranger.sendall(b"G")
+            connections.append(stranger)
+        for stranger in connections[:-200]:
+            stranger.close()
+        del connections[:-200]
+        yield
+        time.sleep(0.02)
+
+
+RESOURCES = {each.__name__: each for each in (
+    pending_dials, buffered_bytes, control_bytes, sessions, page_connections)}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("resource", choices=RESOURCES)
+    parser.add_argument("--pki", required=True)
+    for port in ("connect", "grpc", "agents", "health"):
+        parser.add_argument(f"--{port}", type=int, required=True)
+    parser.add_argument("--stuck", required=True)
+    parser.add_argument("--endless", required=True)
+    arguments = parser.parse_args()
+    told = False
+    for _ in RESOURCES[arguments.resource](arguments):
+        if not told:
+            print("greedy", flush=True)
+        told = True
+
+
+if __name__ == "__main__":
+    main()

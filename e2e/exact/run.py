@@ -1,0 +1,169 @@
+"""Random connections through one hub and its agents, all at once. Started by run.sh.
+
+usage: run.py FOLDER_OF_BINARIES REFERENCE_AGENT [--cases=N] [--seed=S] [--only=CASE]
+"""
+import argparse
+import collections
+import concurrent.futures
+import os
+import random
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+
+import cases
+import ends
+import link
+from lab import AGENT_FLAGS, HUB_FLAGS, Daemon, await_, command
+
+AT_ONCE = 128
+HUB_PORT, LINK_PORT = 8091, 8191
+
+
+class Lab:
+    """One hub; near and far agents of ours and of the reference."""
+
+    def __init__(self, binaries, reference):
+        self.hawser = f"{binaries}/cli/hawser"
+        self.proxy_agent = f"{binaries}/spoke/proxy-agent"
+        self.pki("init")
+        self.pki("server", "hub", "--san", "dns:localhost")
+        self.pki("client", "alice")
+        flags = {**HUB_FLAGS, "handshake-timeout": "30s", "request-head-timeout": "30s"}
+        self.hub = Daemon("hub", command(f"{binaries}/hub/proxy-server", flags))
+        here = os.path.dirname(os.path.abspath(__file__))
+        numbers = (LINK_PORT, HUB_PORT, link.DELAY, link.RATE)
+        Daemon("link", [sys.executable, "-B", f"{here}/link.py", *map(str, numbers)])
+        self.clusters = []
+        self.agent("near", self.proxy_agent, HUB_PORT)
+        self.agent("far", self.proxy_agent, LINK_PORT)
+        if reference != "none":
+            self.agent("reference-near", reference, HUB_PORT)
+            self.agent("reference-far", reference, LINK_PORT)
+
+    def pki(self, *arguments):
+        subprocess.run([self.hawser, "pki", *arguments], check=True, stdout=subprocess.DEVNULL)
+
+    def agent(self, cluster, program, port):
+        self.pki("agent", cluster)
+        leaf = f"pki/agents/{cluster}"
+        health = 8200 + 2 * len(self.clusters)
+        flags = {
+            "proxy-server-host": "localhost",
+            "proxy-server-port": port,
+            "ca-cert": f"{leaf}/ca.crt",
+            "agent-cert": f"{leaf}/tls.crt",
+            "agent-key": f"{leaf}/tls.key",
+            "agent-id": cluster,
+            "agent-identifiers": f"host={cluster}",
+            "health-server-port": health,
+            "admin-server-port": health + 1,
+        }
+        if program == self.proxy_agent:
+            flags["resolve"] = "target=127.0.0.1"
+        with open(f"{cluster}.log", "wb") as log:
+            subprocess.Popen(command(program, flags), stderr=log, stdout=log)
+        await_(
+            lambda: any(f"cluster {cluster}" in line for line in self.hub.lines()),
+            f"the agent {cluster}",
+        )
+        self.clusters.append(cluster)
+
+
+def isolate():
+    """The network and the mounts of this namespace."""
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    with open("hosts", "w") as hosts:
+        hosts.write("127.0.0.1 localhost target.reference-near target.reference-far\n")
+    subprocess.run(["mount", "--bind", "hosts", "/etc/hosts"], check=True)
+    with open("resolv.conf", "w") as names:
+        names.write("")
+    subprocess.run(["mount", "--bind", "resolv.conf", "/etc/resolv.conf"], check=True)
+
+
+def judge(case, name, received, sent, may_be_cut):
+    """What is wrong with what one end got; nothing when it is all, or a beginning and a reset."""
+    got = bytes(received.bytes)
+    if sent[: len(got)] != got:
+        return f"{name} got other bytes than were sent"
+    complete = len(got) == len(sent)
+    if received.end == "end" and not complete and not may_be_cut:
+        return f"{name} got {len(got)} of {len(sent)} bytes and an orderly end"
+    if received.end == "reset" and case.orderly and "reference" not in case.cluster:
+        return f"{name} got {len(got)} of {len(sent)} bytes and a reset, without a reason"
+    if received.end not in ("end", "reset"):
+        return f"{name} got {len(got)} of {len(sent)} bytes and then: {received.end}"
+    return None
+
+
+def run_case(lab, case):
+    """What is wrong, as a list."""
+    request, answer = cases.bytes_of(case.seed, case.up), cases.bytes_of(-case.seed, case.down)
+    target = ends.Target(case, request, answer)
+    address = f"target.{case.cluster}:{target.port}"
+    client = ends.Received()
+    reference = "reference" in case.cluster
+    try:
+        if case.how == "killed" and case.who == "client":
+            ends.run_killed(case, lab.hawser, address, request)
+        elif case.front.startswith("dial"):
+            ends.run_dial(case, lab.hawser, address, request, client)
+        else:
+            ends.run_connect(case, address, request, client)
+    except (OSError, ConnectionError) as failure:
+        return [f"the client failed: {failure!r}"]
+    target.thread.join(ends.LIMIT + 10)
+    wrong = []
+    # A client that was killed sent what its kernel had taken; nobody knows how much. Over TLS and
+    # gRPC its end is no orderly one. The reference's agent cannot be told of a reset.
+    killed = case.who == "client" and case.how == "killed"
+    if case.who == "client" or case.how == "half-closed":
+        cut = (killed and case.front.startswith("connect")) or (reference and not case.orderly)
+        wrong.append(judge(case, "the target", target.received, request, may_be_cut=cut))
+    if case.who == "target" or case.how == "half-closed":
+        # Unix sockets have no reset, and the reference's agent does not tell of one.
+        cut = not case.orderly and (case.front == "connect-unix" or reference)
+        wrong.append(judge(case, "the client", client, answer, may_be_cut=cut))
+    return [one for one in wrong if one]
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("binaries")
+    parser.add_argument("reference")
+    parser.add_argument("--cases", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**9))
+    parser.add_argument("--only", type=int, help="the seed of one case")
+    parser.add_argument("--logs", help="a folder for the daemons' logs, which is kept")
+    options = parser.parse_args()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+    with tempfile.TemporaryDirectory(prefix="hawser-exact.") as folder:
+        if options.logs:
+            folder = os.path.abspath(options.logs)
+            os.makedirs(folder, exist_ok=True)
+        os.chdir(folder)
+        isolate()
+        lab = Lab(options.binaries, options.reference)
+        print(f"exact: {options.cases} cases, --seed={options.seed}", flush=True)
+        seeds = [options.only or options.seed * 1000 + i for i in range(options.cases)]
+        chosen = [cases.make(seed, lab.clusters) for seed in seeds[: 1 if options.only else None]]
+        started = time.monotonic()
+        failed = 0
+        seen = collections.Counter(f"{case.who} {case.how}" for case in chosen)
+        with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+            for case, wrong in zip(chosen, pool.map(lambda case: run_case(lab, case), chosen)):
+                for what in wrong:
+                    print(f"FAILED --only={case.seed}: {case}: {what}", flush=True)
+                failed += bool(wrong)
+        print(", ".join(f"{count} x {what}" for what, count in sorted(seen.items())))
+        print(f"exact: {len(chosen) - failed} passed, {failed} failed, "
+              f"{time.monotonic() - started:.0f} s")
+        os.chdir("/")
+        os._exit(min(failed, 1)) if options.logs else None
+    sys.exit(min(failed, 1))
+
+
+if __name__ == "__main__":
+    main()

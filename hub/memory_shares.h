@@ -1,0 +1,46 @@
+// Each identity's share of the memory for queued bytes: clients' and clusters', by name.
+//
+// Threads: any. Touched once per connection, never per byte.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+
+#include "lib/tunnel/memory.h"
+
+namespace hawser::hub {
+
+class MemoryShares {
+ public:
+  struct Limits {
+    uint64_t total;         // bytes, of the process
+    uint64_t per_identity;  // bytes, and a quarter of the total at most
+  };
+
+  explicit MemoryShares(const Limits& limits);
+  MemoryShares(const MemoryShares&) = delete;
+  MemoryShares& operator=(const MemoryShares&) = delete;
+
+  const std::shared_ptr<tunnel::MemoryBudget>& total() const { return total_; }
+  // The one of `identity`, the same for all its connections that live at the same time.
+  std::shared_ptr<tunnel::MemoryBudget> Of(const std::string& identity);
+  // From now on, also for those there are; what is queued stays.
+  void Set(const Limits& limits);
+  uint64_t share() const;
+
+ private:
+  static uint64_t ShareOf(const Limits& limits);
+  void ForgetUnused();  // needs the mutex
+
+  const std::shared_ptr<tunnel::MemoryBudget> total_;
+  mutable std::mutex mutex_;  // guards all below
+  uint64_t share_;
+  std::unordered_map<std::string, std::weak_ptr<tunnel::MemoryBudget>> shares_;
+  size_t forget_at_ = 64;  // entries
+};
+
+}  // namespace hawser::hub

@@ -1,0 +1,129 @@
+// Peers that ask and do not read, or send what asks for nothing: each is bounded, and loses its own
+// session.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "lib/tunnel/session_fixture.h"
+
+namespace hawser::tunnel {
+namespace {
+
+using ::testing::HasSubstr;
+
+class SessionAbuseTest : public SessionTest {};
+
+TEST_P(SessionAbuseTest, AnswersToDialsThatNobodyMadeEndTheSession) {
+  Start();
+  wire::Packet packet;
+  packet.set_type(wire::DIAL_RSP);
+  packet.mutable_dial_response()->set_random(4711);
+  packet.mutable_dial_response()->set_connect_id(1);
+  const std::string message = packet.SerializeAsString();
+  pair_.pause_server(true);  // nor does it read what it is answered
+  for (int i = 0; i < 100'000 && !pair_.closed(); ++i) pair_.InjectToServer(message);
+  EXPECT_TRUE(pair_.closed());
+}
+
+TEST_P(SessionAbuseTest, LateAnswersToDialsOfOursCostNothing) {
+  Start();
+  for (int i = 0; i < 20'000; ++i) {
+    pair_.pause_client(true);
+    const auto dialled = Dial("web:80");
+    pair_.Run();
+    hub_->CancelDial(dialled->id);
+    pair_.pause_client(false);
+    pair_.Run();
+    agent_->endpoints.clear();
+    agent_->requests.clear();
+    ASSERT_FALSE(pair_.closed()) << i << ": " << pair_.status();
+  }
+  EXPECT_EQ(hub_->counters().late_answers, 20'000u);
+}
+
+TEST_P(SessionAbuseTest, PacketsOfUnknownTypeAreIgnoredWithinABudget) {
+  Start();
+  wire::Packet packet;
+  packet.set_type(static_cast<wire::PacketType>(99));
+  const std::string message = packet.SerializeAsString();
+  for (int i = 0; i < 1000; ++i) pair_.InjectToServer(message);
+  EXPECT_FALSE(pair_.closed());
+  for (int i = 0; i < 100'000 && !pair_.closed(); ++i) pair_.InjectToServer(message);
+  EXPECT_TRUE(pair_.closed());
+}
+
+TEST_P(SessionAbuseTest, APeerThatTakesNothingForLongIsGivenUp) {
+  Start();
+  if (hub_->early_limit() == 0) return;  // only long dials fill the queue of a few
+  pair_.pause_server(true);
+  const std::string early(hub_->early_limit(), 'e');
+  for (int i = 0; i < 200; ++i) Dial("web:80", early);
+  EXPECT_FALSE(pair_.closed()) << "it may be busy";
+  scheduler_.Advance(seconds(2));
+  Dial("web:80", early);
+  pair_.Run();
+  EXPECT_TRUE(pair_.closed());
+  EXPECT_THAT(std::string(pair_.status().message()), HasSubstr("asks but does not read"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Peers, SessionAbuseTest, ::testing::Bool(),
+                         [](const auto& instance) { return instance.param ? "plain" : "ours"; });
+
+class UnreadFrontEndTest : public ::testing::Test {
+ protected:
+  UnreadFrontEndTest() {
+    SessionOptions options;
+    options.one_connection = true;
+    options.memory = memory_;
+    auto front = std::make_unique<FakeAgent>(options);
+    front_ = front.get();
+    front_->hold = true;
+    pair_.Connect(std::make_unique<DialingSession>(options), std::move(front), {});
+    pair_.Run();
+    pair_.pause_server(true);  // the client reads nothing
+  }
+  void Ask(const wire::Packet& packet) { pair_.InjectToServer(packet.SerializeAsString()); }
+
+  std::shared_ptr<MemoryBudget> memory_ = std::make_shared<MemoryBudget>(64 * 1024 * 1024);
+  testing::ManualScheduler scheduler_;
+  testing::StreamPair pair_{scheduler_};
+  FakeAgent* front_;
+};
+
+TEST_F(UnreadFrontEndTest, ASecondDialEndsTheStreamWithoutAnAnswer) {
+  wire::Packet packet;
+  packet.set_type(wire::DIAL_REQ);
+  packet.mutable_dial_request()->set_address("web:80");
+  packet.mutable_dial_request()->set_random(7);
+  Ask(packet);
+  packet.mutable_dial_request()->set_random(8);
+  Ask(packet);
+  EXPECT_EQ(memory_->used(), 0u);
+  pair_.Run();
+  EXPECT_TRUE(pair_.closed());
+  EXPECT_EQ(front_->requests.size(), 1u);
+}
+
+TEST_F(UnreadFrontEndTest, AnswersAreChargedAndBounded) {
+  wire::Packet packet;
+  packet.set_type(wire::CLOSE_REQ);
+  packet.mutable_close_request()->set_connect_id(1);
+  uint64_t most = 0;
+  for (int i = 0; i < 100'000 && !pair_.closed(); ++i) {
+    Ask(packet);
+    most = std::max(most, memory_->used());
+    pair_.Run();
+  }
+  EXPECT_TRUE(pair_.closed());
+  EXPECT_THAT(std::string(pair_.status().message()), HasSubstr("asks but does not read"));
+  EXPECT_GT(most, 1024u);
+  EXPECT_LE(most, 32u * 1024);
+  EXPECT_EQ(memory_->used(), 0u) << "given back";
+}
+
+}  // namespace
+}  // namespace hawser::tunnel

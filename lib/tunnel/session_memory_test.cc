@@ -1,0 +1,82 @@
+// Whose queues go when memory for queued bytes is short.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "lib/tunnel/session_fixture.h"
+
+namespace hawser::tunnel {
+namespace {
+
+class ShortMemoryTest : public SessionTest {
+ protected:
+  // A connection of a client whose queue is charged to `memory`, which it does not read.
+  std::shared_ptr<Dialled> Stalled(std::shared_ptr<MemoryBudget> memory, size_t bytes) {
+    auto dialled = std::make_shared<Dialled>();
+    dialled->endpoint->stalled = true;
+    hub_->StartDial({.address = "web:80", .timeout = seconds(10), .memory = std::move(memory)},
+                    dialled->endpoint, [](const Failure*) {});
+    pair_.Run();
+    agent_->endpoints.back()->Send(std::string(bytes, 'x'));
+    pair_.Run();
+    return dialled;
+  }
+  // Up to `time`, or until `closed`.
+  void Pass(base::Duration time, const bool& closed) {
+    for (base::Duration left = time; left > base::Duration::zero() && !closed;
+         left -= milliseconds(50)) {
+      scheduler_.Advance(milliseconds(50));
+      pair_.Run();
+    }
+  }
+
+  std::shared_ptr<MemoryBudget> total_ = std::make_shared<MemoryBudget>(1'000'000);
+  std::shared_ptr<MemoryBudget> ann_ = std::make_shared<MemoryBudget>(100'000, total_);
+  std::shared_ptr<MemoryBudget> bob_ = std::make_shared<MemoryBudget>(100'000, total_);
+  MemoryCharge ann_charge_{ann_}, total_charge_{total_};
+};
+
+TEST_P(ShortMemoryTest, AClientBeyondItsShareLosesItsLargestStalledQueue) {
+  Start();
+  const auto small = Stalled(ann_, 10'000), large = Stalled(ann_, 60'000);
+  const auto others = Stalled(bob_, 90'000);
+  ann_charge_.Set(70'000 + 25'000);  // endpoints of tests charge nothing
+  Pass(seconds(3), large->endpoint->closed);
+  ASSERT_TRUE(large->endpoint->failure.has_value());
+  EXPECT_EQ(large->endpoint->failure->reason, Reason::kOverloaded);
+  EXPECT_FALSE(others->endpoint->closed) << "another's queue";
+  ann_charge_.Set(10'000);
+  Pass(seconds(3), small->endpoint->closed);
+  EXPECT_FALSE(small->endpoint->closed);
+}
+
+TEST_P(ShortMemoryTest, TheLargestStalledQueueOfTheProcessGoesFirst) {
+  Start();
+  const auto small = Stalled(ann_, 20'000), large = Stalled(bob_, 80'000);
+  total_charge_.Set(950'000);
+  Pass(seconds(3), large->endpoint->closed);
+  total_charge_.Set(0);
+  Pass(seconds(3), small->endpoint->closed);
+  EXPECT_TRUE(large->endpoint->closed);
+  EXPECT_FALSE(small->endpoint->closed);
+}
+
+TEST_P(ShortMemoryTest, QueuesThatStillGrowFarAboveTheShareAreReset) {
+  Start();
+  const auto greedy = Stalled(ann_, 10'000), innocent = Stalled(bob_, 10'000);
+  ann_charge_.Set(130'000);
+  Pass(milliseconds(200), greedy->endpoint->closed);
+  for (const auto& target : agent_->endpoints) target->Send(std::string(1000, 'y'));
+  pair_.Run();
+  ASSERT_TRUE(greedy->endpoint->failure.has_value());
+  EXPECT_EQ(greedy->endpoint->failure->reason, Reason::kOverloaded);
+  EXPECT_EQ(innocent->endpoint->received.size(), 11'000u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Peers, ShortMemoryTest, ::testing::Values(false));
+
+}  // namespace
+}  // namespace hawser::tunnel

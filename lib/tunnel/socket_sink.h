@@ -1,0 +1,116 @@
+// The way of a tunnel's bytes into a socket, up to their arrival at its peer.
+//
+//   kOpen    bytes come, and are written at the end of their receive batch with one gathering
+//   system
+//            call, straight from the batch's buffer; only what the kernel refuses is queued
+//   kFlush   no more come; what is queued is written
+//   kLinger  FIN is sent; closed once the peer has acknowledged everything
+//   kClosed  nothing more is done with the socket
+//
+// Closing a TCP socket while unread bytes wait in it sends a reset, which throws away what the
+// kernel has not sent: hence kLinger. A peer that takes nothing for too long after the end gets a
+// reset, so that it never takes a part for the whole.
+//
+// Threads: the socket's loop. The owner owns this. OnFinished() may destroy this, nothing else may.
+#pragma once
+
+#include <sys/uio.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "lib/base/scheduler.h"
+#include "lib/net/byte_queue.h"
+#include "lib/net/socket.h"
+#include "lib/tunnel/memory.h"
+
+namespace hawser::tunnel {
+
+class SocketSink {
+ public:
+  enum class State { kOpen, kFlush, kLinger, kClosed };
+
+  class Owner {
+   public:
+    // `bytes` of what Write() was given have left: for the socket, or for nowhere when it takes no
+    // more.
+    virtual void OnWritten(size_t bytes) = 0;
+    // The socket takes no more, while kOpen; error() says why. Its peer's bytes can still be read.
+    virtual void OnWriteFailed() = 0;
+    // kClosed was reached after Finish(): the socket is to be closed. After an error bytes are
+    // lost, and it is to be aborted.
+    virtual void OnFinished(const absl::Status& status) = 0;
+
+   protected:
+    ~Owner() = default;
+  };
+
+  // How long a peer may take nothing after the end, when memory is not short.
+  static constexpr base::Duration kPatience = std::chrono::seconds(90);
+
+  // References outlive this.
+  SocketSink(net::Socket& socket, Owner& owner, base::Duration patience);
+
+  // Queued bytes count in `budget`, which may be null and outlives this.
+  void ChargeTo(MemoryBudget* budget);
+  // Ahead of everything else; not reported by OnWritten().
+  void Greet(std::string_view greeting);
+  // `bytes` live until the scheduler's sinks() have run.
+  void Write(std::span<const uint8_t> bytes);
+  // FIN follows what was written so far, which is all. The socket stays open.
+  void End();
+  // kOpen -> kFlush -> kLinger -> kClosed, as far as it goes now.
+  void Finish();
+  // -> kClosed: forgets what is queued. OnFinished() is not called.
+  void Drop();
+
+  State state() const { return state_; }
+  bool failed() const { return failed_; }
+
+ private:
+  // From Finish() until kClosed.
+  struct Closing {
+    explicit Closing(base::Scheduler& scheduler) : timer(scheduler) {}
+    base::Timer timer;
+    base::Duration interval;
+    base::Time progress_at;
+    size_t left;  // bytes that had not arrived when looked at last
+  };
+
+  void WriteGathered();
+  void WriteQueued();
+  void WaitWritable();
+  void Wrote(size_t bytes);
+  void WriteFailed(size_t lost);
+  absl::Status Lost() const;
+  // Goes on to what is due once everything is written.
+  void Advance();
+  size_t Left() const { return queue_.size() + socket_.Outstanding(); }
+  base::Duration Patience() const;
+  void Watch();
+  void Look();
+  void Close(const absl::Status& status);
+
+  net::Socket& socket_;
+  Owner& owner_;
+  const base::Duration patience_;
+  State state_ = State::kOpen;
+  bool writing_ = false;  // a wait for writability is pending
+  bool end_ = false;      // FIN is due
+  bool shut_ = false;     // FIN is sent
+  bool failed_ = false;
+  uint32_t greeting_left_ = 0;  // bytes at the head of the queue that no window counts
+  std::vector<iovec> gathered_;
+  base::Deferred write_gathered_;
+  net::ByteQueue queue_;
+  MemoryBudget* budget_ = nullptr;
+  MemoryCharge charge_;
+  std::unique_ptr<Closing> closing_;
+};
+
+}  // namespace hawser::tunnel

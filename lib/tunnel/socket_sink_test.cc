@@ -1,0 +1,186 @@
+// What a peer gets of a connection that has ended: everything, or a reset.
+#include "lib/tunnel/socket_sink.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "lib/testing/loopback.h"
+#include "lib/testing/status_matchers.h"
+
+namespace hawser::tunnel {
+namespace {
+
+using std::chrono::milliseconds;
+using testing::IsOk;
+using testing::LoopbackPeer;
+using testing::RunReady;
+using testing::RunUntil;
+using testing::StatusIs;
+
+constexpr base::Duration kForever = std::chrono::hours(1);
+
+class SocketSinkTest : public ::testing::Test, public SocketSink::Owner {
+ protected:
+  ~SocketSinkTest() override {
+    if (peer_fd_ >= 0) close(peer_fd_);
+  }
+
+  void Make(std::pair<int, int> pair, base::Duration patience) {
+    const int small = 4096;  // so that much waits on our side
+    setsockopt(pair.first, SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
+    setsockopt(pair.second, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+    socket_ = net::MakePlainSocket(loop_, pair.first);
+    peer_fd_ = pair.second;
+    sink_.emplace(*socket_, *this, patience);
+  }
+  // As at the end of a receive batch.
+  void Write(const std::string& bytes) {
+    loop_.RunTurn([&] {
+      sink_->Write({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
+    });
+  }
+  // The peer reads a little at a time, to the end.
+  std::string ReadSlowly() {
+    LoopbackPeer peer(net::MakePlainSocket(loop_, std::exchange(peer_fd_, -1)));
+    peer.ReadAtMost(0);
+    while (!peer.ended()) {
+      peer.ReadAtMost(50'000);
+      RunReady(loop_);
+    }
+    EXPECT_THAT(peer.error(), IsOk());
+    return peer.received();
+  }
+  // What the peer reads until it is told of an end (0) or an error.
+  std::pair<std::string, int> ReadAll() {
+    std::string all;
+    char bytes[4096];
+    for (;;) {
+      const ssize_t count = recv(peer_fd_, bytes, sizeof bytes, 0);
+      if (count <= 0) return {all, count == 0 ? 0 : errno};
+      all.append(bytes, static_cast<size_t>(count));
+    }
+  }
+  absl::Status AwaitFinished() {
+    RunUntil(loop_, [&] { return finished_.has_value(); });
+    return *finished_;
+  }
+
+  void OnWritten(size_t bytes) override { written_ += bytes; }
+  void OnWriteFailed() override { failed_ = true; }
+  void OnFinished(const absl::Status& status) override {
+    finished_ = status;
+    if (status.ok()) {
+      socket_->Close();
+    } else {
+      socket_->Abort();
+    }
+  }
+
+  net::EventLoop loop_;
+  std::unique_ptr<net::Socket> socket_;
+  int peer_fd_ = -1;
+  std::optional<SocketSink> sink_;
+  size_t written_ = 0;
+  bool failed_ = false;
+  std::optional<absl::Status> finished_;
+};
+
+TEST_F(SocketSinkTest, ASlowTcpPeerGetsEverythingAndThenTheEnd) {
+  Make(testing::TcpPair(), kForever);
+  const std::string bytes(1'000'000, 'x');
+  Write(bytes);
+  sink_->Finish();
+  EXPECT_EQ(sink_->state(), SocketSink::State::kFlush);
+  EXPECT_EQ(ReadSlowly(), bytes);
+  EXPECT_THAT(AwaitFinished(), IsOk());
+}
+
+TEST_F(SocketSinkTest, ASlowUnixPeerGetsEverythingAndThenTheEnd) {
+  Make(testing::UnixPair(), kForever);
+  const std::string bytes(1'000'000, 'x');
+  Write(bytes);
+  sink_->Finish();
+  EXPECT_EQ(ReadSlowly(), bytes);
+  EXPECT_THAT(AwaitFinished(), IsOk());
+}
+
+// Both have sent FIN: to the kernel that looks like a peer that is gone.
+TEST_F(SocketSinkTest, APeerThatHalfClosedGetsEverything) {
+  Make(testing::TcpPair(), kForever);
+  shutdown(peer_fd_, SHUT_WR);
+  bool readable = false;
+  socket_->WaitReadable([&] { readable = true; });
+  RunUntil(loop_, [&] { return readable; });
+  const std::string bytes(1'000'000, 'x');
+  Write(bytes);
+  sink_->Finish();
+  EXPECT_EQ(ReadSlowly(), bytes);
+  EXPECT_THAT(AwaitFinished(), IsOk());
+}
+
+TEST_F(SocketSinkTest, APeerThatTakesNothingIsReset) {
+  Make(testing::TcpPair(), milliseconds(50));
+  Write(std::string(1'000'000, 'x'));
+  sink_->Finish();
+  EXPECT_THAT(AwaitFinished(), StatusIs(absl::StatusCode::kDeadlineExceeded, ""));
+  const auto [bytes, error] = ReadAll();
+  EXPECT_LT(bytes.size(), 1'000'000u);
+  EXPECT_EQ(error, ECONNRESET);
+}
+
+TEST_F(SocketSinkTest, AlsoWhenTheKernelTookEverything) {
+  Make(testing::TcpPair(), milliseconds(50));
+  std::string piece(100, 'y');
+  const iovec bytes{piece.data(), piece.size()};
+  while (socket_->Write({&bytes, 1}).kind == net::Socket::Result::kOk) {
+  }
+  sink_->Finish();
+  EXPECT_EQ(sink_->state(), SocketSink::State::kLinger);
+  EXPECT_THAT(AwaitFinished(), StatusIs(absl::StatusCode::kDeadlineExceeded, ""));
+  EXPECT_EQ(ReadAll().second, ECONNRESET);
+}
+
+TEST_F(SocketSinkTest, AShortageOfMemoryShortensThePatience) {
+  Make(testing::TcpPair(), kForever);
+  MemoryBudget budget(1000);
+  sink_->ChargeTo(&budget);
+  Write(std::string(1'000'000, 'x'));
+  Write("y");
+  EXPECT_EQ(budget.pressure(), MemoryBudget::Pressure::kFull);
+  sink_->Finish();
+  EXPECT_THAT(AwaitFinished(), StatusIs(absl::StatusCode::kDeadlineExceeded, ""));
+  EXPECT_EQ(budget.used(), 0u);
+}
+
+TEST_F(SocketSinkTest, BytesForAPeerThatTakesNoMoreCountAsWritten) {
+  Make(testing::UnixPair(), kForever);
+  close(std::exchange(peer_fd_, -1));
+  Write("lost");
+  EXPECT_TRUE(failed_);
+  Write("too");
+  EXPECT_EQ(written_, 7u);
+  sink_->Finish();
+  ASSERT_TRUE(finished_.has_value());
+  EXPECT_FALSE(finished_->ok());
+}
+
+TEST_F(SocketSinkTest, TheGreetingIsNobodysWindow) {
+  Make(testing::UnixPair(), kForever);
+  sink_->Greet("hello ");
+  Write("you");
+  sink_->End();
+  const auto [bytes, error] = ReadAll();
+  EXPECT_EQ(bytes, "hello you");
+  EXPECT_EQ(error, 0);
+  EXPECT_EQ(written_, 3u);
+}
+
+}  // namespace
+}  // namespace hawser::tunnel

@@ -1,0 +1,49 @@
+#include "lib/tunnel/socket_source.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace hawser::tunnel {
+
+SocketSource::SocketSource(net::Socket& socket, std::string read_ahead, Owner& owner)
+    : socket_(socket), owner_(owner), read_ahead_(std::move(read_ahead)) {}
+
+void SocketSource::Start() {
+  if (read_ahead_.empty()) {
+    Wait();
+  } else {
+    owner_.OnReadable();
+  }
+}
+
+void SocketSource::Wait() {
+  socket_.WaitReadable([this] { owner_.OnReadable(); });
+}
+
+SocketSource::Read SocketSource::Pull(std::span<uint8_t> space) {
+  if (!read_ahead_.empty()) {
+    const size_t take = std::min(space.size(), read_ahead_.size());
+    std::memcpy(space.data(), read_ahead_.data(), take);
+    read_ahead_.erase(0, take);
+    if (read_ahead_.empty()) read_ahead_.shrink_to_fit();
+    return {Read::kBytes, take};
+  }
+  const net::Socket::Result result = socket_.Read(space);
+  switch (result.kind) {
+    case net::Socket::Result::kOk:
+      if (result.bytes == space.size()) return {Read::kBytes, result.bytes};
+      // A short read: most likely all there is.
+      Wait();
+      return {Read::kDrained, result.bytes};
+    case net::Socket::Result::kWouldBlock: Wait(); return {Read::kDrained};
+    case net::Socket::Result::kEnd:
+      ended_ = true;
+      socket_.WaitHangUp([this] { owner_.OnHangUp(); });
+      return {Read::kEnd};
+    case net::Socket::Result::kError: return {Read::kFailed};
+  }
+  return {Read::kFailed};
+}
+
+}  // namespace hawser::tunnel
