@@ -19,8 +19,9 @@
 namespace hawser::hub {
 namespace {
 
-// How many connections clients may have, so that agents find descriptors too.
-size_t ClientConnections(size_t reserve) {
+// How many connections clients may have, so that agents find descriptors too, and the other way
+// round.
+size_t ConnectionsBeside(size_t reserve) {
   rlimit descriptors{};
   getrlimit(RLIMIT_NOFILE, &descriptors);
   return descriptors.rlim_cur > 2 * reserve ? descriptors.rlim_cur - reserve : reserve;
@@ -38,7 +39,8 @@ ConnectionLimits::Options ConnectionOptions(const Limits& limits) {
   return {.per_address = limits.connections_per_address,
           .per_identity = limits.connections_per_identity,
           .per_cluster = limits.sessions_per_cluster,
-          .front_ends = ClientConnections(limits.descriptor_reserve)};
+          .front_ends = ConnectionsBeside(limits.descriptor_reserve),
+          .agents = ConnectionsBeside(limits.descriptor_reserve)};
 }
 
 SessionRegistry::Limits SessionLimits(const Limits& limits) {
