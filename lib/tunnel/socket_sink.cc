@@ -26,7 +26,7 @@ SocketSink::SocketSink(net::Socket& socket, Owner& owner, base::Duration patienc
       patience_(patience),
       write_gathered_([this] { WriteGathered(); }) {}
 
-void SocketSink::ChargeTo(MemoryBudget* budget) {
+void SocketSink::ChargeTo(const std::shared_ptr<MemoryBudget>& budget) {
   budget_ = budget;
   charge_.Attach(budget);
 }
@@ -203,10 +203,12 @@ void SocketSink::Look() {
 }
 
 base::Duration SocketSink::Patience() const {
-  const auto pressure = budget_ != nullptr ? budget_->pressure() : MemoryBudget::Pressure::kNone;
-  if (pressure >= MemoryBudget::Pressure::kFull) return std::min(patience_, kLeastPatience);
-  if (pressure >= MemoryBudget::Pressure::kRefuse) return std::min(patience_, kShortPatience);
-  return patience_;
+  if (budget_ == nullptr) return patience_;
+  switch (budget_->pressure()) {
+    case MemoryBudget::Pressure::kFull: return std::min(patience_, kLeastPatience);
+    case MemoryBudget::Pressure::kRefuse: return std::min(patience_, kShortPatience);
+    default: return patience_;
+  }
 }
 
 void SocketSink::Close(const absl::Status& status) {

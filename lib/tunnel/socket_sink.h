@@ -56,8 +56,8 @@ class SocketSink {
   // References outlive this.
   SocketSink(net::Socket& socket, Owner& owner, base::Duration patience);
 
-  // Queued bytes count in `budget`, which may be null and outlives this.
-  void ChargeTo(MemoryBudget* budget);
+  // Queued bytes count in `budget`, which may be null.
+  void ChargeTo(const std::shared_ptr<MemoryBudget>& budget);
   // Ahead of everything else; not reported by OnWritten().
   void Greet(std::string_view greeting);
   // `bytes` live until the scheduler's sinks() have run.
@@ -108,8 +108,8 @@ class SocketSink {
   std::vector<iovec> gathered_;
   base::Deferred write_gathered_;
   net::ByteQueue queue_;
-  MemoryBudget* budget_ = nullptr;
   MemoryCharge charge_;
+  std::shared_ptr<MemoryBudget> budget_;  // what `charge_` is charged to
   std::unique_ptr<Closing> closing_;
 };
 

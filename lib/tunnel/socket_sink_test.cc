@@ -149,14 +149,14 @@ TEST_F(SocketSinkTest, AlsoWhenTheKernelTookEverything) {
 
 TEST_F(SocketSinkTest, AShortageOfMemoryShortensThePatience) {
   Make(testing::TcpPair(), kForever);
-  MemoryBudget budget(1000);
-  sink_->ChargeTo(&budget);
+  const auto budget = std::make_shared<MemoryBudget>(1000);
+  sink_->ChargeTo(budget);
   Write(std::string(1'000'000, 'x'));
   Write("y");
-  EXPECT_EQ(budget.pressure(), MemoryBudget::Pressure::kFull);
+  EXPECT_EQ(budget->pressure(), MemoryBudget::Pressure::kFull);
   sink_->Finish();
   EXPECT_THAT(AwaitFinished(), StatusIs(absl::StatusCode::kDeadlineExceeded, ""));
-  EXPECT_EQ(budget.used(), 0u);
+  EXPECT_EQ(budget->used(), 0u);
 }
 
 TEST_F(SocketSinkTest, BytesForAPeerThatTakesNoMoreCountAsWritten) {
