@@ -57,6 +57,7 @@ class Target:
         self.case, self.request, self.answer = case, request, answer
         self.received = Received()
         self.failure = None
+        self.accepted = threading.Event()
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.listener.settimeout(LIMIT)
         if case.small_buffers:
@@ -72,6 +73,7 @@ class Target:
         except OSError as failure:
             self.received.end = f"no connection: {failure}"
             return
+        self.accepted.set()
         with connection, self.listener:
             connection.settimeout(LIMIT)
             if case.who == "client":
@@ -130,7 +132,8 @@ class Tls(Plain):
         self.attempt(self.tls.do_handshake)
 
     def flush(self):
-        self.connection.sendall(self.outgoing.read())
+        if block := self.outgoing.read():
+            self.connection.sendall(block)
 
     def attempt(self, call, *arguments):
         while True:
@@ -268,8 +271,8 @@ def run_dial(case, binary, address, request, received):
         received.end = "reset"
 
 
-def run_killed(case, binary, address, request):
-    """A client that is killed after it has sent a part. Returns how much that was at least."""
+def run_killed(case, binary, address, request, accepted):
+    """A client that is killed in the middle, some time after the target has accepted."""
     part = request[: len(request) // 2]
     if case.front.startswith("dial"):
         process = hawser(case, binary, address)
@@ -281,9 +284,10 @@ def run_killed(case, binary, address, request):
     try:
         process.stdin.write(part)
         process.stdin.flush()
-        time.sleep(0.3)  # it may or may not have passed all of that on
     except OSError:
         pass
+    accepted.wait(LIMIT)
+    time.sleep(case.seed % 100 / 300)  # it may or may not have passed all of that on
     process.send_signal(signal.SIGKILL)
     process.wait()
     for stream in (process.stdin, process.stdout, process.stderr):
