@@ -22,10 +22,10 @@ class Received:
         self.end = None
 
 
-def read_to_end(recv, received, case, most=None):
+def read_to_end(recv, received, case, who, most=None):
     """Reads as the case says; `recv` returns b"" at an end and raises OSError for a reset."""
     size = 4096 if case.slow else 65536
-    pause = case.pause
+    pause = case.pause if case.rests == who else 0
     try:
         while most is None or len(received.bytes) < most:
             block = recv(size if most is None else min(size, most - len(received.bytes)))
@@ -77,7 +77,7 @@ class Target:
         with connection, self.listener:
             connection.settimeout(LIMIT)
             if case.who == "client":
-                read_to_end(connection.recv, self.received, case)
+                read_to_end(connection.recv, self.received, case, "target")
                 if case.how == "half-closed" and self.received.end == "end":
                     self.send(connection, self.answer)
                 return
@@ -86,14 +86,14 @@ class Target:
     def end(self, connection):
         case = self.case
         most = len(self.request) // 2 if case.how == "killed" else len(self.request)
-        read_to_end(connection.recv, self.received, case, most)
+        read_to_end(connection.recv, self.received, case, "target", most)
         part = self.answer[: len(self.answer) // 2] if case.how == "aborted" else self.answer
         self.send(connection, part)
         if case.how == "aborted":
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         elif case.how == "half-closed":
             connection.shutdown(socket.SHUT_WR)
-            read_to_end(connection.recv, self.received, case)
+            read_to_end(connection.recv, self.received, case, "")
 
     def send(self, connection, block):
         try:
@@ -223,7 +223,7 @@ def run_connect(case, address, request, received):
     else:
         sender = threading.Thread(target=send, daemon=True)
         sender.start()
-    read_to_end(client.recv, received, case)
+    read_to_end(client.recv, received, case, "client")
     if sender is not None:
         sender.join(LIMIT)
     client.close()
@@ -260,7 +260,7 @@ def run_dial(case, binary, address, request, received):
             raise TimeoutError
         return os.read(descriptor, size)
 
-    read_to_end(recv, received, case)
+    read_to_end(recv, received, case, "client")
     try:
         code = process.wait(LIMIT)
     except subprocess.TimeoutExpired:
