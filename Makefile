@@ -19,7 +19,7 @@ interop:  ## client x server x agent: ours, Konnectivity's own, peers on grpc-go
 	@tools/setup.sh interop && tools/build.sh interop && e2e/konnectivity/run.sh
 
 balancer:  ## minutes of broken balancers, networks and hubs, and how soon agents are back
-	@tools/setup.sh balancer && tools/build.sh balancer && e2e/balancer/run.sh --fault 240 --rounds 3
+	@tools/setup.sh balancer && tools/build.sh balancer && e2e/balancer/run.sh --fault 180 --rounds 3
 
 exact:  ## thousands of random connections: each is byte-exact or reset (EXACT=--seed=S repeats them)
 	@tools/setup.sh exact && tools/build.sh exact && e2e/exact/run.sh --cases=4000 $(EXACT)

@@ -194,6 +194,6 @@ async def echo(reader, writer):
     try:
         while block := await reader.read(65536):
             writer.write(block)
-    except (ConnectionError, asyncio.CancelledError):
-        pass  # the peer left, or the run is over
+    except ConnectionError:
+        pass  # the peer left
     writer.close()

@@ -138,6 +138,15 @@ async def run_case(case, watch, options):
     return results
 
 
+async def shut_down(all_cases):
+    """Ends the processes, which ends all connections, and waits for those who serve them."""
+    for case in all_cases:
+        case.balancer.accepting.cancel()
+        for process in (case.agent.process, case.hub.process):
+            process.kill()
+    await asyncio.wait(asyncio.all_tasks() - {asyncio.current_task()}, timeout=5)
+
+
 def cell(results):
     """The worst of all rounds."""
     if results is None:
@@ -204,6 +213,7 @@ async def run(kinds, options):
         if case.kind is kinds[0] and not all(each.ok(case.harmless) for each in results):
             bad.append(case)
         watch.stop()
+    await shut_down([watch.case for watch in watches])
     report(rows, kinds, options)
     for case in bad:
         print(f"FAILED  {case.title}; {case.agent.process.log} ends with:")
