@@ -281,9 +281,15 @@ absl::Status Hub::CreatePages() {
   // The second name is the reference's old one. Its metrics are on both ports, too.
   for (const char* path : {"/readyz", "/ready"})
     health.Handle(path, [this](const std::string& query) { return Ready(query); });
+  // Metrics wait for the shards, which the main thread may, and know what is the main thread's.
+  health.HandleLate("/metrics", [this](const std::string&, net::Http1Server::Reply reply) {
+    loop_.Post([this, reply = std::move(reply)]() mutable {
+      health_thread_.loop().Post(
+          [reply = std::move(reply), response = Metrics()]() mutable { reply(response); });
+    });
+  });
   const auto metrics = [this](const std::string&) { return Metrics(); };
-  for (net::PagePort* port : {health_.get(), admin_.get()})
-    port->pages().Handle("/metrics", metrics);
+  admin_->pages().Handle("/metrics", metrics);
   if (options_.admin_path.empty()) return absl::OkStatus();
 
   // Who dials what is nobody's business who merely reaches a port.

@@ -35,12 +35,14 @@ class Http1Server::Connection {
   Connection(Http1Server& server, int fd)
       : server_(server),
         socket_(MakePlainSocket(server.loop_, fd)),
+        id_(++server.last_id_),
         address_(socket_->peer().address.substr(0, socket_->peer().address.rfind(':'))),
         deadline_(server.loop_) {}
 
   // The peer's, without its port.
   const std::string& address() const { return address_; }
-  bool asked() const { return !response_.empty(); }
+  bool asked() const { return head_.complete() || !response_.empty(); }
+  uint64_t id() const { return id_; }
 
   // What follows may destroy the connection.
   void ReadHead() {
@@ -67,7 +69,8 @@ class Http1Server::Connection {
         return;
       }
       if (head_.complete()) {
-        Respond(server_.Answer(head_));
+        deadline_.Set(server_.options_.response_deadline, [this] { server_.Remove(this); });
+        server_.Answer(*this, head_);
         return;
       }
     }
@@ -111,6 +114,7 @@ class Http1Server::Connection {
 
   Http1Server& server_;
   const std::unique_ptr<Socket> socket_;
+  const uint64_t id_;
   const std::string address_;
   Http1Head head_;
   std::string response_;  // as it is sent
@@ -124,6 +128,12 @@ Http1Server::Http1Server(EventLoop& loop, const Options& options)
 Http1Server::~Http1Server() = default;
 
 void Http1Server::Handle(const std::string& path, Handler handler) {
+  HandleLate(path, [handler = std::move(handler)](const std::string& query, Reply reply) mutable {
+    reply(handler(query));
+  });
+}
+
+void Http1Server::HandleLate(const std::string& path, LateHandler handler) {
   handlers_[path] = std::move(handler);
 }
 
@@ -157,14 +167,24 @@ Http1Server::Connection* Http1Server::Dispensable(const std::string& address) {
   return oldest;
 }
 
-Http1Server::Response Http1Server::Answer(const Http1Head& head) {
+void Http1Server::Answer(Connection& connection, const Http1Head& head) {
   const size_t question_mark = head.target().find('?');
   const auto handler = handlers_.find(head.target().substr(0, question_mark));
-  if (handler == handlers_.end()) return PlainAnswer(HTTP_STATUS_NOT_FOUND);
+  if (handler == handlers_.end()) return connection.Respond(PlainAnswer(HTTP_STATUS_NOT_FOUND));
   if (head.method() != "GET" && head.method() != "HEAD")
-    return PlainAnswer(HTTP_STATUS_METHOD_NOT_ALLOWED);
+    return connection.Respond(PlainAnswer(HTTP_STATUS_METHOD_NOT_ALLOWED));
   const bool has_query = question_mark != std::string::npos;
-  return handler->second(has_query ? head.target().substr(question_mark + 1) : "");
+  handler->second(
+      has_query ? head.target().substr(question_mark + 1) : "",
+      [this, id = connection.id()](const Response& response) { AnswerLate(id, response); });
+}
+
+void Http1Server::AnswerLate(uint64_t id, const Response& response) {
+  for (const auto& connection : connections_) {
+    if (connection->id() != id) continue;
+    connection->Respond(response);  // may destroy it
+    return;
+  }
 }
 
 void Http1Server::Remove(Connection* connection) {

@@ -47,6 +47,9 @@ class Http1Server {
   };
   // `query` is what follows '?' in the target, as sent.
   using Handler = absl::AnyInvocable<Response(const std::string& query)>;
+  // Answers, on the loop's thread and while the server exists; a peer that has left is no error.
+  using Reply = absl::AnyInvocable<void(const Response& response)>;
+  using LateHandler = absl::AnyInvocable<void(const std::string& query, Reply reply)>;
 
   Http1Server(EventLoop& loop, const Options& options);
   Http1Server(const Http1Server&) = delete;
@@ -56,6 +59,8 @@ class Http1Server {
 
   // Answers requests for exactly `path`.
   void Handle(const std::string& path, Handler handler);
+  // Likewise, for pages that others make meanwhile: this server goes on with its other peers.
+  void HandleLate(const std::string& path, LateHandler handler);
   // Takes ownership of `fd`, an accepted connection.
   void Serve(int fd);
   size_t connections() const { return connections_.size(); }
@@ -69,7 +74,8 @@ class Http1Server {
 
  private:
   class Connection;
-  Response Answer(const Http1Head& head);
+  void Answer(Connection& connection, const Http1Head& head);
+  void AnswerLate(uint64_t id, const Response& response);
   void Remove(Connection* connection);
   // Makes room for one more connection from `address`.
   void MakeRoom(const std::string& address);
@@ -78,7 +84,8 @@ class Http1Server {
 
   EventLoop& loop_;
   const Options options_;
-  std::map<std::string, Handler> handlers_;
+  std::map<std::string, LateHandler> handlers_;
+  uint64_t last_id_ = 0;
   std::vector<std::unique_ptr<Connection>> connections_;  // the oldest first
   std::atomic<uint64_t> dropped_for_address_{0};
   std::atomic<uint64_t> dropped_for_total_{0};

@@ -151,6 +151,21 @@ TEST_F(Http1ServerTest, GivesUpOnAPeerThatDoesNotRead) {
   WaitForConnections(0);
 }
 
+TEST_F(Http1ServerTest, PagesThatTakeTimeKeepNobodyWaiting) {
+  StartServer();
+  std::vector<Http1Server::Reply> replies;
+  server_->HandleLate("/late", [&](const std::string&, Http1Server::Reply reply) {
+    replies.push_back(std::move(reply));
+  });
+  const auto late = Connect(), leaves = Connect();
+  for (LoopbackPeer* peer : {late.get(), leaves.get()}) peer->Send("GET /late HTTP/1.1\r\n\r\n");
+  RunUntil(loop_, [&] { return replies.size() == 2; });
+  EXPECT_THAT(Exchange("GET /healthz HTTP/1.1\r\n\r\n"), StartsWith("HTTP/1.1 200 "));
+  leaves->socket().Close();
+  for (Http1Server::Reply& reply : replies) reply({.body = "at last"});
+  EXPECT_THAT(Response(*late), EndsWith("\r\n\r\nat last"));
+}
+
 TEST_F(Http1ServerTest, SilentConnectionsMakeRoom) {
   StartServer({.max_connections = 2});
   const auto reading = Connect();
