@@ -4,6 +4,8 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <thread>
 
@@ -17,7 +19,7 @@ namespace hawser::cli {
 namespace {
 
 constexpr size_t kChunk = 128 * 1024;
-constexpr base::Duration kDrainLimit = std::chrono::seconds(10);
+constexpr base::Duration kDrainLimit = std::chrono::seconds(90);
 
 struct Options {
   std::string address;
@@ -31,7 +33,12 @@ void Upload(client::Stream& stream) {
   for (;;) {
     const ssize_t bytes = read(STDIN_FILENO, chunk.data(), chunk.size());
     if (bytes < 0 && errno == EINTR) continue;
-    if (bytes <= 0) break;
+    if (bytes < 0) {
+      // The target must not take what it has got for the whole: the tunnel breaks with the process.
+      std::perror("hawser: read from stdin");
+      std::_Exit(1);
+    }
+    if (bytes == 0) break;
     if (!stream.Write({chunk.data(), static_cast<size_t>(bytes)}).ok()) return;
   }
   stream.CloseWrite().IgnoreError();
@@ -87,7 +94,9 @@ absl::Status Dial(const GlobalOptions& global, const Options& options) {
   HAWSER_RETURN_IF_ERROR(Download(*stream));
   close(STDOUT_FILENO);  // whoever reads it sees the end now
   HAWSER_RETURN_IF_ERROR(AwaitUpload(*stream));
-  dialer->Drain(isatty(STDIN_FILENO) != 0 ? base::Duration::zero() : kDrainLimit);
+  const bool person = isatty(STDIN_FILENO) != 0;
+  if (!dialer->Drain(person ? base::Duration::zero() : kDrainLimit) && !person)
+    return absl::DeadlineExceededError("write to " + address + ": the hub did not take it all");
   return absl::OkStatus();
 }
 

@@ -58,8 +58,9 @@ constexpr uint32_t kAgentStreams = 2;
 // What a connection holds beside queued bytes: its sockets, TLS and HTTP/2 states.
 constexpr uint64_t kConnectionMemory = 40 * 1024;
 
-// What a hub opens before it serves anybody: files, ports that are not a loop's own, libgrpc++'s.
-constexpr size_t kDescriptors = 48;
+// What a hub opens before it serves anybody: files, pages, libgrpc++'s, loops that serve no
+// clients.
+constexpr size_t kDescriptors = 64;
 // The same for each event loop, its listeners included.
 constexpr size_t kDescriptorsPerThread = 12;
 
@@ -281,14 +282,8 @@ absl::Status Hub::CreatePages() {
   // The second name is the reference's old one. Its metrics are on both ports, too.
   for (const char* path : {"/readyz", "/ready"})
     health.Handle(path, [this](const std::string& query) { return Ready(query); });
-  // Metrics wait for the shards, which the main thread may, and know what is the main thread's.
-  health.HandleLate("/metrics", [this](const std::string&, net::Http1Server::Reply reply) {
-    loop_.Post([this, reply = std::move(reply)]() mutable {
-      health_thread_.loop().Post(
-          [reply = std::move(reply), response = Metrics()]() mutable { reply(response); });
-    });
-  });
   const auto metrics = [this](const std::string&) { return Metrics(); };
+  health.HandleOn(loop_, "/metrics", metrics);
   admin_->pages().Handle("/metrics", metrics);
   if (options_.admin_path.empty()) return absl::OkStatus();
 

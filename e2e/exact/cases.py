@@ -27,7 +27,8 @@ class Case:
     how: str
     up: int  # bytes
     down: int
-    pause: float  # seconds that whoever reads rests after the first part
+    pause: float  # seconds that the reader rests after the first part
+    rests: str  # which reader
     slow: float  # seconds between its reads
     small_buffers: bool
 
@@ -39,7 +40,7 @@ class Case:
     def __str__(self):
         return (
             f"{self.front} to {self.cluster}, {self.who} {self.how}, {self.up} up, {self.down} down"
-            f"{f', pause {self.pause:.0f} s' if self.pause else ''}"
+            f"{f', the {self.rests} rests {self.pause:.0f} s' if self.pause else ''}"
             f"{', slow reader' if self.slow else ''}{', small buffers' if self.small_buffers else ''}"
         )
 
@@ -68,6 +69,7 @@ def make(seed, clusters):
         up=up,
         down=down,
         pause=pause,
+        rests=dice.choice(("client", "target")) if down else "target",
         slow=dice.choice((0, 0, 0.005)),
         small_buffers=dice.random() < 0.5,
     )

@@ -22,10 +22,10 @@ class Received:
         self.end = None
 
 
-def read_to_end(recv, received, case, most=None):
+def read_to_end(recv, received, case, who, most=None):
     """Reads as the case says; `recv` returns b"" at an end and raises OSError for a reset."""
     size = 4096 if case.slow else 65536
-    pause = case.pause
+    pause = case.pause if case.rests == who else 0
     try:
         while most is None or len(received.bytes) < most:
             block = recv(size if most is None else min(size, most - len(received.bytes)))
@@ -57,6 +57,7 @@ class Target:
         self.case, self.request, self.answer = case, request, answer
         self.received = Received()
         self.failure = None
+        self.accepted = threading.Event()
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.listener.settimeout(LIMIT)
         if case.small_buffers:
@@ -72,10 +73,11 @@ class Target:
         except OSError as failure:
             self.received.end = f"no connection: {failure}"
             return
+        self.accepted.set()
         with connection, self.listener:
             connection.settimeout(LIMIT)
             if case.who == "client":
-                read_to_end(connection.recv, self.received, case)
+                read_to_end(connection.recv, self.received, case, "target")
                 if case.how == "half-closed" and self.received.end == "end":
                     self.send(connection, self.answer)
                 return
@@ -84,14 +86,14 @@ class Target:
     def end(self, connection):
         case = self.case
         most = len(self.request) // 2 if case.how == "killed" else len(self.request)
-        read_to_end(connection.recv, self.received, case, most)
+        read_to_end(connection.recv, self.received, case, "target", most)
         part = self.answer[: len(self.answer) // 2] if case.how == "aborted" else self.answer
         self.send(connection, part)
         if case.how == "aborted":
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         elif case.how == "half-closed":
             connection.shutdown(socket.SHUT_WR)
-            read_to_end(connection.recv, self.received, case)
+            read_to_end(connection.recv, self.received, case, "")
 
     def send(self, connection, block):
         try:
@@ -130,7 +132,8 @@ class Tls(Plain):
         self.attempt(self.tls.do_handshake)
 
     def flush(self):
-        self.connection.sendall(self.outgoing.read())
+        if block := self.outgoing.read():
+            self.connection.sendall(block)
 
     def attempt(self, call, *arguments):
         while True:
@@ -220,7 +223,7 @@ def run_connect(case, address, request, received):
     else:
         sender = threading.Thread(target=send, daemon=True)
         sender.start()
-    read_to_end(client.recv, received, case)
+    read_to_end(client.recv, received, case, "client")
     if sender is not None:
         sender.join(LIMIT)
     client.close()
@@ -257,7 +260,7 @@ def run_dial(case, binary, address, request, received):
             raise TimeoutError
         return os.read(descriptor, size)
 
-    read_to_end(recv, received, case)
+    read_to_end(recv, received, case, "client")
     try:
         code = process.wait(LIMIT)
     except subprocess.TimeoutExpired:
@@ -268,8 +271,8 @@ def run_dial(case, binary, address, request, received):
         received.end = "reset"
 
 
-def run_killed(case, binary, address, request):
-    """A client that is killed after it has sent a part. Returns how much that was at least."""
+def run_killed(case, binary, address, request, accepted):
+    """A client that is killed in the middle, some time after the target has accepted."""
     part = request[: len(request) // 2]
     if case.front.startswith("dial"):
         process = hawser(case, binary, address)
@@ -281,9 +284,10 @@ def run_killed(case, binary, address, request):
     try:
         process.stdin.write(part)
         process.stdin.flush()
-        time.sleep(0.3)  # it may or may not have passed all of that on
     except OSError:
         pass
+    accepted.wait(LIMIT)
+    time.sleep(case.seed % 100 / 300)  # it may or may not have passed all of that on
     process.send_signal(signal.SIGKILL)
     process.wait()
     for stream in (process.stdin, process.stdout, process.stderr):

@@ -107,24 +107,28 @@ def run_case(lab, case):
     reference = "reference" in case.cluster
     try:
         if case.how == "killed" and case.who == "client":
-            ends.run_killed(case, lab.hawser, address, request)
+            ends.run_killed(case, lab.hawser, address, request, target.accepted)
         elif case.front.startswith("dial"):
             ends.run_dial(case, lab.hawser, address, request, client)
         else:
             ends.run_connect(case, address, request, client)
-    except (OSError, ConnectionError) as failure:
+    except OSError as failure:
+        target.listener.close()
         return [f"the client failed: {failure!r}"]
     target.thread.join(ends.LIMIT + 10)
     wrong = []
-    # A client that was killed sent what its kernel had taken; nobody knows how much. Over TLS and
-    # gRPC its end is no orderly one. The reference's agent cannot be told of a reset.
-    killed = case.who == "client" and case.how == "killed"
-    if case.who == "client" or case.how == "half-closed":
-        cut = (killed and case.front.startswith("connect")) or (reference and not case.orderly)
+    if not (case.who == "target" and case.how == "killed"):
+        # A killed client has said what its kernel took, and then its kernel says FIN; only what it
+        # said through gRPC is known to be cut. The reference's agent cannot be told of a reset.
+        killed = case.how == "killed" and case.front.startswith("connect")
+        cut = killed or (reference and not case.orderly)
+        if target.received.end is None and len(target.received.bytes) == len(request):
+            target.received.end = "end"  # it read no further
         wrong.append(judge(case, "the target", target.received, request, may_be_cut=cut))
     if case.who == "target" or case.how == "half-closed":
         # Unix sockets have no reset, and the reference's agent does not tell of one.
-        cut = not case.orderly and (case.front == "connect-unix" or reference)
+        unix = case.front == "connect-unix" and (reference or not case.orderly)
+        cut = unix or (reference and not case.orderly)
         wrong.append(judge(case, "the client", client, answer, may_be_cut=cut))
     return [one for one in wrong if one]
 

@@ -107,12 +107,12 @@ void Dialer::Join(int fd, const std::string& address, const DialOptions& options
          .patience = tunnel::SocketSink::kPatience});
 }
 
-void Dialer::Drain(base::Duration timeout) {
+bool Dialer::Drain(base::Duration timeout) {
   const auto drained = std::make_shared<std::promise<void>>();
   std::future<void> wait = drained->get_future();
   loop_->events.Post(
       [this, drained] { loop_->tunnels->Drain([drained] { drained->set_value(); }); });
-  wait.wait_for(timeout);
+  return wait.wait_for(timeout) == std::future_status::ready;
 }
 
 absl::StatusOr<Stream> Dialer::Dial(const std::string& address, const DialOptions& options) {

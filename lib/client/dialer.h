@@ -84,7 +84,8 @@ class Dialer {
 
   // Waits until the hub has taken what tunnels were given and they have ended, or `timeout` is
   // over. Closed streams are otherwise cut short by the destructor. Nothing is to be dialled after.
-  void Drain(base::Duration timeout);
+  // False: it was over first.
+  bool Drain(base::Duration timeout);
 
  private:
   explicit Dialer(std::shared_ptr<PendingDial::Loop> loop);

@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -72,6 +74,24 @@ TEST_F(ListenerTest, AcceptsOnAFreePort) {
   RunUntil(loop_, [&] { return accepted_.size() == 2; });
   EXPECT_NE(::fcntl(accepted_[0], F_GETFL) & O_NONBLOCK, 0);
   EXPECT_NE(::fcntl(accepted_[0], F_GETFD) & FD_CLOEXEC, 0);
+}
+
+TEST_F(ListenerTest, TheKernelLooksAfterItsConnections) {
+  const auto listener = Listener::Tcp(loop_, kLoopback);
+  ASSERT_THAT(listener, IsOk());
+  Start(**listener);
+  const auto peer = Connect(**listener);
+  RunUntil(loop_, [&] { return accepted_.size() == 1; });
+  const auto option = [&](int level, int name) {
+    int value = -1;
+    socklen_t size = sizeof value;
+    EXPECT_EQ(::getsockopt(accepted_[0], level, name, &value, &size), 0);
+    return value;
+  };
+  EXPECT_EQ(option(SOL_SOCKET, SO_KEEPALIVE), 1);
+  EXPECT_EQ(option(IPPROTO_TCP, TCP_KEEPIDLE), 15);
+  EXPECT_EQ(option(IPPROTO_TCP, TCP_KEEPINTVL), 15);
+  EXPECT_EQ(option(IPPROTO_TCP, TCP_KEEPCNT), 3);
 }
 
 TEST_F(ListenerTest, AddressInUse) {

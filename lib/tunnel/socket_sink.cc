@@ -207,10 +207,12 @@ void SocketSink::Look() {
 }
 
 base::Duration SocketSink::Patience() const {
-  const auto pressure = budget_ != nullptr ? budget_->pressure() : MemoryBudget::Pressure::kNone;
-  if (pressure >= MemoryBudget::Pressure::kFull) return std::min(patience_, kLeastPatience);
-  if (pressure >= MemoryBudget::Pressure::kRefuse) return std::min(patience_, kShortPatience);
-  return patience_;
+  if (budget_ == nullptr) return patience_;
+  switch (budget_->pressure()) {
+    case MemoryBudget::Pressure::kFull: return std::min(patience_, kLeastPatience);
+    case MemoryBudget::Pressure::kRefuse: return std::min(patience_, kShortPatience);
+    default: return patience_;
+  }
 }
 
 void SocketSink::Close(const absl::Status& status) {

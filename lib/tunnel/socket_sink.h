@@ -112,8 +112,8 @@ class SocketSink {
   base::Deferred write_gathered_;
   net::ByteQueue queue_;
   size_t in_socket_ = 0;  // bytes that the socket took and has not all sent
-  std::shared_ptr<MemoryBudget> budget_;
   MemoryCharge charge_;
+  std::shared_ptr<MemoryBudget> budget_;  // what `charge_` is charged to
   std::unique_ptr<Closing> closing_;
 };
 
