@@ -51,7 +51,7 @@ HubSettings WithNames(const Options& options) {
 std::vector<std::string> Secrets(const Options& options) {
   std::set<std::string> secrets(options.certificate_secrets.begin(),
                                 options.certificate_secrets.end());
-  secrets.insert({options.signer_secret, kServerCaSecret});
+  secrets.insert({options.signer_secret, kServerCaSecret, kTicketKeysSecret});
   return {secrets.begin(), secrets.end()};
 }
 

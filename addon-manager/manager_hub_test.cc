@@ -119,6 +119,8 @@ TEST_F(ManagerHubTest, TicketKeysAreMadeAndReplacedDaily) {
              {{"data", EncodeSecretData({{kTicketKeysEntry, "torn"}})}});
   hub_.Touch();
   hub_.AwaitSecret(kTicketKeysSecret, [&](const Data& now) { return keys(now).size() == 80; });
+  hub_.Delete(kSecrets, {TestHub::kNs, kTicketKeysSecret});
+  hub_.AwaitSecret(kTicketKeysSecret, [&](const Data& now) { return keys(now).size() == 80; });
 }
 
 TEST_F(ManagerHubTest, TheKeysOfAuthoritiesAreInOneSecretOnly) {

@@ -124,7 +124,7 @@ def start_target(processes, place=HERE):
     return processes.wait_for("target", r"^listening on (\S+)$")
 
 
-def start_direct(_processes, _pki, target, _place=HERE):
+def start_direct(_processes, _pki, target, place=HERE):
     return Peer("direct", ["--via", target])
 
 

@@ -106,14 +106,15 @@ class Round:
                     for name in self._of(figure):
                         with peers.Processes(self._folder) as processes:
                             target = peers.start_target(processes, place)
-                            peer = STARTERS[name](processes, pki, target, place)
+                            peer = STARTERS[name](processes, pki, target, place=place)
                             self._take(peer, target, figure)
             old = [figure for figure in figures if figure.old]
             if not old:
                 return
             with peers.Processes(self._folder) as processes:
                 target = peers.start_target(processes, place)
-                running = [STARTERS[name](processes, pki, target, place) for name in self._names]
+                running = [STARTERS[name](processes, pki, target, place=place)
+                           for name in self._names]
                 time.sleep(OLD)
                 for figure in old:
                     for peer in running:

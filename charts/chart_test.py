@@ -370,7 +370,7 @@ class Rights(unittest.TestCase):
                         named |= set(rule["resourceNames"])
             manager = pod_specs(objects)["Deployment/cluster-proxy-addon-manager"]
             given = flags(manager["containers"][0])
-            watched = {"proxy-server-ca", given["signer-secret"]}
+            watched = {"proxy-server-ca", "cluster-proxy-ticket-keys", given["signer-secret"]}
             watched |= set(given["certificate-secrets"].split(","))
             self.assertEqual(named, watched)
 

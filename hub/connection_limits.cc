@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "lib/net/socket_address.h"
 
 namespace hawser::hub {
 namespace {
@@ -56,9 +57,12 @@ absl::StatusOr<ConnectionPermit> ConnectionLimits::Admit(Port port, const std::s
   if (port != Port::kAgents && front_ends() >= options_.front_ends)
     return refuse(LimitKind::kTotal,
                   absl::StrCat("more than ", options_.front_ends, " client connections"));
+  if (port == Port::kAgents && counts_[Index(port)] >= options_.agents)
+    return refuse(LimitKind::kTotal,
+                  absl::StrCat("more than ", options_.agents, " connections of agents"));
   ConnectionPermit permit;
   if (!address.empty()) {
-    const auto counted = addresses_.try_emplace(address.substr(0, address.rfind(':'))).first;
+    const auto counted = addresses_.try_emplace(net::PeerNetwork(address)).first;
     if (counted->second >= options_.per_address)
       return refuse(LimitKind::kAddress,
                     absl::StrCat("more than ", options_.per_address, " connections from address ",

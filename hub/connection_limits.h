@@ -1,11 +1,12 @@
-// How many connections the hub takes: per peer address, per identity, and on the front ends
-// together, which leave a reserve of descriptors to the agents. No client has more than half of the
-// front ends' connections, whatever its limit.
+// How many connections the hub takes: per peer address (of IPv6, per /64), per identity, of all
+// agents and of all clients, which leave each other a reserve of descriptors. No client has more
+// than half of the front ends' connections, whatever its limit.
 //
 // Threads: any. Touched once when a connection begins and once when it ends.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <mutex>
 #include <string>
 #include <unordered_map>
@@ -65,7 +66,8 @@ class ConnectionLimits {
     size_t per_address;
     size_t per_identity;  // one client, or agents with one certificate that names no cluster
     size_t per_cluster;
-    size_t front_ends;  // connections of all clients
+    size_t front_ends;         // connections of all clients
+    size_t agents = SIZE_MAX;  // connections of all agents
   };
 
   explicit ConnectionLimits(const Options& options) : options_(options) {}

@@ -37,6 +37,28 @@ TEST(ConnectionLimits, CountsPerAddressWhateverThePort) {
   EXPECT_THAT(limits.Admit(Port::kGrpc, "10.0.0.1:1002"), IsOk());
 }
 
+TEST(ConnectionLimits, CountsIpv6ByNetwork) {
+  ConnectionLimits::Options options = kRoomy;
+  options.per_address = 2;
+  ConnectionLimits limits(options);
+  const auto first = limits.Admit(Port::kAgents, "[2001:db8::1]:1000");
+  const auto second = limits.Admit(Port::kAgents, "[2001:db8::2]:1000");
+  EXPECT_THAT(limits.Admit(Port::kAgents, "[2001:db8::3]:1000"),
+              StatusIs(StatusCode::kResourceExhausted, HasSubstr("2001:db8::/64")));
+  EXPECT_THAT(limits.Admit(Port::kAgents, "[2001:db8:0:1::3]:1000"), IsOk());
+}
+
+TEST(ConnectionLimits, AgentsAndClientsLeaveEachOtherSome) {
+  ConnectionLimits::Options options = kRoomy;
+  options.front_ends = options.agents = 1;
+  ConnectionLimits limits(options);
+  const auto agent = limits.Admit(Port::kAgents, "10.0.0.1:1000");
+  EXPECT_THAT(limits.Admit(Port::kAgents, "10.0.0.2:1000"),
+              StatusIs(StatusCode::kResourceExhausted, HasSubstr("1 connections of agents")));
+  EXPECT_EQ(limits.refused(Port::kAgents, LimitKind::kTotal), 1u);
+  EXPECT_THAT(limits.Admit(Port::kGrpc, "10.0.0.1:1001"), IsOk());
+}
+
 TEST(ConnectionLimits, MayChange) {
   ConnectionLimits limits(kRoomy);
   const auto first = limits.Admit(Port::kGrpc, "10.0.0.1:1000");

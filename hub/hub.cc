@@ -19,8 +19,9 @@
 namespace hawser::hub {
 namespace {
 
-// How many connections clients may have, so that agents find descriptors too.
-size_t ClientConnections(size_t reserve) {
+// How many connections clients may have, so that agents find descriptors too, and the other way
+// round.
+size_t ConnectionsBeside(size_t reserve) {
   rlimit descriptors{};
   getrlimit(RLIMIT_NOFILE, &descriptors);
   return descriptors.rlim_cur > 2 * reserve ? descriptors.rlim_cur - reserve : reserve;
@@ -38,7 +39,8 @@ ConnectionLimits::Options ConnectionOptions(const Limits& limits) {
   return {.per_address = limits.connections_per_address,
           .per_identity = limits.connections_per_identity,
           .per_cluster = limits.sessions_per_cluster,
-          .front_ends = ClientConnections(limits.descriptor_reserve)};
+          .front_ends = ConnectionsBeside(limits.descriptor_reserve),
+          .agents = ConnectionsBeside(limits.descriptor_reserve)};
 }
 
 SessionRegistry::Limits SessionLimits(const Limits& limits) {
@@ -56,8 +58,9 @@ constexpr uint32_t kAgentStreams = 2;
 // What a connection holds beside queued bytes: its sockets, TLS and HTTP/2 states.
 constexpr uint64_t kConnectionMemory = 40 * 1024;
 
-// What a hub opens before it serves anybody: files, ports that are not a loop's own, libgrpc++'s.
-constexpr size_t kDescriptors = 48;
+// What a hub opens before it serves anybody: files, pages, libgrpc++'s, loops that serve no
+// clients.
+constexpr size_t kDescriptors = 64;
 // The same for each event loop, its listeners included.
 constexpr size_t kDescriptorsPerThread = 12;
 
@@ -280,8 +283,8 @@ absl::Status Hub::CreatePages() {
   for (const char* path : {"/readyz", "/ready"})
     health.Handle(path, [this](const std::string& query) { return Ready(query); });
   const auto metrics = [this](const std::string&) { return Metrics(); };
-  for (net::PagePort* port : {health_.get(), admin_.get()})
-    port->pages().Handle("/metrics", metrics);
+  health.HandleOn(loop_, "/metrics", metrics);
+  admin_->pages().Handle("/metrics", metrics);
   if (options_.admin_path.empty()) return absl::OkStatus();
 
   // Who dials what is nobody's business who merely reaches a port.

@@ -23,9 +23,10 @@ DEFINE_int32(max_streams_per_connection, 1024,
              "[Limits] streams of one gRPC client connection; dials on more are refused");
 DEFINE_int32(max_unfinished_handshakes, 256, "[Limits] unfinished TLS handshakes of one port");
 DEFINE_int32(
-    max_pending_dials, 1000,
+    max_pending_dials, 4096,
     "[Limits] unanswered dials of one agent; one client has a quarter of them, 16 at least");
-DEFINE_int32(descriptor_reserve, 256, "[Limits] descriptors that clients leave to agents");
+DEFINE_int32(descriptor_reserve, 256,
+             "[Limits] descriptors that clients leave to agents, and agents to clients");
 DEFINE_int64(max_buffered_bytes, 0,
              "[Limits] bytes queued for slow readers, in all; 0: a quarter of the memory that the "
              "container or machine has, at most 1 GiB");

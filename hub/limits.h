@@ -25,7 +25,7 @@ struct Limits {
   size_t connections_per_identity;
   size_t sessions_per_cluster;  // and connections of its agents
   size_t pending_dials;         // per agent; a quarter of them per client
-  size_t descriptor_reserve;    // descriptors that clients cannot take
+  size_t descriptor_reserve;    // descriptors that clients and agents leave each other
   uint64_t buffered_bytes;      // of the process
   uint64_t buffered_bytes_per_identity;
 };

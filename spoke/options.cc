@@ -110,7 +110,7 @@ DEFINE_int32(admin_server_port, 8094, "[Health and metrics] its TCP port; 0: a f
 DEFINE_string(admin_uds_name, "",
               "[Health and metrics] Unix socket for /metrics and /debug/connections; empty: none");
 
-DEFINE_int32(max_pending_dials, 1000, "[Limits] unfinished dials of one server");
+DEFINE_int32(max_pending_dials, 4096, "[Limits] unfinished dials of one server");
 DEFINE_int64(max_buffered_bytes, 0,
              "[Limits] bytes queued for slow targets, in all; 0: a quarter of the memory that the "
              "container or machine has, at most 1 GiB");

@@ -46,7 +46,7 @@ def few_descriptors(lab):
         told.append(refused_start(lab, arguments, 1, f"file descriptors are limited to {count}",
                                   preexec_fn=with_descriptors(count)))
     # The least that is not refused is enough to start.
-    least = 48 + 12 * 2
+    least = 64 + 12 * 2
     daemon = Daemon("hub with few descriptors", [*hub, "--threads=2"],
                     preexec_fn=with_descriptors(least))
     daemon.stop()

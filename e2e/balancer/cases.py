@@ -15,6 +15,7 @@ class Case:
     harmless = False
     # What comes is not seen by a listener that does not answer.
     countable = True
+    needs_clock = False
     through_proxy = False
 
     def __init__(self, lab, kind, number):
@@ -163,6 +164,7 @@ class HubKilled(Case):
 
 class ClockAhead(Case):
     title = "hub's clock is ten years ahead"
+    needs_clock = True
 
     def make_hub(self):
         return self.own_hub(clock=True)

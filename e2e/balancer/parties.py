@@ -18,6 +18,7 @@ class Ours:
 
     name = "Hawser"
     failed_attempt = "no link to"  # in an agent's log
+    asks_libc = True  # for the time
 
     def __init__(self, binaries):
         self.server = f"{binaries}/hub/proxy-server"
@@ -42,6 +43,7 @@ class Reference(Ours):
 
     name = "reference"
     failed_attempt = "cannot connect"
+    asks_libc = False  # Go asks the kernel
 
     def __init__(self, server, agent):
         self.server, self.agent = server, agent

@@ -1,8 +1,8 @@
-// Gives memory back to the system after much of it was in use: malloc keeps what was freed, and after
-// an attack that may be most of the process.
+// Gives memory back to the system after much of it was in use: malloc keeps what was freed, and
+// after an attack that may be most of the process.
 //
-// Trimming 64 MiB takes some 13 ms, 1 GiB 180 ms; threads that allocate meanwhile wait for up to 16 ms
-// of that once. So it is for a thread that nobody waits for, and for a fall that is worth it.
+// Trimming 64 MiB takes some 13 ms, 1 GiB 180 ms; threads that allocate meanwhile wait for up to 16
+// ms of that once. So it is for a thread that nobody waits for, and for a fall that is worth it.
 //
 // Threads: one.
 #pragma once
@@ -13,8 +13,8 @@ namespace hawser::base {
 
 class HeapTrim {
  public:
-  // `held`: roughly what load makes the process hold now, bytes. Trims when that fell to half of its
-  // peak since the last time, and by 16 MiB at least; returns whether it did.
+  // `held`: roughly what load makes the process hold now, bytes. Trims when that fell to half of
+  // its peak since the last time, and by 16 MiB at least; returns whether it did.
   bool Observe(uint64_t held);
 
  private:

@@ -26,6 +26,8 @@ class ClientSession final : public tunnel::DialingSession {
   // taken it when features().early is set in the endpoint's OnOpen().
   void Dial(const std::string& address, base::Duration timeout, std::string early,
             std::shared_ptr<tunnel::Endpoint> endpoint, DialDone done);
+  // The hub has said something.
+  bool answered() const { return answered_; }
   // Before `done`, which then does not run: ends the stream and what the dial may have opened.
   void Cancel();
 
@@ -42,7 +44,7 @@ class ClientSession final : public tunnel::DialingSession {
 
   const std::string hub_;
   base::Closure accepted_;
-  bool answered_ = false;  // the hub has said something
+  bool answered_ = false;
   DialId dial_ = 0;
 };
 

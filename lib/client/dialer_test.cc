@@ -344,12 +344,15 @@ TEST(DialerHawserTest, OpensAnotherLinkAtTheStreamLimit) {
 }
 
 TEST(DialerHawserTest, ASilentHubIsNotTakenForASilentAgent) {
-  FakeFrontEnd front({.silent = true});
+  FakeFrontEnd front({.silent_links = 1});
   const auto dialer = MakeDialer(front);
   const absl::StatusOr<Stream> stream =
       dialer->Dial("never.paris:80", {.timeout = std::chrono::milliseconds(50)});
   EXPECT_THAT(stream, StatusIs(absl::StatusCode::kDeadlineExceeded,
                                HasSubstr("did not answer in time (timed_out at the hub)")));
+  // The next dial does not wait for it again.
+  EXPECT_THAT(dialer->Dial("echo.paris:80"), IsOk());
+  EXPECT_EQ(front.links(), 2);
 }
 
 class DialerTlsTest : public ::testing::Test {

@@ -89,7 +89,8 @@ tunnel::SessionOptions SessionOptions() {
 
 class FakeFrontEnd::Session final : public tunnel::DialedSession {
  public:
-  explicit Session(FakeFrontEnd& front) : DialedSession(SessionOptions()), front_(front) {
+  Session(FakeFrontEnd& front, bool silent)
+      : DialedSession(SessionOptions()), front_(front), silent_(silent) {
     front_.See([](Seen& seen) { ++seen.sessions; });
   }
   ~Session() override {
@@ -97,7 +98,7 @@ class FakeFrontEnd::Session final : public tunnel::DialedSession {
   }
 
   void OnOpen(net::MessageStream& stream, const net::Metadata& headers) override {
-    if (front_.options_.silent) return DialedSession::OnOpen(stream, net::Metadata());
+    if (silent_) return DialedSession::OnOpen(stream, net::Metadata());
     const bool plain = front_.options_.plain;
     DialedSession::OnOpen(stream, plain ? net::Metadata() : headers);
     net::Metadata answer;
@@ -127,6 +128,7 @@ class FakeFrontEnd::Session final : public tunnel::DialedSession {
   }
 
   FakeFrontEnd& front_;
+  const bool silent_;
 };
 
 FakeFrontEnd::FakeFrontEnd(const Options& options) : options_(options) {
@@ -167,9 +169,10 @@ void FakeFrontEnd::Serve(std::unique_ptr<net::Socket> socket) {
   const auto link = links_.emplace(links_.end());
   *link = h2::Transport::Server(
       std::move(socket), options,
-      [this](const std::string& path, const net::Metadata&) -> std::unique_ptr<net::StreamHandler> {
+      [this, silent = links() < options_.silent_links](
+          const std::string& path, const net::Metadata&) -> std::unique_ptr<net::StreamHandler> {
         if (path != ClientSession::kMethod) return nullptr;
-        return std::make_unique<Session>(*this);
+        return std::make_unique<Session>(*this, silent);
       },
       [this, link](const absl::Status&) { links_.erase(link); });
   See([](Seen& seen) { ++seen.links; });

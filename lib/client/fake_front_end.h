@@ -31,8 +31,9 @@ class FakeFrontEnd {
   struct Options {
     // Accepts none of our features, as Konnectivity's server.
     bool plain = false;
-    // Takes streams and says nothing, as a hub whose process is stopped.
-    bool silent = false;
+    // On so many links, the first ones, it takes streams and says nothing, as a hub whose process
+    // is stopped or one behind a balancer that has forgotten the link.
+    size_t silent_links = 0;
     uint32_t max_streams = 256;
     // Serves TCP on loopback with it instead of a Unix socket.
     std::shared_ptr<net::TlsContext> tls;

@@ -18,13 +18,6 @@ h2::Options LinkOptions() {
   return options;
 }
 
-// Our hub refuses dials on more than half of the streams that it announces, so that other clients
-// learn why they get none.
-bool HasRoom(const h2::Transport& link) {
-  const size_t announced = link.streams_available() + link.stream_count();
-  return link.streams_available() > 0 && link.stream_count() < (announced + 1) / 2;
-}
-
 }  // namespace
 
 LinkPool::LinkPool(net::EventLoop& loop, std::unique_ptr<Connector> connector,
@@ -54,6 +47,14 @@ void LinkPool::Serve() {
     ready(link, absl::OkStatus());
   }
   CloseSpare();
+}
+
+// Our hub refuses dials on more than half of the streams that it announces, so that other clients
+// learn why they get none.
+bool LinkPool::HasRoom(const h2::Transport& link) const {
+  if (avoided_.contains(&link)) return false;
+  const size_t announced = link.streams_available() + link.stream_count();
+  return link.streams_available() > 0 && link.stream_count() < (announced + 1) / 2;
 }
 
 h2::Transport* LinkPool::FindRoom() {
@@ -92,6 +93,7 @@ void LinkPool::OnConnected(absl::StatusOr<std::unique_ptr<net::Socket>> socket) 
 }
 
 void LinkPool::OnLinkClosed(std::list<std::unique_ptr<h2::Transport>>::iterator link) {
+  avoided_.erase(link->get());
   links_.erase(link);
   if (links_.empty() && drained_ != nullptr) std::exchange(drained_, nullptr)();
 }
@@ -100,6 +102,11 @@ void LinkPool::Drain(base::Closure drained) {
   if (links_.empty()) return drained();
   drained_ = std::move(drained);
   for (const auto& link : links_) link->GoAway();
+}
+
+void LinkPool::Avoid(h2::Transport& link) {
+  avoided_.insert(&link);
+  link.GoAway();
 }
 
 void LinkPool::StartKeepalive(h2::Transport& link) { link.SetKeepalive(kKeepalive); }

@@ -9,6 +9,7 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <set>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
@@ -36,6 +37,8 @@ class LinkPool {
   void Forget(WaiterId id) { waiting_.erase(id); }
   // Lets the streams that are open end, then calls `drained`. Nothing may be acquired after this.
   void Drain(base::Closure drained);
+  // Nobody answers on `link`: it gets no more streams, and closes after those it has.
+  void Avoid(h2::Transport& link);
   // The hub behind `link` speaks our extension: it may be pinged.
   void StartKeepalive(h2::Transport& link);
 
@@ -47,6 +50,7 @@ class LinkPool {
   void Connect();
   void OnLinkClosed(std::list<std::unique_ptr<h2::Transport>>::iterator link);
   void OnConnected(absl::StatusOr<std::unique_ptr<net::Socket>> socket);
+  bool HasRoom(const h2::Transport& link) const;
   // Closes links that carry nothing, but for one.
   void CloseSpare();
 
@@ -54,6 +58,7 @@ class LinkPool {
   const std::unique_ptr<Connector> connector_;
   const base::Duration connect_timeout_;
   std::list<std::unique_ptr<h2::Transport>> links_;
+  std::set<const h2::Transport*> avoided_;  // of these
   bool connecting_ = false;
   std::map<WaiterId, Ready> waiting_;  // in the order of asking
   WaiterId last_waiter_ = 0;

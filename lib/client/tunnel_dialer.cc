@@ -80,9 +80,13 @@ void TunnelDialer::OnLink(DialId id, h2::Transport* link, const absl::Status& er
   attempt.local->ReadAhead();
   // Whether the hub takes them is known when it answers; then they are sent again where it did not.
   std::string early = attempt.local->TakeEarly(tunnel::kMaxEarlySent);
-  opened.Dial(attempt.tunnel.address, std::max(attempt.expires - loop_.Now(), base::Duration{}),
-              std::move(early), attempt.local,
-              [this, id](const Failure* failure) { OnAnswer(id, failure); });
+  opened.Dial(
+      attempt.tunnel.address, std::max(attempt.expires - loop_.Now(), base::Duration{}),
+      std::move(early), attempt.local, [this, id, link, &opened](const Failure* failure) {
+        if (failure != nullptr && failure->reason == Reason::kTimedOut && !opened.answered())
+          links_.Avoid(*link);
+        OnAnswer(id, failure);
+      });
 }
 
 void TunnelDialer::OnAnswer(DialId id, const Failure* failure) {

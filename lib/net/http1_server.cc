@@ -32,15 +32,17 @@ std::string Wire(const Http1Server::Response& response, bool with_body) {
 // bytes would reset the connection and could take the response with it.
 class Http1Server::Connection {
  public:
-  Connection(Http1Server& server, int fd)
+  Connection(Http1Server& server, uint64_t id, int fd)
       : server_(server),
+        id_(id),
         socket_(MakePlainSocket(server.loop_, fd)),
         address_(socket_->peer().address.substr(0, socket_->peer().address.rfind(':'))),
         deadline_(server.loop_) {}
 
   // The peer's, without its port.
   const std::string& address() const { return address_; }
-  bool asked() const { return !response_.empty(); }
+  uint64_t id() const { return id_; }
+  bool asked() const { return asked_; }
 
   // What follows may destroy the connection.
   void ReadHead() {
@@ -67,14 +69,20 @@ class Http1Server::Connection {
         return;
       }
       if (head_.complete()) {
-        Respond(server_.Answer(head_));
+        server_.Answer(*this, head_);
         return;
       }
     }
   }
 
-  void Respond(const Response& response) {
+  // Until Respond(), for as long as a response may take.
+  void Await() {
+    asked_ = true;
     deadline_.Set(server_.options_.response_deadline, [this] { server_.Remove(this); });
+  }
+
+  void Respond(const Response& response) {
+    Await();
     response_ = Wire(response, !head_.complete() || head_.method() != "HEAD");
     Write();
   }
@@ -110,9 +118,11 @@ class Http1Server::Connection {
   }
 
   Http1Server& server_;
+  const uint64_t id_;
   const std::unique_ptr<Socket> socket_;
   const std::string address_;
   Http1Head head_;
+  bool asked_ = false;
   std::string response_;  // as it is sent
   size_t sent_ = 0;       // bytes of it
   base::Timer deadline_;
@@ -124,11 +134,15 @@ Http1Server::Http1Server(EventLoop& loop, const Options& options)
 Http1Server::~Http1Server() = default;
 
 void Http1Server::Handle(const std::string& path, Handler handler) {
-  handlers_[path] = std::move(handler);
+  pages_[path] = {nullptr, std::make_shared<Handler>(std::move(handler))};
+}
+
+void Http1Server::HandleOn(EventLoop& there, const std::string& path, Handler handler) {
+  pages_[path] = {&there, std::make_shared<Handler>(std::move(handler))};
 }
 
 void Http1Server::Serve(int fd) {
-  auto connection = std::make_unique<Connection>(*this, fd);
+  auto connection = std::make_unique<Connection>(*this, ++last_id_, fd);
   MakeRoom(connection->address());
   connections_.push_back(std::move(connection));
   connections_.back()->ReadHead();
@@ -157,14 +171,38 @@ Http1Server::Connection* Http1Server::Dispensable(const std::string& address) {
   return oldest;
 }
 
-Http1Server::Response Http1Server::Answer(const Http1Head& head) {
+void Http1Server::Answer(Connection& connection, const Http1Head& head) {
   const size_t question_mark = head.target().find('?');
-  const auto handler = handlers_.find(head.target().substr(0, question_mark));
-  if (handler == handlers_.end()) return PlainAnswer(HTTP_STATUS_NOT_FOUND);
-  if (head.method() != "GET" && head.method() != "HEAD")
-    return PlainAnswer(HTTP_STATUS_METHOD_NOT_ALLOWED);
+  const auto found = pages_.find(head.target().substr(0, question_mark));
+  if (found == pages_.end()) {
+    connection.Respond(PlainAnswer(HTTP_STATUS_NOT_FOUND));
+    return;
+  }
+  if (head.method() != "GET" && head.method() != "HEAD") {
+    connection.Respond(PlainAnswer(HTTP_STATUS_METHOD_NOT_ALLOWED));
+    return;
+  }
   const bool has_query = question_mark != std::string::npos;
-  return handler->second(has_query ? head.target().substr(question_mark + 1) : "");
+  const std::string query = has_query ? head.target().substr(question_mark + 1) : "";
+  const auto& [there, handler] = found->second;
+  if (there == nullptr) {
+    connection.Respond((*handler)(query));
+    return;
+  }
+  connection.Await();
+  there->Post([this, &here = loop_, alive = std::weak_ptr(alive_), handler = handler, query,
+               id = connection.id()] {
+    here.Post([this, alive, id, response = (*handler)(query)] {
+      if (!alive.expired()) Respond(id, response);
+    });
+  });
+}
+
+void Http1Server::Respond(uint64_t connection, const Response& response) {
+  const auto found =
+      std::find_if(connections_.begin(), connections_.end(),
+                   [connection](const auto& each) { return each->id() == connection; });
+  if (found != connections_.end()) (*found)->Respond(response);
 }
 
 void Http1Server::Remove(Connection* connection) {

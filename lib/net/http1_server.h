@@ -56,6 +56,9 @@ class Http1Server {
 
   // Answers requests for exactly `path`.
   void Handle(const std::string& path, Handler handler);
+  // The same with a handler that runs on another loop, because it shows what belongs there: however
+  // long it takes, nobody else is held up here. That loop must outlive this.
+  void HandleOn(EventLoop& there, const std::string& path, Handler handler);
   // Takes ownership of `fd`, an accepted connection.
   void Serve(int fd);
   size_t connections() const { return connections_.size(); }
@@ -69,7 +72,13 @@ class Http1Server {
 
  private:
   class Connection;
-  Response Answer(const Http1Head& head);
+  struct Page {
+    EventLoop* there;  // null: here
+    std::shared_ptr<Handler> handler;
+  };
+  void Answer(Connection& connection, const Http1Head& head);
+  // To a connection that may be gone.
+  void Respond(uint64_t connection, const Response& response);
   void Remove(Connection* connection);
   // Makes room for one more connection from `address`.
   void MakeRoom(const std::string& address);
@@ -78,8 +87,11 @@ class Http1Server {
 
   EventLoop& loop_;
   const Options options_;
-  std::map<std::string, Handler> handlers_;
+  std::map<std::string, Page> pages_;
   std::vector<std::unique_ptr<Connection>> connections_;  // the oldest first
+  uint64_t last_id_ = 0;                                  // of a connection
+  // Held by nobody else: answers that come from other loops see whether this is still there.
+  const std::shared_ptr<const char> alive_ = std::make_shared<const char>();
   std::atomic<uint64_t> dropped_for_address_{0};
   std::atomic<uint64_t> dropped_for_total_{0};
 };

@@ -3,10 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <future>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "lib/net/loop_thread.h"
 #include "lib/net/socket.h"
 #include "lib/testing/loopback.h"
 
@@ -87,6 +89,40 @@ TEST_F(Http1ServerTest, HandsTheQueryToTheHandler) {
               AllOf(StartsWith("HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\n"),
                     EndsWith("\r\n\r\na=1&b=2?3")));
   EXPECT_THAT(Exchange("GET /echo HTTP/1.1\r\n\r\n"), HasSubstr("Content-Length: 0\r\n"));
+}
+
+TEST_F(Http1ServerTest, APageOfAnotherLoopHoldsNobodyUp) {
+  StartServer();
+  LoopThread busy;
+  std::promise<void> go;
+  server_->HandleOn(busy.loop(), "/metrics", [&go](const std::string& query) {
+    go.get_future().wait();
+    return Http1Server::Response{.body = "metrics " + query};
+  });
+  busy.Start();
+  const auto waiting = Connect();
+  waiting->Send("GET /metrics?all HTTP/1.1\r\n\r\n");
+  EXPECT_THAT(Exchange("GET /healthz HTTP/1.1\r\n\r\n"), StartsWith("HTTP/1.1 200 OK\r\n"));
+  EXPECT_FALSE(waiting->ended());
+  go.set_value();
+  EXPECT_THAT(Response(*waiting), EndsWith("\r\n\r\nmetrics all"));
+}
+
+TEST_F(Http1ServerTest, AnAnswerFromAnotherLoopMayComeTooLate) {
+  StartServer({.response_deadline = 1ms});
+  EventLoop other;  // is run by hand
+  server_->HandleOn(other, "/metrics",
+                    [](const std::string&) { return Http1Server::Response{.body = "late"}; });
+  // One whose connection is gone, and one whose server is.
+  const auto late = Connect();
+  late->Send("GET /metrics HTTP/1.1\r\n\r\n");
+  EXPECT_EQ(Response(*late), "");
+  const auto later = Connect();
+  later->Send("GET /metrics HTTP/1.1\r\n\r\n");
+  RunUntil(loop_, [&] { return later->ended(); });
+  server_.reset();
+  other.io().poll();
+  loop_.io().poll();
 }
 
 TEST_F(Http1ServerTest, ReadsAHeadThatComesInPieces) {

@@ -19,7 +19,7 @@ constexpr base::Duration kPlainCloseDelay = std::chrono::milliseconds(500);
 constexpr size_t kMaxControlOfOne = 16 * 1024;
 constexpr size_t kMaxControl = 4 * 1024 * 1024;
 constexpr size_t kMaxStalledControl = 256 * 1024;
-constexpr base::Duration kControlStallLimit = std::chrono::seconds(1);
+constexpr base::Duration kControlStallLimit = std::chrono::seconds(10);
 constexpr int64_t kFirstLateBudget = 1024 * 1024;
 // Window of a stream whose connections have windows, bytes: 1 Gbit/s over half a second.
 constexpr size_t kSharedStreamWindow = 64 * 1024 * 1024;

@@ -59,7 +59,7 @@ struct SessionOptions {
   // A connection without a byte in either direction for that long is reset; zero: never.
   base::Duration idle_timeout{};
   size_t max_connections = 65536;
-  size_t max_pending_dials = 1000;
+  size_t max_pending_dials = 4096;
   // A front-end stream: one connection, held back by HTTP/2's stream window instead of ours.
   bool one_connection = false;
   // What waits for the peer is charged to it, and what connections queue that have no other.

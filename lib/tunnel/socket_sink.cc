@@ -26,9 +26,9 @@ SocketSink::SocketSink(net::Socket& socket, Owner& owner, base::Duration patienc
       patience_(patience),
       write_gathered_([this] { WriteGathered(); }) {}
 
-void SocketSink::ChargeTo(const std::shared_ptr<MemoryBudget>& budget) {
-  budget_ = budget;
-  charge_.Attach(budget);
+void SocketSink::ChargeTo(std::shared_ptr<MemoryBudget> budget) {
+  budget_ = std::move(budget);
+  charge_.Attach(budget_);
 }
 
 void SocketSink::Greet(std::string_view greeting) {
@@ -45,7 +45,7 @@ void SocketSink::Write(std::span<const uint8_t> bytes) {
   if (state_ != State::kOpen) return;
   if (!queue_.empty()) {
     queue_.Append(bytes);
-    charge_.Set(queue_.size());
+    charge_.Set(queue_.size() + in_socket_);
     return;
   }
   gathered_.push_back({const_cast<uint8_t*>(bytes.data()), bytes.size()});
@@ -84,15 +84,12 @@ void SocketSink::WriteGathered() {
   }
   for (const iovec& piece : left)
     queue_.Append({static_cast<const uint8_t*>(piece.iov_base), piece.iov_len});
-  if (!left.empty()) {
-    charge_.Set(queue_.size());
-    WaitWritable();
-  }
-  Wrote(written);
+  Took(written);
   Advance();
 }
 
 void SocketSink::WriteQueued() {
+  Took(0);
   size_t written = 0;
   while (!queue_.empty() && written < kMaxWriteTurn) {
     iovec pieces[16];
@@ -106,9 +103,7 @@ void SocketSink::WriteQueued() {
     queue_.Consume(result.bytes);
     written += result.bytes;
   }
-  charge_.Set(queue_.size());
-  if (!queue_.empty()) WaitWritable();
-  Wrote(written);
+  Took(written);
   Advance();
 }
 
@@ -120,6 +115,14 @@ void SocketSink::WaitWritable() {
   });
 }
 
+void SocketSink::Took(size_t bytes) {
+  in_socket_ += bytes;
+  const size_t left = socket_.written() ? std::exchange(in_socket_, 0) : 0;
+  charge_.Set(queue_.size() + in_socket_);
+  if (!queue_.empty() || in_socket_ > 0) WaitWritable();
+  Wrote(left);
+}
+
 void SocketSink::Wrote(size_t bytes) {
   const size_t greeting = std::min<size_t>(bytes, greeting_left_);
   greeting_left_ -= static_cast<uint32_t>(greeting);
@@ -128,6 +131,7 @@ void SocketSink::Wrote(size_t bytes) {
 
 void SocketSink::WriteFailed(size_t lost) {
   failed_ = true;
+  lost += std::exchange(in_socket_, 0);
   queue_.Clear();
   charge_.Set(0);
   if (state_ != State::kOpen) {

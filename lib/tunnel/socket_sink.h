@@ -37,8 +37,8 @@ class SocketSink {
 
   class Owner {
    public:
-    // `bytes` of what Write() was given have left: for the socket, or for nowhere when it takes no
-    // more.
+    // `bytes` of what Write() was given have left: for the kernel, or for nowhere when the socket
+    // takes no more.
     virtual void OnWritten(size_t bytes) = 0;
     // The socket takes no more, while kOpen; error() says why. Its peer's bytes can still be read.
     virtual void OnWriteFailed() = 0;
@@ -56,8 +56,8 @@ class SocketSink {
   // References outlive this.
   SocketSink(net::Socket& socket, Owner& owner, base::Duration patience);
 
-  // Queued bytes count in `budget`, which may be null.
-  void ChargeTo(const std::shared_ptr<MemoryBudget>& budget);
+  // What waits, here or as ciphertext, counts in `budget`, which may be null.
+  void ChargeTo(std::shared_ptr<MemoryBudget> budget);
   // Ahead of everything else; not reported by OnWritten().
   void Greet(std::string_view greeting);
   // `bytes` live until the scheduler's sinks() have run.
@@ -86,6 +86,9 @@ class SocketSink {
   void WriteGathered();
   void WriteQueued();
   void WaitWritable();
+  // The socket took `bytes`. They count as written once none wait in it any more: ciphertext that
+  // the kernel does not take costs memory like any queue.
+  void Took(size_t bytes);
   void Wrote(size_t bytes);
   void WriteFailed(size_t lost);
   absl::Status Lost() const;
@@ -109,6 +112,7 @@ class SocketSink {
   std::vector<iovec> gathered_;
   base::Deferred write_gathered_;
   net::ByteQueue queue_;
+  size_t in_socket_ = 0;  // bytes that the socket took and has not all sent
   MemoryCharge charge_;
   std::shared_ptr<MemoryBudget> budget_;  // what `charge_` is charged to
   std::unique_ptr<Closing> closing_;

@@ -183,6 +183,67 @@ TEST_F(SocketSinkTest, KeepsItsOwnerForAsLongAsItIsNeeded) {
   RunUntil(loop_, [&] { return owner.use_count() == 1; });
 }
 
+// Takes all that it is given, as TLS does, and holds it until it is flushed.
+class HoldingSocket final : public net::Socket {
+ public:
+  explicit HoldingSocket(net::EventLoop& loop) : loop_(loop) {}
+
+  void Flush() {
+    held_ = 0;
+    if (writable_) std::exchange(writable_, nullptr)();
+  }
+
+  Result Read(std::span<uint8_t>) override { return {Result::kWouldBlock}; }
+  Result Write(std::span<const iovec> bytes) override {
+    if (held_ > 0) return {Result::kWouldBlock};
+    for (const iovec& piece : bytes) held_ += piece.iov_len;
+    return {Result::kOk, held_};
+  }
+  bool written() const override { return held_ == 0; }
+  void WaitReadable(base::Closure) override {}
+  void WaitWritable(base::Closure callback) override { writable_ = std::move(callback); }
+  void WaitHangUp(base::Closure) override {}
+  void StopWaiting() override { writable_ = nullptr; }
+  void ShutdownWrite() override {}
+  void Close() override {}
+  void Abort() override {}
+  bool open() const override { return true; }
+  Peer Look() const override { return Peer::kThere; }
+  size_t Outstanding() const override { return held_; }
+  absl::Status error() const override { return absl::OkStatus(); }
+  int fd() const override { return -1; }
+  net::EventLoop& loop() override { return loop_; }
+  const net::PeerInfo& peer() const override { return peer_; }
+
+ private:
+  void Detach() override {}
+  void Attach(net::EventLoop&) override {}
+
+  net::EventLoop& loop_;
+  const net::PeerInfo peer_;
+  size_t held_ = 0;
+  base::Closure writable_;
+};
+
+TEST_F(SocketSinkTest, CiphertextThatWaitsIsChargedAndNotWritten) {
+  auto holding = std::make_unique<HoldingSocket>(loop_);
+  HoldingSocket& socket = *holding;
+  socket_ = std::move(holding);
+  sink_.emplace(*socket_, *this, kForever);
+  const auto budget = std::make_shared<MemoryBudget>(1000);
+  sink_->ChargeTo(budget);
+  Write(std::string(100, 'x'));
+  Write(std::string(30, 'y'));
+  EXPECT_EQ(written_, 0u);
+  EXPECT_EQ(budget->used(), 130u);
+  socket.Flush();
+  EXPECT_EQ(written_, 100u);
+  EXPECT_EQ(budget->used(), 30u);
+  socket.Flush();
+  EXPECT_EQ(written_, 130u);
+  EXPECT_EQ(budget->used(), 0u);
+}
+
 TEST_F(SocketSinkTest, TheGreetingIsNobodysWindow) {
   Make(testing::UnixPair(), kForever);
   sink_->Greet("hello ");
