@@ -41,7 +41,8 @@ class Case:
         return (
             f"{self.front} to {self.cluster}, {self.who} {self.how}, {self.up} up, {self.down} down"
             f"{f', the {self.rests} rests {self.pause:.0f} s' if self.pause else ''}"
-            f"{', slow reader' if self.slow else ''}{', small buffers' if self.small_buffers else ''}"
+            f"{', slow reader' if self.slow else ''}"
+            f"{', small buffers' if self.small_buffers else ''}"
         )
 
 

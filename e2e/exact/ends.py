@@ -217,7 +217,7 @@ def run_connect(case, address, request, received):
         client.sendall(request)
         client.close() if case.how == "closed" else client.abort()
         return
-    # Python's TLS is no good for two threads at once; small answers wait for a request all the same.
+    # Python's TLS is no good for two threads at once.
     if isinstance(client, Tls):
         send()
     else:

@@ -119,9 +119,11 @@ def run_case(lab, case):
     wrong = []
     if not (case.who == "target" and case.how == "killed"):
         # A killed client has said what its kernel took, and then its kernel says FIN; only what it
-        # said through gRPC is known to be cut. The reference's agent cannot be told of a reset.
+        # said through gRPC is known to be cut. The reference's agent cannot be told of a reset, and
+        # forgets what it has not written when it is told to close.
         killed = case.how == "killed" and case.front.startswith("connect")
-        cut = killed or (reference and not case.orderly)
+        closed = case.who == "client" and case.how == "closed"
+        cut = killed or (reference and (closed or not case.orderly))
         if target.received.end is None and len(target.received.bytes) == len(request):
             target.received.end = "end"  # it read no further
         wrong.append(judge(case, "the target", target.received, request, may_be_cut=cut))

@@ -12,6 +12,8 @@ namespace {
 constexpr base::Duration kSweepInterval = MemoryBudget::kStallRound;
 // When memory is short: how long without progress makes a queue one that may have to go.
 constexpr base::Duration kMemoryStallLimit = std::chrono::seconds(1);
+// Konnectivity's agents drop what they have not written to the target when they are told to close.
+constexpr base::Duration kPlainCloseDelay = std::chrono::milliseconds(500);
 // What may wait for a peer ahead of data, bytes: on a stream of one connection; on one of many,
 // where thousands may end at the same time; and on that when the peer takes nothing for a while.
 constexpr size_t kMaxControlOfOne = 16 * 1024;
@@ -254,6 +256,7 @@ bool Session::LocalSideStays(Connection& connection) {
   if (connection.ended_) return false;
   const base::Time now = stream_->scheduler().Now();
   if (presence == Presence::kGone) {
+    if (waits_for_end && now - connection.progress_at_ < kPlainCloseDelay) return true;
     CloseByUs(connection, nullptr);
     return false;
   }

@@ -148,7 +148,8 @@ void Session::LocalEnd(Connection& connection) {
   connection.local_end_ = true;
   const Presence presence = connection.endpoint_->Look();
   if (connection.ended_) return;
-  if (presence == Presence::kGone) {
+  const bool plain_agent = !features_.fin && close_type() == wire::CLOSE_REQ;
+  if (presence == Presence::kGone && !plain_agent) {
     CloseByUs(connection, nullptr);
   } else if (features_.fin) {
     wire::Packet packet;
@@ -160,7 +161,8 @@ void Session::LocalEnd(Connection& connection) {
     // A dialled side without FIN says the end of the target with an orderly close.
     CloseByUs(connection, nullptr);
   } else {
-    // A dialling side without FIN keeps the connection for what is still to come the other way.
+    // A dialling side without FIN keeps the connection for what is still to come the other way; or
+    // for the agent, to write what it has just been sent.
     connection.progress_at_ = stream_->scheduler().Now();
     Watch(connection);
   }

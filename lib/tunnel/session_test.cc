@@ -159,12 +159,15 @@ TEST_P(SessionTest, ClientsHalfCloseKeepsTheAnswerComing) {
   EXPECT_TRUE(target().closed);
 }
 
+// A plain agent gets a moment to write what it has been sent.
 TEST_P(SessionTest, ClientThatIsGoneClosesTheTargetInOrder) {
   Start();
   auto dialled = Open("web:80");
   dialled->endpoint->Send("last words");
   dialled->endpoint->presence = Presence::kGone;
   dialled->endpoint->Finish();
+  pair_.Run();
+  scheduler_.Advance(seconds(1));
   pair_.Run();
   EXPECT_EQ(target().received, "last words");
   EXPECT_TRUE(target().closed);

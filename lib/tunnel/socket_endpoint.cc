@@ -84,9 +84,9 @@ void SocketEndpoint::OnHangUp() {
   if (connection_ == nullptr) return;
   if (socket_->Look() == net::Socket::Peer::kReset) {
     SocketFailed();
-  } else {
+  } else if (connection_->session().features().fin) {
     connection_->Close();
-  }
+  }  // else the session looks, and gives the agent time
 }
 
 void SocketEndpoint::Deliver(std::span<const uint8_t> bytes) { sink_->Write(bytes); }
@@ -111,8 +111,7 @@ void SocketEndpoint::OnWriteFailed() {
 void SocketEndpoint::OnClosed(const Failure* failure) {
   connection_ = nullptr;
   if (sink_.has_value() && failure == nullptr) {
-    sink_->Finish();
-    if (sink_->state() != SocketSink::State::kClosed) self_ = shared_from_this();
+    sink_->Finish(shared_from_this());
     return;
   }
   Done(failure);
@@ -127,7 +126,7 @@ void SocketEndpoint::OnClosed(const Failure* failure) {
 void SocketEndpoint::Abort(const Failure& failure) {
   if (connection_ != nullptr) {
     connection_->Close(failure);
-  } else if (const auto finishing = std::move(self_); finishing != nullptr) {
+  } else if (sink_.has_value() && sink_->state() != SocketSink::State::kClosed) {
     Done(&failure);
     sink_->Drop();
     socket_->Abort();
@@ -135,7 +134,6 @@ void SocketEndpoint::Abort(const Failure& failure) {
 }
 
 void SocketEndpoint::OnFinished(const absl::Status& status) {
-  const auto self = std::move(self_);
   const Failure failure{Reason::kReset, local_, std::string(status.message())};
   if (status.ok()) {
     Done(nullptr);

@@ -96,7 +96,6 @@ class SocketEndpoint final : public Endpoint,
   std::unique_ptr<net::Socket> socket_;
   std::optional<SocketSource> source_;
   std::optional<SocketSink> sink_;
-  std::shared_ptr<SocketEndpoint> self_;  // while the sink finishes
   absl::AnyInvocable<void(const Failure*)> done_;
 };
 

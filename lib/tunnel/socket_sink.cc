@@ -147,7 +147,7 @@ void SocketSink::End() {
   Advance();
 }
 
-void SocketSink::Finish() {
+void SocketSink::Finish(std::shared_ptr<void> owner) {
   if (state_ != State::kOpen) return;
   // Now, since the batch that the pieces are in does not last.
   if (!gathered_.empty()) WriteGathered();
@@ -158,7 +158,7 @@ void SocketSink::Finish() {
     return;
   }
   Advance();
-  if (state_ != State::kClosed) Watch();
+  if (state_ != State::kClosed) Watch(std::move(owner));
 }
 
 void SocketSink::Advance() {
@@ -184,15 +184,16 @@ absl::Status SocketSink::Lost() const {
                               : socket_.error();
 }
 
-void SocketSink::Watch() {
+void SocketSink::Watch(std::shared_ptr<void> owner) {
   closing_ = std::make_unique<Closing>(socket_.loop());
   closing_->interval = kFirstLook;
   closing_->progress_at = socket_.loop().Now();
   closing_->left = Left();
-  closing_->timer.Set(kFirstLook, [this] { Look(); });
+  closing_->timer.Set(kFirstLook, [this, owner = std::move(owner)] { Look(owner); });
 }
 
-void SocketSink::Look() {
+void SocketSink::Look(std::shared_ptr<void> owner) {
+  if (closing_ == nullptr) return;  // closed in this very turn
   const base::Time now = socket_.loop().Now();
   const size_t left = Left();
   if (left < closing_->left) closing_->progress_at = now;
@@ -202,8 +203,8 @@ void SocketSink::Look() {
     return;
   }
   closing_->interval = std::min(2 * closing_->interval, kLastLook);
-  closing_->timer.Set(closing_->interval, [this] { Look(); });
-  Advance();  // may destroy this
+  closing_->timer.Set(closing_->interval, [this, owner = std::move(owner)] { Look(owner); });
+  Advance();
 }
 
 base::Duration SocketSink::Patience() const {
@@ -217,7 +218,7 @@ base::Duration SocketSink::Patience() const {
 
 void SocketSink::Close(const absl::Status& status) {
   Drop();
-  owner_.OnFinished(status);  // may destroy this
+  owner_.OnFinished(status);
 }
 
 void SocketSink::Drop() {
@@ -226,7 +227,8 @@ void SocketSink::Drop() {
   gathered_.clear();
   queue_.Clear();
   charge_.Set(0);
-  closing_.reset();
+  // The owner may be on the stack: it goes with a later turn.
+  if (closing_ != nullptr) socket_.loop().Post([closing = std::move(closing_)] {});
 }
 
 }  // namespace hawser::tunnel

@@ -11,7 +11,7 @@
 // kernel has not sent: hence kLinger. A peer that takes nothing for too long after the end gets a
 // reset, so that it never takes a part for the whole.
 //
-// Threads: the socket's loop. The owner owns this. OnFinished() may destroy this, nothing else may.
+// Threads: the socket's loop. The owner owns this, and does not destroy it in its calls.
 #pragma once
 
 #include <sys/uio.h>
@@ -64,8 +64,9 @@ class SocketSink {
   void Write(std::span<const uint8_t> bytes);
   // FIN follows what was written so far, which is all. The socket stays open.
   void End();
-  // kOpen -> kFlush -> kLinger -> kClosed, as far as it goes now.
-  void Finish();
+  // kOpen -> kFlush -> kLinger -> kClosed, as far as it goes now. `owner` is kept alive until
+  // kClosed, or until the loop ends.
+  void Finish(std::shared_ptr<void> owner);
   // -> kClosed: forgets what is queued. OnFinished() is not called.
   void Drop();
 
@@ -76,7 +77,7 @@ class SocketSink {
   // From Finish() until kClosed.
   struct Closing {
     explicit Closing(base::Scheduler& scheduler) : timer(scheduler) {}
-    base::Timer timer;
+    base::Timer timer;  // its callback holds the owner
     base::Duration interval;
     base::Time progress_at;
     size_t left;  // bytes that had not arrived when looked at last
@@ -95,8 +96,8 @@ class SocketSink {
   void Advance();
   size_t Left() const { return queue_.size() + socket_.Outstanding(); }
   base::Duration Patience() const;
-  void Watch();
-  void Look();
+  void Watch(std::shared_ptr<void> owner);
+  void Look(std::shared_ptr<void> owner);
   void Close(const absl::Status& status);
 
   net::Socket& socket_;

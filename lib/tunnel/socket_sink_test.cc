@@ -96,7 +96,7 @@ TEST_F(SocketSinkTest, ASlowTcpPeerGetsEverythingAndThenTheEnd) {
   Make(testing::TcpPair(), kForever);
   const std::string bytes(1'000'000, 'x');
   Write(bytes);
-  sink_->Finish();
+  sink_->Finish(nullptr);
   EXPECT_EQ(sink_->state(), SocketSink::State::kFlush);
   EXPECT_EQ(ReadSlowly(), bytes);
   EXPECT_THAT(AwaitFinished(), IsOk());
@@ -106,7 +106,7 @@ TEST_F(SocketSinkTest, ASlowUnixPeerGetsEverythingAndThenTheEnd) {
   Make(testing::UnixPair(), kForever);
   const std::string bytes(1'000'000, 'x');
   Write(bytes);
-  sink_->Finish();
+  sink_->Finish(nullptr);
   EXPECT_EQ(ReadSlowly(), bytes);
   EXPECT_THAT(AwaitFinished(), IsOk());
 }
@@ -120,7 +120,7 @@ TEST_F(SocketSinkTest, APeerThatHalfClosedGetsEverything) {
   RunUntil(loop_, [&] { return readable; });
   const std::string bytes(1'000'000, 'x');
   Write(bytes);
-  sink_->Finish();
+  sink_->Finish(nullptr);
   EXPECT_EQ(ReadSlowly(), bytes);
   EXPECT_THAT(AwaitFinished(), IsOk());
 }
@@ -128,7 +128,7 @@ TEST_F(SocketSinkTest, APeerThatHalfClosedGetsEverything) {
 TEST_F(SocketSinkTest, APeerThatTakesNothingIsReset) {
   Make(testing::TcpPair(), milliseconds(50));
   Write(std::string(1'000'000, 'x'));
-  sink_->Finish();
+  sink_->Finish(nullptr);
   EXPECT_THAT(AwaitFinished(), StatusIs(absl::StatusCode::kDeadlineExceeded, ""));
   const auto [bytes, error] = ReadAll();
   EXPECT_LT(bytes.size(), 1'000'000u);
@@ -141,7 +141,7 @@ TEST_F(SocketSinkTest, AlsoWhenTheKernelTookEverything) {
   const iovec bytes{piece.data(), piece.size()};
   while (socket_->Write({&bytes, 1}).kind == net::Socket::Result::kOk) {
   }
-  sink_->Finish();
+  sink_->Finish(nullptr);
   EXPECT_EQ(sink_->state(), SocketSink::State::kLinger);
   EXPECT_THAT(AwaitFinished(), StatusIs(absl::StatusCode::kDeadlineExceeded, ""));
   EXPECT_EQ(ReadAll().second, ECONNRESET);
@@ -154,7 +154,7 @@ TEST_F(SocketSinkTest, AShortageOfMemoryShortensThePatience) {
   Write(std::string(1'000'000, 'x'));
   Write("y");
   EXPECT_EQ(budget->pressure(), MemoryBudget::Pressure::kFull);
-  sink_->Finish();
+  sink_->Finish(nullptr);
   EXPECT_THAT(AwaitFinished(), StatusIs(absl::StatusCode::kDeadlineExceeded, ""));
   EXPECT_EQ(budget->used(), 0u);
 }
@@ -166,9 +166,21 @@ TEST_F(SocketSinkTest, BytesForAPeerThatTakesNoMoreCountAsWritten) {
   EXPECT_TRUE(failed_);
   Write("too");
   EXPECT_EQ(written_, 7u);
-  sink_->Finish();
+  sink_->Finish(nullptr);
   ASSERT_TRUE(finished_.has_value());
   EXPECT_FALSE(finished_->ok());
+}
+
+TEST_F(SocketSinkTest, KeepsItsOwnerForAsLongAsItIsNeeded) {
+  Make(testing::TcpPair(), kForever);
+  const std::string bytes(1'000'000, 'x');
+  Write(bytes);
+  auto owner = std::make_shared<int>();
+  sink_->Finish(owner);
+  EXPECT_GT(owner.use_count(), 1);
+  EXPECT_EQ(ReadSlowly(), bytes);
+  EXPECT_THAT(AwaitFinished(), IsOk());
+  RunUntil(loop_, [&] { return owner.use_count() == 1; });
 }
 
 // Takes all that it is given, as TLS does, and holds it until it is flushed.
