@@ -76,9 +76,9 @@ TEST_F(AgentTest, FollowsItsConfigurationFile) {
   Health("/healthz");
   EXPECT_FALSE(Dial("web:" + target.port())->failure);
 
-  reload("");
+  reload("resolve:\n  web: 127.0.0.9");
   EXPECT_FALSE(Dial(target.address())->failure);
-  EXPECT_EQ(FailedDial("web:" + target.port()).reason, Reason::kNameNotFound);
+  EXPECT_EQ(FailedDial("web:" + target.port()).reason, Reason::kRefused);
   dialed->client->Send("still here");
   Await([&, peer = peer] { return peer->received() == "still here"; });
 }
