@@ -82,7 +82,7 @@ def dial_request(authority, dial):
 
 def pending_dials(arguments):
     """Dials of alice's to an address that never answers, renewed as they fail."""
-    clients = [ask(arguments, arguments.stuck) for _ in range(400)]
+    clients = [ask(arguments, arguments.stuck) for _ in range(1200)]
     yield
     while True:
         ready, _, _ = select.select(clients, [], [], 1)

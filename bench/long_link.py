@@ -13,7 +13,8 @@ import subprocess
 import sys
 import time
 
-BIN = pathlib.Path(__file__).resolve().parent.parent / "bazel-bin"
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BIN = pathlib.Path(os.environ.get("HAWSER_BIN", ROOT / "bazel-bin"))
 INSIDE = "HAWSER_LINK_NAMESPACE"
 START_LIMIT = 10  # seconds
 

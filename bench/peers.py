@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass, field
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-BIN = ROOT / "bazel-bin"
+BIN = pathlib.Path(os.environ.get("HAWSER_BIN", ROOT / "bazel-bin"))
 START_LIMIT = 10  # seconds until a started process must listen
 CIPHER = "TLS_AES_128_GCM_SHA256"
 
@@ -161,10 +161,11 @@ def reference():
 
 
 def start_reference(processes, pki, target, place=HERE):
-    """Konnectivity's own parts, with the same front end as ours."""
+    """Konnectivity's own parts, with the same front end as ours; on fixed ports, since it takes no
+    ephemeral ones."""
     server, agent = reference()
     front_end = processes.folder / "reference.sock"
-    ports = [free_port() for _ in range(3)]
+    ports = (8091, 8092, 8095)
     hub = processes.start(
         "reference-server", server, "--mode=http-connect", f"--uds-name={front_end}",
         "--server-port=0", f"--agent-port={ports[0]}", f"--agent-bind-address={place.near}",
@@ -175,7 +176,7 @@ def start_reference(processes, pki, target, place=HERE):
     spoke = processes.start(
         "reference-agent", *place.at_far(
             agent, f"--proxy-server-host={place.near}", f"--proxy-server-port={ports[0]}",
-            "--health-server-port=0", "--admin-server-port=0", "--agent-id=bench",
+            "--health-server-port=8093", "--admin-server-port=8094", "--agent-id=bench",
             f"--agent-cert={pki.client}/tls.crt", f"--agent-key={pki.client}/tls.key",
             f"--ca-cert={pki.server_ca}", "-v=1"))
     peer = Peer("reference", ["--via", f"unix:{front_end}", "--connect", target], [hub, spoke])

@@ -27,6 +27,8 @@ LOAD_LIMIT = 120  # seconds for one measurement
 OLD = 20  # seconds: the age of a link that is not new
 # Links forget what they knew of earlier ones; everything else is as the machine has it.
 SETTINGS = {"net/ipv4/tcp_no_metrics_save": "1"}
+# A TCP connection may have as much on its way as the longest of the links holds.
+TUNED = {"net/ipv4/tcp_wmem": "4096 16384 67108864", "net/ipv4/tcp_rmem": "4096 131072 67108864"}
 STARTERS = {"direct": peers.start_direct, "hawser": peers.start_hawser,
             "reference": peers.start_reference, "haproxy": peers.start_haproxy}
 TUNNELS = ("hawser", "reference", "haproxy")
@@ -45,6 +47,7 @@ class Figure:
 class Scenario:
     link: dict
     figures: list = field(default_factory=list)
+    settings: dict = field(default_factory=dict)
 
 
 def throughput(key, direction, connections, seconds, **options):
@@ -54,14 +57,16 @@ def throughput(key, direction, connections, seconds, **options):
 
 def scenarios():
     for trip in (50, 150):
-        # Of the round trip's bytes the bottleneck queues as many as are on their way.
-        queue = trip * 1_000_000 // 8
-        figures = [throughput(f"w1.{trip}ms.{'old' if old else 'new'}.{direction}.{connections}",
-                              direction, connections, 5, old=old)
-                   for old in (False, True) for direction in ("down", "up")
-                   for connections in (1, 4)]
-        yield Scenario({"delay_ms": trip / 2, "mbit": 1000, "queue_bytes": queue,
-                        "large_segments": True}, figures)
+        # The bottleneck queues as much as is on its way.
+        link = {"delay_ms": trip / 2, "mbit": 1000, "queue_bytes": trip * 1_000_000 // 8,
+                "large_segments": True}
+
+        def figures(age, old=False):
+            return [throughput(f"w1.{trip}ms.{age}.{direction}.{connections}", direction,
+                               connections, 5, old=old)
+                    for direction in ("down", "up") for connections in (1, 4)]
+        yield Scenario(link, figures("new") + figures("old", old=True))
+        yield Scenario(link, figures("tuned"), TUNED)
     yield Scenario({"delay_ms": 25, "mbit": 1000, "queue_bytes": 6_000_000, "loss": 0.01},
                    [throughput(f"w2.down.{connections}", "down", connections, 5)
                     for connections in (1, 4)])
@@ -98,7 +103,7 @@ class Round:
         if not figures:
             return
         with long_link.LongLink(self._folder, **scenario.link) as link:
-            long_link.set_in_all_namespaces(link, SETTINGS)
+            long_link.set_in_all_namespaces(link, {**SETTINGS, **scenario.settings})
             place = peers.Place(link.NEAR, link.FAR, link.far)
             pki = peers.Pki(pathlib.Path(tempfile.mkdtemp(dir=self._folder)), place)
             for figure in figures:

@@ -1,5 +1,6 @@
 #include "hub/routed_dial.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "hub/agent_session.h"
@@ -100,8 +101,11 @@ void RoutedDial::AskForLife() {
   Shard& shard = lease_->shard();
   const auto found = shard.agents.find(lease_->session());
   if (found == shard.agents.end()) return;
-  found->second->AskForLife();
-  patience_->Set(kPatience, [this, now = shard.loop().Now()] { LeaveSilent(now); });
+  AgentSession& session = *found->second;
+  session.AskForLife();
+  // On a long way an answer takes as long as it takes.
+  const base::Duration patience = std::max(kPatience, 2 * session.stream()->RoundTrip());
+  patience_->Set(patience, [this, now = shard.loop().Now()] { LeaveSilent(now); });
 }
 
 void RoutedDial::LeaveSilent(base::Time asked_at) {

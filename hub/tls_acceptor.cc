@@ -43,6 +43,13 @@ void TlsAcceptor::Start() {
 
 void TlsAcceptor::OnAccept(int fd) {
   const std::string address = net::PeerAddress(fd);
+  // Before anybody is displaced for it.
+  auto permit = limits_.Admit(options_.port, address);
+  if (!permit.ok()) {
+    ::close(fd);
+    callbacks_.refused(loop_.Now(), address, permit.status());
+    return;
+  }
   const auto taken = places_.Take(net::PeerNetwork(address), loop_.Now());
   if (const auto* refusal = std::get_if<HandshakePlaces::Refusal>(&taken)) {
     if (*refusal == HandshakePlaces::Refusal::kNoPlace) {
@@ -56,13 +63,6 @@ void TlsAcceptor::OnAccept(int fd) {
   if (displaced)
     unfinished_.at(*displaced)
         ->Cancel(absl::ResourceExhaustedError("an unfinished tls handshake made room for others"));
-  auto permit = limits_.Admit(options_.port, address);
-  if (!permit.ok()) {
-    ::close(fd);
-    places_.Return(id, loop_.Now(), false);
-    callbacks_.refused(loop_.Now(), address, permit.status());
-    return;
-  }
   counts_.Begin();
   unfinished_[id] =
       net::TlsAccept(loop_, fd, options_.tls->Get(), options_.timeout,

@@ -237,6 +237,7 @@ void Agent::HandleSignals() { signals_.Handle(); }
 void Agent::Refresh(bool asked) {
   refresh_.Set(kRefreshInterval, [this] { Refresh(/*asked=*/false); });
   RefreshTls(asked);
+  heap_.Observe(memory_->used());
   if (const absl::Status status = RefreshConfig(asked); !status.ok())
     LOG(ERROR) << "configuration not reloaded: " << std::string(status.message());
 }

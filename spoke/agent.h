@@ -15,6 +15,7 @@
 
 #include "absl/status/statusor.h"
 #include "lib/base/file_watch.h"
+#include "lib/base/heap_trim.h"
 #include "lib/base/scheduler.h"
 #include "lib/net/event_loop.h"
 #include "lib/net/page_port.h"
@@ -91,6 +92,7 @@ class Agent {
   std::vector<Served> served_;
   net::ProcessSignals signals_;
   base::Timer refresh_;
+  base::HeapTrim heap_;
   base::Timer drain_deadline_;
   bool draining_ = false;
 };

@@ -84,6 +84,19 @@ TEST_F(AgentMetricsTest, PacketsAndBytes) {
   EXPECT_EQ(Read("hawser_buffered_bytes"), 0);
 }
 
+TEST_F(AgentMetricsTest, QueuedBytesAreBoundedByTheBudget) {
+  options_.buffered_bytes = 200'000;  // less than one window
+  Connect();
+  Target target(loop_);
+  const auto [dialled, peer] = Open(target);
+  peer->ReadAtMost(0);
+  dialled->client->Send(std::string(32'000'000, 'x'));
+  // Nobody reads them: the queue is charged, and then has to go.
+  AwaitValue("hawser_resets_total{resource=\"buffered_bytes\",limit=\"total\"}", 1);
+  AwaitValue("hawser_buffered_bytes", 0);
+  EXPECT_FALSE(Dial(target.address())->failure);
+}
+
 TEST_F(AgentMetricsTest, Links) {
   Connect();
   AwaitValue("konnectivity_network_proxy_agent_open_server_connections", 1);

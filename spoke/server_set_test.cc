@@ -137,6 +137,16 @@ TEST_F(ServerSetTest, LinksEachServerBehindAName) {
   EXPECT_EQ(third->sessions().size(), 1u);
 }
 
+TEST_F(ServerSetTest, AServerThatHasMovedIsFoundAtOnce) {
+  dns_.Remove("hub.test");
+  dns_.Add("hub.test", "127.0.0.9");  // where nobody listens, for a minute
+  Start({});
+  RunUntil(loop_, [&] { return counters_.failed_attempts > 0; });
+  dns_.Remove("hub.test");
+  dns_.Add("hub.test", "127.0.0.1");
+  AwaitLinked(1);
+}
+
 TEST_F(ServerSetTest, LooksBehindTheOtherAddressesWhenOneIsDead) {
   dns_.Add("hub.test", "127.0.0.2");
   const auto second = Another("hub-2", "127.0.0.2", 2);

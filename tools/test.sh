@@ -96,7 +96,7 @@ stage_exact() { e2e/exact/run.sh; }
 rm -rf "$logs"
 mkdir -p "$logs"
 (($#)) || set -- build setup lint unit chart apiserver kubernetes grpcgo interop examples \
-  quickstart demo bad_input balancer exact asan tsan
+  quickstart demo bad_input names balancer exact asan tsan
 for name in "$@"; do stage "$name"; done
 echo "$passed passed, $failed failed"
 ((failed == 0))

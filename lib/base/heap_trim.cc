@@ -15,8 +15,13 @@ bool HeapTrim::Observe(uint64_t held) {
   peak_ = std::max(peak_, held);
   if (held > peak_ / 2 || peak_ - held < kLeastFall) return false;
   peak_ = held;
-  malloc_trim(0);
+  if (trimming_.joinable()) trimming_.join();
+  trimming_ = std::thread([] { malloc_trim(0); });
   return true;
+}
+
+HeapTrim::~HeapTrim() {
+  if (trimming_.joinable()) trimming_.join();
 }
 
 }  // namespace hawser::base

@@ -1,24 +1,31 @@
 // Gives memory back to the system after much of it was in use: malloc keeps what was freed, and
 // after an attack that may be most of the process.
 //
-// Trimming 64 MiB takes some 13 ms, 1 GiB 180 ms; threads that allocate meanwhile wait for up to 16
-// ms of that once. So it is for a thread that nobody waits for, and for a fall that is worth it.
+// Trimming 64 MiB takes some 13 ms, 1 GiB 180 ms, on a thread of its own for as long; others that
+// allocate meanwhile wait for up to 16 ms of that once. So it is for a fall that is worth it.
 //
 // Threads: one.
 #pragma once
 
 #include <cstdint>
+#include <thread>
 
 namespace hawser::base {
 
 class HeapTrim {
  public:
+  HeapTrim() = default;
+  HeapTrim(const HeapTrim&) = delete;
+  HeapTrim& operator=(const HeapTrim&) = delete;
+  ~HeapTrim();
+
   // `held`: roughly what load makes the process hold now, bytes. Trims when that fell to half of
   // its peak since the last time, and by 16 MiB at least; returns whether it did.
   bool Observe(uint64_t held);
 
  private:
   uint64_t peak_ = 0;
+  std::thread trimming_;  // the last one, if any
 };
 
 }  // namespace hawser::base

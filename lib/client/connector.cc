@@ -88,6 +88,7 @@ void Connector::Done(absl::StatusOr<std::unique_ptr<net::Socket>> socket) {
   net::SocketReady done = std::move(done_);
   Cancel();
   if (!socket.ok()) {
+    resolver_.Forget(address_.host);  // it may be elsewhere by now
     done(base::Annotate(socket.status(), "hub " + hub_));
   } else {
     done(std::move(socket));

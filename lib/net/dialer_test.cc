@@ -6,6 +6,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <filesystem>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -50,6 +53,11 @@ class SilentPort {
   int listener_;
   int filler_;
 };
+
+size_t OpenDescriptors() {
+  const std::filesystem::directory_iterator descriptors("/proc/self/fd");
+  return static_cast<size_t>(std::distance(begin(descriptors), end(descriptors)));
+}
 
 Endpoint At(const std::string& address) { return {asio::ip::make_address(address), 80}; }
 
@@ -109,6 +117,25 @@ TEST_F(DialerTest, GoesOnToTheNextAddressAtOnce) {
 TEST_F(DialerTest, DoesNotWaitForASilentAddress) {
   const SilentPort silent;
   EXPECT_THAT(Dial({silent.endpoint(), live_}), testing::IsOkAndHolds(live_));
+}
+
+TEST_F(DialerTest, HasFewDescriptorsForManySilentAddresses) {
+  const SilentPort silent;
+  std::vector<Endpoint> endpoints(10, silent.endpoint());
+  endpoints.push_back(live_);
+  bool connected = false;
+  const auto attempt = Connect(loop_, std::move(endpoints), 20s, [&](absl::StatusOr<int> fd) {
+    ASSERT_THAT(fd, IsOk());
+    ::close(*fd);
+    connected = true;
+  });
+  const size_t before = OpenDescriptors();
+  size_t most = before;
+  RunUntil(loop_, [&] {
+    most = std::max(most, OpenDescriptors());
+    return connected;
+  });
+  EXPECT_LE(most, before + 8);
 }
 
 TEST_F(DialerTest, WaitsForTheLastAddressThatMightAnswer) {

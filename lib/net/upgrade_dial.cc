@@ -16,6 +16,7 @@ class UpgradeAttempt final : public ConnectAttempt {
   UpgradeAttempt(EventLoop& loop, Resolver& resolver, UpgradeRequest request,
                  base::Duration deadline, Done done)
       : loop_(loop),
+        resolver_(resolver),
         request_(std::move(request)),
         due_(loop.Now() + deadline),
         done_(std::move(done)),
@@ -105,7 +106,10 @@ class UpgradeAttempt final : public ConnectAttempt {
     Finish(std::move(answer_));
   }
 
-  void Fail(const absl::Status& status) { Finish(status); }
+  void Fail(const absl::Status& status) {
+    resolver_.Forget(request_.server.host);  // it may be elsewhere by now
+    Finish(status);
+  }
 
   void Finish(absl::StatusOr<UpgradeAnswer> result) {
     deadline_.Cancel();
@@ -118,6 +122,7 @@ class UpgradeAttempt final : public ConnectAttempt {
   }
 
   EventLoop& loop_;
+  Resolver& resolver_;
   UpgradeRequest request_;
   const base::Time due_;
   Done done_;

@@ -8,7 +8,7 @@ namespace hawser::tunnel {
 namespace {
 
 TEST(Failure, EveryReasonHasANameAndAStatus) {
-  for (int value = 0; value <= static_cast<int>(Reason::kCancelled); ++value) {
+  for (int value = 0; value < static_cast<int>(kReasons); ++value) {
     const Reason reason = ReasonFromWire(value);
     EXPECT_EQ(static_cast<int>(reason), value);
     if (value != 0) {
@@ -24,6 +24,7 @@ TEST(Failure, EveryReasonHasANameAndAStatus) {
 
 TEST(Failure, ValuesOfTheFutureAreUnknown) {
   EXPECT_EQ(ReasonFromWire(12345), Reason::kUnknown);
+  EXPECT_EQ(ReasonFromWire(static_cast<int>(kReasons)), Reason::kUnknown);
   EXPECT_EQ(ReasonFromWire(-1), Reason::kUnknown);
   EXPECT_EQ(HopFromWire(77), Hop::kUnknown);
 }
@@ -33,6 +34,8 @@ TEST(Failure, TextOfReferenceAgentsIsUnderstood) {
   EXPECT_EQ(ReasonFromText("dial tcp: lookup nope on 10.0.0.2:53: no such host"),
             Reason::kNameNotFound);
   EXPECT_EQ(ReasonFromText("dial tcp 10.0.0.1:80: i/o timeout"), Reason::kTimedOut);
+  EXPECT_EQ(ReasonFromText("dial tcp: lookup web on 10.0.0.2:53: server misbehaving"),
+            Reason::kLookupFailed);
   EXPECT_EQ(ReasonFromText("something new"), Reason::kUnknown);
 }
 

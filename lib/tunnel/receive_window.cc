@@ -12,6 +12,7 @@ int64_t ReceiveWindow::Grant(int64_t most, bool shrink) {
     const int64_t more = std::clamp(most - size_, int64_t{0}, size_);
     size_ += more;
     bytes += more;
+    used_ = 0;
   }
   free_ = 0;
   lacking_ = false;

@@ -30,19 +30,21 @@ class ReceiveWindow {
   // The peer sent `bytes`. False: more than it was allowed.
   bool Receive(size_t bytes) {
     allowed_ -= static_cast<int64_t>(bytes);
+    used_ += static_cast<int64_t>(bytes);
     return allowed_ >= 0;
   }
   // The endpoint has disposed of `bytes`, at most held().
   void Dispose(size_t bytes) { free_ += std::min(static_cast<int64_t>(bytes), held()); }
-  // The peer has more to send than it is allowed. Believed when it has used what it had, up to a
-  // sliver that is not worth a message.
-  void OnLack(int64_t sliver) { lacking_ = allowed_ < sliver; }
+  // The peer had more to send than it was allowed, when it said so: it may have been allowed more
+  // since. Believed when it has used a whole window, up to a sliver that is not worth a message,
+  // since the window last grew.
+  void OnLack(int64_t sliver) { lacking_ = used_ > size_ - sliver; }
   // The peer gives `bytes` up that it is allowed; what is free goes with them, as far as the window
   // is larger than `first`. False: it is not allowed as much, or too little would be left.
   bool OnGivenUp(int64_t bytes, int64_t first);
 
   // Whether there is something to Grant() that is worth a message.
-  bool due() const { return free_ > 0 && (free_ >= std::min(size_ / 4, kLargestStep) || wanted()); }
+  bool due() const { return (free_ > 0 && free_ >= std::min(size_ / 4, kLargestStep)) || wanted(); }
   // Returns what the peer is to be allowed on top. The window may at most double, up to `most`
   // bytes; it halves, as far as bytes are free, when it is to `shrink`.
   int64_t Grant(int64_t most, bool shrink);
@@ -53,6 +55,7 @@ class ReceiveWindow {
   int64_t size_;
   int64_t allowed_;
   int64_t free_ = 0;
+  int64_t used_ = 0;      // received since the window grew
   bool lacking_ = false;  // the peer said so since the last grant
 };
 

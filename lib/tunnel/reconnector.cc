@@ -30,6 +30,7 @@ Reconnector::Reconnector(base::Scheduler& scheduler, const Backoff::Policy& poli
 Reconnector::~Reconnector() = default;
 
 void Reconnector::Start() { On(Event::kDue); }
+
 void Reconnector::Resume(const Backoff& backoff) {
   backoff_ = backoff;
   Wait();

@@ -54,6 +54,23 @@ TEST(ReceiveWindow, DoublesWhenThePeerLacksAndTheReaderKeepsUp) {
   EXPECT_EQ(window.allowed(), 512 * kKiB);
 }
 
+// On a long way the first bytes are given back long before the last ones, and the lack, arrive.
+TEST(ReceiveWindow, DoublesWhenMuchWasGivenBackMeanwhile) {
+  ReceiveWindow window(256 * kKiB);
+  for (int i = 0; i < 4; ++i) {
+    window.Receive(64 * kKiB);
+    window.Dispose(64 * kKiB);
+    EXPECT_EQ(window.Grant(kMost, false), 64 * kKiB);
+  }
+  EXPECT_FALSE(window.due());
+  window.OnLack(kSliver);
+  EXPECT_TRUE(window.due());
+  EXPECT_EQ(window.Grant(kMost, false), 256 * kKiB);
+  EXPECT_EQ(window.size(), 512 * kKiB);
+  window.OnLack(kSliver);
+  EXPECT_FALSE(window.due()) << "it has used none of the larger window yet";
+}
+
 TEST(ReceiveWindow, ALackIsServedOnce) {
   ReceiveWindow window = UsedUp();
   window.Dispose(256 * kKiB);

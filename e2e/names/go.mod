@@ -1,0 +1,3 @@
+module hawser/e2e/names
+
+go 1.21
