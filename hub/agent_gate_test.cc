@@ -34,10 +34,11 @@ class SlowAuthenticator final : public TokenAuthenticator {
 // Writes down what it is told.
 class Recorder final : public net::StreamHandler {
  public:
-  explicit Recorder(std::vector<std::string>& events) : events_(events) {}
+  enum Side { kAgent, kHub };
+  Recorder(Side side, std::vector<std::string>& events) : side_(side), events_(events) {}
   void OnOpen(net::MessageStream& stream, const net::Metadata& headers) override {
     events_.push_back("open " + headers.Get("agentid"));
-    stream.SendHeaders({});
+    if (side_ == kHub) stream.SendHeaders({});
   }
   void OnHeaders(const net::Metadata&) override {}
   void Produce(net::MessageBatch&) override {}
@@ -50,6 +51,7 @@ class Recorder final : public net::StreamHandler {
   void OnClosed(const absl::Status&) override { events_.push_back("closed"); }
 
  private:
+  const Side side_;
   std::vector<std::string>& events_;
 };
 
@@ -60,13 +62,13 @@ class AgentGateTest : public ::testing::Test {
     request.Add("agentid", "a1");
     if (!authorization.empty()) request.Add("authorization", authorization);
     AgentGate::Ways ways;
-    ways.open = [this] { return std::make_unique<Recorder>(session_); };
+    ways.open = [this] { return std::make_unique<Recorder>(Recorder::kHub, session_); };
     ways.refuse = [this](const absl::Status& verdict) {
       refused_ = verdict;
       return verdict;
     };
     pair_.Connect(
-        std::make_unique<Recorder>(agent_),
+        std::make_unique<Recorder>(Recorder::kAgent, agent_),
         std::make_unique<AgentGate>(authenticator_, BearerToken(request), std::move(ways)),
         request);
     pair_.Run();

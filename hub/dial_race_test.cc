@@ -67,7 +67,8 @@ class DialRaceTest : public ::testing::Test {
     client_stream_.Connect(std::move(client),
                            std::make_unique<FrontSession>(
                                tunnel::SessionOptions{.one_connection = true},
-                               std::chrono::seconds(10), "alice", registry_, clients_shard(), log_),
+                               std::chrono::seconds(10), "alice", /*surplus=*/false, registry_,
+                               clients_shard(), log_),
                            {});
     agent_stream_.Run();
     client_stream_.Run();

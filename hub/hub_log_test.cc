@@ -43,8 +43,12 @@ TEST_F(HubLogTest, ClientsThatBreakTheProtocolLeaveALine) {
   // A message that is no packet.
   ann.Send(Frame(kData, 0, 1, Number(0, 1) + Number(3, 4) + "\xff\xff\xff"));
   log.Await("grpc: stream of client/ann ended: packet: not a valid protobuf message");
-  ann.Send(Frame(kData, 0, 0, "x"));
   log.Await("grpc: connection of client/ann from 127.0.0.1:");
+
+  RawClient ben(PortOf("grpc"), certificates_.Client("ben"), "h2");
+  ben.Send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + Frame(kSettings, 0, 0, "") +
+           Frame(kData, 0, 0, "x"));
+  log.Await("grpc: connection of client/ben from 127.0.0.1:");
   EXPECT_THAT(log.text(), HasSubstr("peer sent an invalid DATA frame"));
 }
 

@@ -200,7 +200,7 @@ std::string Pattern(size_t size, int seed) {
 }
 
 TEST_P(RelayTest, EarlyBytesGoAheadOfAllOthers) {
-  Relay relay = MakeRelay(client_loop_, agent_loop(), &memory_, "early and ");
+  Relay relay = MakeRelay(client_loop_, agent_loop(), memory_, "early and ");
   const auto target = OpenTarget(relay);
   EXPECT_EQ(target->received, "early and ");
   const auto client = OpenClient(relay);

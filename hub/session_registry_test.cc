@@ -18,7 +18,8 @@ using tunnel::Reason;
 class SessionRegistryTest : public ::testing::Test {
  protected:
   std::variant<DialLease, Failure> Reserve(const std::string& client) {
-    return registry_.Reserve("web.paris", client, std::nullopt);
+    const auto destination = std::get<tunnel::Destination>(registry_.Resolve("web.paris"));
+    return registry_.Reserve(destination, client, std::nullopt);
   }
   // Reserves places for `client` until it is refused.
   std::vector<DialLease> TakeAll(const std::string& client) {
@@ -32,7 +33,7 @@ class SessionRegistryTest : public ::testing::Test {
 
   Shard shard_;
   SessionRegistry registry_{
-      {tunnel::Strategy::kDefault}, "", {.pending_dials = 100, .sessions_per_cluster = 2}};
+      {tunnel::Strategy::kDefault}, {}, {.pending_dials = 100, .sessions_per_cluster = 2}};
 };
 
 TEST_F(SessionRegistryTest, AClientHasAQuarterOfTheDialsOfASession) {

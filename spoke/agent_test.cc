@@ -62,7 +62,9 @@ TEST_F(AgentTest, FollowsItsConfigurationFile) {
     agent_->Reload();
     Health("/healthz");  // behind the reload, on the same loop
   };
-  reload("allow:\n  - hosts: [web, fixed]\nresolve:\n  web: 127.0.0.1\n  fixed: 127.0.0.2");
+  reload(
+      "allow:\n  - hosts: [web, fixed]\n    cidrs: [127.0.0.0/8]\n"
+      "resolve:\n  web: 127.0.0.1\n  fixed: 127.0.0.2");
   EXPECT_EQ(FailedDial(target.address()).reason, Reason::kPolicyDenied);
   EXPECT_FALSE(Dial("web:" + target.port())->failure);
   EXPECT_FALSE(Dial("fixed:" + target.port())->failure) << "the command line goes first";
