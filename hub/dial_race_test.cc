@@ -64,12 +64,12 @@ class DialRaceTest : public ::testing::Test {
                           {});
     auto client = std::make_unique<tunnel::DialingSession>(tunnel::SessionOptions{});
     client_ = client.get();
-    client_stream_.Connect(std::move(client),
-                           std::make_unique<FrontSession>(
-                               tunnel::SessionOptions{.one_connection = true},
-                               std::chrono::seconds(10), "alice", /*surplus=*/false, registry_,
-                               clients_shard(), log_),
-                           {});
+    client_stream_.Connect(
+        std::move(client),
+        std::make_unique<FrontSession>(tunnel::SessionOptions{.one_connection = true},
+                                       std::chrono::seconds(10), "alice", /*surplus=*/false,
+                                       registry_, clients_shard(), log_),
+        {});
     agent_stream_.Run();
     client_stream_.Run();
   }

@@ -79,6 +79,7 @@ TEST_F(HubTrustDomainTest, NamesOfAnotherOneAreRefusedOnEveryPort) {
   EXPECT_THAT(evil.Connected().status(),
               StatusIs(StatusCode::kPermissionDenied, HasSubstr("trust domain evil.example")));
   TestClient ann(GrpcPort(certificates_.Client("ann")));
+  ASSERT_THAT(ann.Connected(), testing::IsOk());
   EXPECT_EQ(ann.Dial("echo.paris:7")->Dialled(), std::nullopt);
   StopHub();
 

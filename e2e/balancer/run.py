@@ -151,8 +151,8 @@ def cell(results):
 
 def report(rows, kinds, options):
     times = "once" if options.rounds == 1 else f"{options.rounds} times"
-    print(f"{options.fault} s of each fault, {times}: attempts to connect in the first minute and in\n"
-          "the worst later one, and the seconds from its end until dials work again; at most\n")
+    print(f"{options.fault} s of each fault, {times}: attempts to connect in the first minute and\n"
+          "in the worst later one, and the seconds from its end until dials work again, at most\n")
     titles = "{}: attempts, first minute | later | back after, s |"
     print("| fault | " + " ".join(titles.format(kind.name) for kind in kinds))
     print("|---|" + "---|---|---|" * len(kinds))

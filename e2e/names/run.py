@@ -221,8 +221,8 @@ def run_changing_record(lab):
     await_(lambda: ask_agent("web.test") == new, "the new address")
     seconds = time.monotonic() - began
     ok = questions == 2 and seconds < lab.first.ttl + 1
-    print(f"{'ok' if ok else 'FAILED':7} {dials} dials of one name: {questions} questions; with a TTL "
-          f"of {lab.first.ttl} s a change was seen {seconds:.2f} s after the first dial")
+    print(f"{'ok' if ok else 'FAILED':7} {dials} dials of one name: {questions} questions; with a "
+          f"TTL of {lab.first.ttl} s a change was seen {seconds:.2f} s after the first dial")
     return ok
 
 
