@@ -313,7 +313,9 @@ void TlsSocket::StopWaiting() {
 Socket::Peer TlsSocket::Look() const {
   if (read_failed_ || write_failed_) return Peer::kReset;
   const Peer peer = watch_.Look();
-  const bool unread = unread_ || SSL_has_pending(ssl_) == 1;
+  // Behind the end there are no bytes, whoever has been told of it.
+  const bool ended = (SSL_get_shutdown(ssl_) & SSL_RECEIVED_SHUTDOWN) != 0;
+  const bool unread = SSL_has_pending(ssl_) == 1 || (unread_ && !ended);
   if (peer == Peer::kGone && open() && unread) return Peer::kLeft;
   return peer == Peer::kThere && cut_ ? Peer::kGone : peer;
 }
