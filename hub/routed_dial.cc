@@ -66,10 +66,11 @@ void RoutedDial::OnAnswer(const Failure* failure) {
   pending_.reset();
   const SessionRegistry::Handle session = lease_->session();
   lease_.reset();
-  // The target was not even asked.
-  const bool tunnel_failed = failure != nullptr && (failure->reason == Reason::kAgentLost ||
-                                                    failure->reason == Reason::kOverloaded);
-  if (tunnel_failed && !early_sent_ && !cancelled_ && !std::exchange(retried_, true)) {
+  // The target was not even asked. Another replica, on another node, may ask other name servers.
+  const bool not_asked = failure != nullptr && (failure->reason == Reason::kAgentLost ||
+                                                failure->reason == Reason::kOverloaded ||
+                                                failure->reason == Reason::kLookupFailed);
+  if (not_asked && !early_sent_ && !cancelled_ && !std::exchange(retried_, true)) {
     auto reserved = registry_.Reserve(request_.target.host, session);
     if (auto* lease = std::get_if<DialLease>(&reserved)) {
       GoTo(std::move(*lease));

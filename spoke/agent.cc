@@ -93,7 +93,8 @@ Agent::Agent(const Options& options, net::TlsSource tls, std::shared_ptr<net::Tl
              TargetNames names, std::unique_ptr<ServerCounter> leases)
     : options_(options),
       memory_(options.buffered_bytes),
-      resolver_(loop_),
+      server_resolver_(loop_),
+      target_resolver_(loop_),
       tls_(std::move(tls)),
       link_options_{.agent_id = options.agent_id,
                     .identifiers = options.identifiers,
@@ -128,8 +129,9 @@ Agent::Agent(const Options& options, net::TlsSource tls, std::shared_ptr<net::Tl
 
 std::unique_ptr<ServerLink> Agent::MakeLink(const base::HostPort& address, ServerLink::Admit admit,
                                             tunnel::LinkOwner& owner) {
-  return std::make_unique<ServerLink>(loop_, resolver_, link_options_, counters_, tls_.context(),
-                                      address, std::move(admit), owner);
+  return std::make_unique<ServerLink>(
+      loop_, ServerLink::Resolvers{server_resolver_, target_resolver_}, link_options_, counters_,
+      tls_.context(), address, std::move(admit), owner);
 }
 
 absl::Status Agent::CreateHealthLease() {
@@ -146,8 +148,8 @@ absl::Status Agent::CreatePortForward() {
   if (!options_.port_forward) return absl::OkStatus();
   auto config = kube::LoadKubeconfig(options_.hub_kubeconfig);
   if (!config.ok()) return base::Annotate(config.status(), "port-forward");
-  port_forward_ =
-      std::make_unique<PortForward>(loop_, resolver_, *std::move(config), *options_.port_forward);
+  port_forward_ = std::make_unique<PortForward>(loop_, server_resolver_, *std::move(config),
+                                                *options_.port_forward);
   link_options_.port_forward = port_forward_.get();
   return absl::OkStatus();
 }
@@ -189,6 +191,7 @@ Response Agent::Metrics() const {
                                .counters = counters_,
                                .leases = leases_.get(),
                                .health_lease = health_lease_.get(),
+                               .target_names = target_resolver_,
                                .queued_bytes = memory_.used(),
                                .failed_reloads = tls_.failures(),
                                .certificate_expiry = Expiry(*tls_.context())})};
@@ -211,7 +214,11 @@ void Agent::Stop() {
 }
 
 void Agent::Reload() {
-  loop_.Post([this] { RefreshTls(); });
+  loop_.Post([this] {
+    RefreshTls();
+    server_resolver_.Reload();
+    target_resolver_.Reload();
+  });
 }
 
 void Agent::HandleSignals() { signals_.Handle(); }

@@ -48,7 +48,8 @@ class Agent {
   // First call: asks servers for nothing new and lets open connections end, up to the deadline.
   // Second call: ends at once.
   void Stop();
-  // Reads the certificates again when their files changed. Happens by itself now and then.
+  // Reads certificates and what says how names are looked up again when their files changed.
+  // Happens by itself now and then.
   void Reload();
   // SIGTERM and SIGINT call Stop(), SIGHUP Reload().
   void HandleSignals();
@@ -71,7 +72,8 @@ class Agent {
   const Options options_;
   tunnel::MemoryBudget memory_;
   net::EventLoop loop_;
-  net::Resolver resolver_;
+  net::Resolver server_resolver_;
+  net::Resolver target_resolver_;
   Counters counters_;
   net::TlsSource tls_;
   std::unique_ptr<PortForward> port_forward_;  // null: servers are connected to

@@ -30,7 +30,7 @@ void AgentSession::OnClosed(const absl::Status& status) {
 void AgentSession::OnDial(Request request) {
   auto& dial = dials_[request.dial_id];
   dial = std::make_unique<TargetDial>(
-      loop_, resolver_, rules_,
+      loop_, resolver_, this, rules_,
       [this, id = request.dial_id, started = loop_.Now()](auto socket, const auto* failure) {
         OnDialed(id, started, std::move(socket), failure);
       });

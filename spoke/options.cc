@@ -137,6 +137,7 @@ absl::Status ReadServers(Options& options) {
       return BadFlag("proxy-server-host", "not a name or address: \"" + server + "\"");
     }
     if (address.port == 0) return BadFlag("proxy-server-port", "must not be 0");
+    address.host = WithFinalDot(address.host, server);
     options.servers.push_back(address);
   }
   return absl::OkStatus();

@@ -49,13 +49,14 @@ TEST_F(OptionsTest, Defaults) {
 }
 
 TEST_F(OptionsTest, SeveralServers) {
-  const auto options =
-      Read({{"proxy_server_host", "Hub-1.example,10.0.0.1:9000,fd00::1,[fd00::2]:1"},
-            {"proxy_server_port", "8443"}});
+  const auto options = Read(
+      {{"proxy_server_host", "Hub-1.example,10.0.0.1:9000,fd00::1,[fd00::2]:1,hub-2.,hub-3.:1"},
+       {"proxy_server_port", "8443"}});
   ASSERT_TRUE(options.ok()) << options.status();
   EXPECT_THAT(options->servers,
               ElementsAre(base::HostPort{"hub-1.example", 8443}, base::HostPort{"10.0.0.1", 9000},
-                          base::HostPort{"fd00::1", 8443}, base::HostPort{"fd00::2", 1}));
+                          base::HostPort{"fd00::1", 8443}, base::HostPort{"fd00::2", 1},
+                          base::HostPort{"hub-2.", 8443}, base::HostPort{"hub-3.", 1}));
 }
 
 TEST_F(OptionsTest, OwnNamesAreAnnouncedLabels) {

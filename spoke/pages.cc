@@ -132,6 +132,28 @@ void AddHealthLease(MetricFamilies& families, const HealthLease* lease) {
   MetricFamilies::Add(family, {{"result", "failed"}}, lease->failures());
 }
 
+void AddLookups(MetricFamilies& families, const net::Resolver& names) {
+  families.Gauge("hawser_lookups_in_flight", "Lookups of targets that wait for name servers.",
+                 names.waiting());
+  families.Gauge("hawser_lookups_limit", "Lookups of targets that may wait at a time.",
+                 names.max_lookups());
+  families.Gauge("hawser_lookups_share_limit", "Those that one server may cause.",
+                 names.max_share());
+  const net::Resolver::Counters& counts = names.counters();
+  MetricFamily& lookups = families.Family(
+      "hawser_lookups_total", "Lookups of targets, by what answered them.", MetricType::Counter);
+  MetricFamilies::Add(lookups, {{"source", "files"}}, counts.from_files);
+  MetricFamilies::Add(lookups, {{"source", "cache"}}, counts.from_cache);
+  MetricFamilies::Add(lookups, {{"source", "joined"}}, counts.joined);
+  MetricFamilies::Add(lookups, {{"source", "dns"}}, counts.asked);
+  MetricFamily& refused =
+      families.Family("hawser_lookups_refused_total", "Lookups of targets that were given up.",
+                      MetricType::Counter);
+  MetricFamilies::Add(refused, {{"reason", "share"}}, counts.beyond_share);
+  MetricFamilies::Add(refused, {{"reason", "total"}}, counts.beyond_total);
+  MetricFamilies::Add(refused, {{"reason", "descriptors"}}, counts.out_of_descriptors);
+}
+
 void AddCertificate(MetricFamilies& families, const MetricsInput& input) {
   families.Counter("hawser_certificate_reload_failures_total",
                    "Changes of certificates on disk that could not be taken over.",
@@ -168,6 +190,7 @@ std::string MetricsText(const MetricsInput& input) {
   AddSessions(families, input.servers, input.counters);
   AddLeases(families, input.leases);
   AddHealthLease(families, input.health_lease);
+  AddLookups(families, input.target_names);
   families.Gauge("hawser_buffered_bytes", "Bytes queued for targets that do not take them.",
                  input.queued_bytes);
   AddCertificate(families, input);

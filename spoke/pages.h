@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "lib/net/resolver.h"
 #include "spoke/counters.h"
 #include "spoke/health_lease.h"
 #include "spoke/server_counter.h"
@@ -26,8 +27,9 @@ struct MetricsInput {
   const Counters& counters;
   const ServerCounter* leases;      // null: none are counted
   const HealthLease* health_lease;  // null: none
-  uint64_t queued_bytes;            // of the process's budget
-  uint64_t failed_reloads;          // of certificates
+  const net::Resolver& target_names;
+  uint64_t queued_bytes;    // of the process's budget
+  uint64_t failed_reloads;  // of certificates
   std::optional<std::chrono::system_clock::time_point> certificate_expiry;  // empty: none
 };
 

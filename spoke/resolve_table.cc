@@ -12,12 +12,12 @@ absl::Status ResolveTable::Add(const std::string& name, const std::string& addre
   const auto canonical = tunnel::CanonicalHost(name);
   if (!canonical) return absl::InvalidArgumentError("resolve \"" + name + "\": not a name");
   if (const auto host = tunnel::CanonicalHost(address)) {
-    entries_[*canonical] = {*host, 0};
+    entries_[*canonical] = {WithFinalDot(*host, address), 0};
     return absl::OkStatus();
   }
   const auto target = ParseTargetAddress(address);
   if (!target.ok()) return base::Annotate(target.status(), "resolve \"" + name + "\"");
-  entries_[*canonical] = *target;
+  entries_[*canonical] = {WithFinalDot(target->host, address), target->port};
   return absl::OkStatus();
 }
 

@@ -36,14 +36,20 @@ absl::Status CheckOwnCertificate(const net::TlsContext& tls) {
                                        base::FormatDuration(-left) + " ago");
 }
 
+// The final dot of a name is for DNS alone.
+std::string Authority(base::HostPort address) {
+  if (address.host.ends_with('.')) address.host.pop_back();
+  return FormatHostPort(address);
+}
+
 }  // namespace
 
-ServerLink::ServerLink(net::EventLoop& loop, net::Resolver& resolver, const LinkOptions& options,
+ServerLink::ServerLink(net::EventLoop& loop, const Resolvers& resolvers, const LinkOptions& options,
                        Counters& counters, std::shared_ptr<net::TlsContext> tls,
                        const base::HostPort& address, Admit admit, tunnel::LinkOwner& owner)
     : loop_(loop),
       options_(options),
-      resolver_(resolver),
+      resolvers_(resolvers),
       counters_(counters),
       tls_(std::move(tls)),
       address_(address),
@@ -79,13 +85,13 @@ void ServerLink::Start() {
   }
   if (const net::ProxyServer* proxy = options_.proxies.For(address_)) {
     peer_ = "through the proxy " + FormatHostPort(proxy->address);
-    attempt_ = net::ConnectThroughProxy(loop_, resolver_, *proxy, options_.proxy_tls, address_,
-                                        options_.timeout,
+    attempt_ = net::ConnectThroughProxy(loop_, resolvers_.servers, *proxy, options_.proxy_tls,
+                                        address_, options_.timeout,
                                         [this](absl::StatusOr<int> fd) { OnConnected(fd); });
     return;
   }
-  query_ = resolver_.Resolve(address_.host, options_.timeout,
-                             [this](const auto& addresses) { OnResolved(addresses); });
+  query_ = resolvers_.servers.Resolve(address_.host, options_.timeout,
+                                      [this](const auto& addresses) { OnResolved(addresses); });
 }
 
 void ServerLink::OnResolved(const absl::StatusOr<std::vector<asio::ip::address>>& addresses) {
@@ -141,7 +147,7 @@ void ServerLink::OnSecured(absl::StatusOr<std::unique_ptr<net::Socket>> socket) 
 
 void ServerLink::OpenStream() {
   AgentSession::Owner& owner = *this;
-  auto session = std::make_unique<AgentSession>(loop_, resolver_, options_.session,
+  auto session = std::make_unique<AgentSession>(loop_, resolvers_.targets, options_.session,
                                                 options_.targets, counters_, owner);
   net::Metadata headers;
   headers.Add("agentid", options_.agent_id);
@@ -150,7 +156,7 @@ void ServerLink::OpenStream() {
   session->OfferFeatures(headers);
   session_ = session.get();
   const absl::Status opened =
-      transport_->OpenStream(kPath, FormatHostPort(address_), headers, std::move(session));
+      transport_->OpenStream(kPath, Authority(address_), headers, std::move(session));
   if (opened.ok()) return;
   session_ = nullptr;
   transport_->Close(opened);
@@ -203,6 +209,8 @@ void ServerLink::GoOn(absl::Status status) {
     owner_.OnDown(*this, status);  // destroys this
     return;
   }
+  // It may be elsewhere by now.
+  resolvers_.servers.Forget(address_.host);
   // That one server is linked already explains less than why another one is not.
   if (failure_.ok() || absl::IsAlreadyExists(failure_)) failure_ = status;
   if (untried_.empty()) {

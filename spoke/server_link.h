@@ -60,8 +60,13 @@ class ServerLink final : public tunnel::Link, private AgentSession::Owner {
   // Whether a link to that server is wanted; asked once, when the server has answered.
   using Admit = std::function<absl::Status(const Server& server)>;
 
+  // Names of servers are no targets' neighbors: they have a resolver of their own.
+  struct Resolvers {
+    net::Resolver& servers;
+    net::Resolver& targets;
+  };
   // References outlive the link.
-  ServerLink(net::EventLoop& loop, net::Resolver& resolver, const LinkOptions& options,
+  ServerLink(net::EventLoop& loop, const Resolvers& resolvers, const LinkOptions& options,
              Counters& counters, std::shared_ptr<net::TlsContext> tls,
              const base::HostPort& address, Admit admit, tunnel::LinkOwner& owner);
   ~ServerLink() override;
@@ -100,7 +105,7 @@ class ServerLink final : public tunnel::Link, private AgentSession::Owner {
 
   net::EventLoop& loop_;
   const LinkOptions& options_;
-  net::Resolver& resolver_;
+  const Resolvers resolvers_;
   Counters& counters_;
   const std::shared_ptr<net::TlsContext> tls_;
   const base::HostPort address_;

@@ -58,8 +58,9 @@ class ServerSetTest : public ::testing::Test {
     servers_ = std::make_unique<ServerSet>(loop_, std::move(options), counters_, leases,
                                            [this](const auto& address, auto admit, auto& owner) {
                                              return std::make_unique<ServerLink>(
-                                                 loop_, resolver_, link_options_, counters_, tls_,
-                                                 address, std::move(admit), owner);
+                                                 loop_, ServerLink::Resolvers{resolver_, resolver_},
+                                                 link_options_, counters_, tls_, address,
+                                                 std::move(admit), owner);
                                            });
     servers_->Start();
   }
@@ -71,7 +72,7 @@ class ServerSetTest : public ::testing::Test {
   const net::TlsFiles files_ = certificates_.HubAgentPortNamed("hub.test");
   net::EventLoop loop_;
   net::TestDnsServer dns_{loop_};
-  net::Resolver resolver_{loop_, {.servers = dns_.address()}};
+  net::Resolver resolver_{loop_, {.files = {}, .servers = {dns_.endpoint()}}};
   std::shared_ptr<net::TlsContext> tls_ =
       *net::TlsContext::Client({.files = certificates_.Agent("paris")});
   LinkOptions link_options_{.agent_id = "agent-1",

@@ -26,4 +26,9 @@ absl::StatusOr<base::HostPort> ParseTargetAddress(const std::string& text) {
   return target;
 }
 
+std::string WithFinalDot(const std::string& host, const std::string& text) {
+  const bool dot = text.substr(0, text.rfind(':')).ends_with('.');
+  return dot && !tunnel::CanonicalAddress(host) ? host + "." : host;
+}
+
 }  // namespace hawser::spoke

@@ -35,6 +35,15 @@ TEST(TargetAddress, RefusesTheRest) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("too long")));
 }
 
+TEST(WithFinalDot, OfNamesOnly) {
+  EXPECT_EQ(WithFinalDot("web.test", "Web.test.:80"), "web.test.");
+  EXPECT_EQ(WithFinalDot("web.test", "web.test."), "web.test.");
+  EXPECT_EQ(WithFinalDot("web.test", "web.test:80"), "web.test");
+  EXPECT_EQ(WithFinalDot("10.0.0.1", "10.0.0.1.:80"), "10.0.0.1");
+  EXPECT_EQ(WithFinalDot("::1", "[::1]:80"), "::1");
+  EXPECT_EQ(WithFinalDot("::1", "::1"), "::1");
+}
+
 TEST(TargetAddress, ErrorsCarryNoControlCharacters) {
   EXPECT_THAT(Parse(std::string("we\nb\0:80", 8)), Not(HasSubstr("\n")));
 }

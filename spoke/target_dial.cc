@@ -15,10 +15,11 @@ using tunnel::Failure;
 using tunnel::Hop;
 using tunnel::Reason;
 
-TargetDial::TargetDial(net::EventLoop& loop, net::Resolver& resolver, const TargetRules& rules,
-                       Done done)
+TargetDial::TargetDial(net::EventLoop& loop, net::Resolver& resolver, const void* asker,
+                       const TargetRules& rules, Done done)
     : loop_(loop),
       resolver_(resolver),
+      asker_(asker),
       rules_(rules),
       done_(std::move(done)),
       deadline_(loop.Now() + rules.timeout) {}
@@ -34,8 +35,10 @@ void TargetDial::Start(const std::string& protocol, const std::string& address) 
     return;
   }
   target_ = rules_.names.Find(*dialled);
-  query_ = resolver_.Resolve(target_.address.host, rules_.timeout,
-                             [this](const auto& addresses) { OnResolved(addresses); });
+  const std::string& host = target_.address.host;
+  looked_up_ = host == dialled->host ? WithFinalDot(host, address) : host;
+  query_ = resolver_.Resolve(
+      looked_up_, rules_.timeout, [this](const auto& addresses) { OnResolved(addresses); }, asker_);
 }
 
 void TargetDial::OnResolved(const absl::StatusOr<std::vector<asio::ip::address>>& addresses) {
@@ -65,6 +68,7 @@ void TargetDial::OnConnected(absl::StatusOr<int> fd) {
     std::exchange(done_, nullptr)(net::MakePlainSocket(loop_, *fd), nullptr);
     return;
   }
+  resolver_.Forget(looked_up_);
   const Failure failure = ConnectFailure(fd.status());
   Fail(failure.reason, failure.hop, failure.text);
 }
@@ -77,10 +81,14 @@ void TargetDial::Fail(Reason reason, Hop hop, const std::string& text) {
 Failure LookUpFailure(const absl::Status& status) {
   // "lookup web.default.svc: no such host"
   const std::string message(status.message());
-  if (!absl::IsDeadlineExceeded(status))
-    return {Reason::kNameNotFound, Hop::kAgent, "dial tcp: " + message};
-  return {Reason::kTimedOut, Hop::kAgent,
-          "dial tcp: " + message.substr(0, message.rfind(": ")) + ": i/o timeout"};
+  const std::string text = "dial tcp: " + message;
+  switch (status.code()) {
+    case absl::StatusCode::kDeadlineExceeded:
+      return {Reason::kTimedOut, Hop::kAgent, text.substr(0, text.rfind(": ")) + ": i/o timeout"};
+    case absl::StatusCode::kUnavailable: return {Reason::kLookupFailed, Hop::kAgent, text};
+    case absl::StatusCode::kResourceExhausted: return {Reason::kOverloaded, Hop::kAgent, text};
+    default: return {Reason::kNameNotFound, Hop::kAgent, text};
+  }
 }
 
 Failure ConnectFailure(const absl::Status& status) {

@@ -36,7 +36,9 @@ class TargetDial {
   using Done = absl::AnyInvocable<void(std::unique_ptr<net::Socket>, const tunnel::Failure*)>;
 
   // All references outlive it. `done` runs once, perhaps within Start(), and may destroy the dial.
-  TargetDial(net::EventLoop& loop, net::Resolver& resolver, const TargetRules& rules, Done done);
+  // Names are looked up at the expense of `asker`.
+  TargetDial(net::EventLoop& loop, net::Resolver& resolver, const void* asker,
+             const TargetRules& rules, Done done);
 
   // `protocol` and `address` are a stranger's.
   void Start(const std::string& protocol, const std::string& address);
@@ -48,10 +50,12 @@ class TargetDial {
 
   net::EventLoop& loop_;
   net::Resolver& resolver_;
+  const void* const asker_;
   const TargetRules& rules_;
   Done done_;
   base::Time deadline_;
   TargetNames::Target target_;
+  std::string looked_up_;
   std::unique_ptr<net::Lookup> query_;
   std::unique_ptr<net::ConnectAttempt> attempt_;
 };

@@ -20,8 +20,11 @@ TEST(LookUpFailure, InTheWordsOfGo) {
   EXPECT_EQ(LookUpFailure(absl::DeadlineExceededError("lookup nope: timed out")),
             (Failure{Reason::kTimedOut, Hop::kAgent, "dial tcp: lookup nope: i/o timeout"}));
   EXPECT_EQ(
-      LookUpFailure(absl::UnavailableError("lookup nope: no server answered")),
-      (Failure{Reason::kNameNotFound, Hop::kAgent, "dial tcp: lookup nope: no server answered"}));
+      LookUpFailure(absl::UnavailableError("lookup nope: server misbehaving")),
+      (Failure{Reason::kLookupFailed, Hop::kAgent, "dial tcp: lookup nope: server misbehaving"}));
+  EXPECT_EQ(
+      LookUpFailure(absl::ResourceExhaustedError("lookup nope: too many open files")),
+      (Failure{Reason::kOverloaded, Hop::kAgent, "dial tcp: lookup nope: too many open files"}));
 }
 
 TEST(ConnectFailure, InTheWordsOfGo) {

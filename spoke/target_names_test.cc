@@ -55,9 +55,10 @@ TEST(TargetNames, LeavesOthersAlone) {
 
 TEST(TargetNames, TheTableComesAfterThat) {
   TargetNames::Options options = Paris();
-  ASSERT_THAT(options.table.AddList("Web.default.svc=10.96.0.10,db=10.0.0.5:5432,v6=[fd00::1]:1,"
-                                    "bare6=fd00::2,alias=web.default.svc:8080"),
-              IsOk());
+  ASSERT_THAT(
+      options.table.AddList("Web.default.svc=10.96.0.10,db=10.0.0.5:5432,v6=[fd00::1]:1,"
+                            "bare6=fd00::2,alias=web.default.svc:8080,dot=a.test.,port=a.test.:81"),
+      IsOk());
   ASSERT_THAT(options.table.Add("kubernetes.default.svc", "127.0.0.1:6443"), IsOk());
   EXPECT_EQ(Find(options, "web.default.svc.paris"), "web.default.svc -> 10.96.0.10:80");
   EXPECT_EQ(Find(options, "web.default.svc"), "web.default.svc -> 10.96.0.10:80");
@@ -65,6 +66,8 @@ TEST(TargetNames, TheTableComesAfterThat) {
   EXPECT_EQ(Find(options, "v6.paris"), "v6 -> fd00::1:1");
   EXPECT_EQ(Find(options, "bare6.paris"), "bare6 -> fd00::2:80");
   EXPECT_EQ(Find(options, "alias.paris"), "alias -> web.default.svc:8080");
+  EXPECT_EQ(Find(options, "dot.paris"), "dot -> a.test.:80") << "not to be searched for";
+  EXPECT_EQ(Find(options, "port.paris"), "port -> a.test.:81");
   EXPECT_EQ(Find(options, "paris"), "kubernetes.default.svc -> 127.0.0.1:6443");
 }
 

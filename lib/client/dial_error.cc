@@ -21,6 +21,7 @@ absl::StatusCode CodeOf(Reason reason) {
     case Reason::kAgentLost:
     case Reason::kRefused:
     case Reason::kUnreachable:
+    case Reason::kLookupFailed:
     case Reason::kReset: return absl::StatusCode::kUnavailable;
     case Reason::kPolicyDenied: return absl::StatusCode::kPermissionDenied;
     case Reason::kNameNotFound: return absl::StatusCode::kNotFound;

@@ -92,7 +92,7 @@ TEST_F(TlsHandshakeTest, AsksNobodyForACertificateWhenToldSo) {
 }
 
 TEST_F(TlsHandshakeTest, ChecksTheServersName) {
-  for (const char* name : {"localhost", "127.0.0.1", "::1"})
+  for (const char* name : {"localhost", "localhost.", "127.0.0.1", "::1"})
     EXPECT_THAT(MakeTlsPair(loop_, client_, server_, name).client, IsOk()) << name;
   EXPECT_THAT(MakeTlsPair(loop_, client_, server_, "hub.example").client,
               StatusIs(absl::StatusCode::kUnauthenticated,

@@ -47,7 +47,9 @@ BIO_METHOD* ScratchBio() {
   return method;
 }
 
-void SetExpectedName(SSL* ssl, const std::string& name) {
+// `host`: a final dot is for DNS alone (RFC 6066, section 3).
+void SetExpectedName(SSL* ssl, const std::string& host) {
+  const std::string name = host.ends_with('.') ? host.substr(0, host.size() - 1) : host;
   CHECK(!name.empty());  // to OpenSSL that is no check
   X509_VERIFY_PARAM* const check = SSL_get0_param(ssl);
   X509_VERIFY_PARAM_set_hostflags(

@@ -18,6 +18,7 @@ const char* ReasonName(Reason reason) {
     case Reason::kOverloaded: return "overloaded";
     case Reason::kProtocolError: return "protocol_error";
     case Reason::kCancelled: return "cancelled";
+    case Reason::kLookupFailed: return "lookup_failed";
   }
   return "unknown";
 }
@@ -49,7 +50,7 @@ Reason ReasonFromText(const std::string& text) {
       {"i/o timeout", Reason::kTimedOut},         {"deadline exceeded", Reason::kTimedOut},
       {"no route to host", Reason::kUnreachable}, {"network is unreachable", Reason::kUnreachable},
       {"connection reset", Reason::kReset},       {"No agent available", Reason::kNoAgent},
-      {"no agent available", Reason::kNoAgent},
+      {"no agent available", Reason::kNoAgent},   {"server misbehaving", Reason::kLookupFailed},
   };
   for (const auto& [phrase, reason] : kPhrases)
     if (text.find(phrase) != std::string::npos) return reason;
@@ -65,7 +66,7 @@ std::string WireText(const std::string& text) {
 }
 
 Reason ReasonFromWire(int value) {
-  const bool known = value >= 0 && value <= static_cast<int>(Reason::kCancelled);
+  const bool known = value >= 0 && value < static_cast<int>(kReasons);
   return known ? static_cast<Reason>(value) : Reason::kUnknown;
 }
 

@@ -21,9 +21,10 @@ enum class Reason {
   kOverloaded = 9,      // a limit was reached
   kProtocolError = 10,  // a peer broke the protocol
   kCancelled = 11,      // the dialler gave up
+  kLookupFailed = 12,   // name servers gave the spoke no answer: there may be such a name
 };
 
-inline constexpr size_t kReasons = static_cast<size_t>(Reason::kCancelled) + 1;
+inline constexpr size_t kReasons = static_cast<size_t>(Reason::kLookupFailed) + 1;
 
 // Which part of the path failed. Values are those of hawser.wire.Hop.
 enum class Hop { kUnknown = 0, kClient = 1, kHub = 2, kAgent = 3, kTarget = 4 };
