@@ -5,8 +5,8 @@ Strangers replay recorded first messages against the agents' port, which costs t
 byte goes to and fro on an open tunnel. Then a hub is started anew with the ticket keys of the one
 before, and clients come back with their sessions.
 
-Writes out/handshakes.json. Exit code: 0 all goals are met, 1 one is not, 2 the machine was not steady:
-the tunnel alone, before or after the floods, was too slow to tell.
+Writes out/handshakes.json. Exit code: 0 all goals are met, 1 one is not, 2 the machine was not
+steady: the tunnel alone, before or after the floods, was too slow to tell.
 """
 
 import json
