@@ -43,8 +43,9 @@ int Serve(const Options& options, std::source_location where = std::source_locat
   }
   for (const auto& [what, address] : (*daemon)->served())
     line(google::INFO).stream() << "serving " << what << " on " << address;
-  line(google::INFO).stream() << "ready";
+  // Who reads that it is ready may stop it at once.
   (*daemon)->HandleSignals();
+  line(google::INFO).stream() << "ready";
   (*daemon)->Run();
   return 0;
 }

@@ -30,7 +30,7 @@ class Daemon {
     return std::make_unique<Daemon>();
   }
   std::vector<std::pair<std::string, std::string>> served() const { return {{"agents", ":8091"}}; }
-  void HandleSignals() {}
+  void HandleSignals() { LOG(INFO) << "signals are handled"; }
   void Run() {}
 };
 
@@ -87,6 +87,10 @@ TEST(DaemonDeathTest, RefusesBadUsage) {
               "^program: .*colour[^\n]*\n$");
   EXPECT_EXIT(std::exit(Start({}, absl::InvalidArgumentError("flag --mode: not a mode"))),
               ExitedWithCode(64), "program: flag --mode: not a mode\n$");
+}
+
+TEST(DaemonDeathTest, IsReadyWhenItsSignalsAreHandled) {
+  EXPECT_EXIT(std::exit(Start({})), ExitedWithCode(0), "signals are handled(.|\n)*ready\n$");
 }
 
 TEST(DaemonDeathTest, StartIsLoggedAsThatOfMain) {
