@@ -6,6 +6,7 @@ usage: run.py FOLDER_OF_BINARIES GO_LOOKUP
 import json
 import os
 import re
+import resource
 import signal
 import socket
 import statistics
@@ -71,7 +72,7 @@ def ask_agent(name):
         reason = re.search(r"^Hawser-Reason: (\S+)", answer, re.M)
         reason = reason.group(1) if reason else answer
         return {"name_not_found": "no such name", "lookup_failed": "fault",
-                "timed_out": "fault"}.get(reason, answer)
+                "timed_out": "fault"}.get(reason, reason)
     with answer:
         return [answer.recv(100).decode().replace("::ffff:", "")]
 
@@ -226,6 +227,20 @@ def run_changing_record(lab):
     return ok
 
 
+def run_out_of_descriptors(lab):
+    """What the agent lacks is not the name's fault."""
+    lab.set_up(Case("", "", {"web.test": ["127.77.1.1"]}))
+    agent = lab.agent.process.pid
+    limits = resource.prlimit(agent, resource.RLIMIT_NOFILE)
+    resource.prlimit(agent, resource.RLIMIT_NOFILE, (3, limits[1]))
+    without = ask_agent("web.test")
+    resource.prlimit(agent, resource.RLIMIT_NOFILE, limits)
+    again = ask_agent("web.test")
+    ok = without == "overloaded" and again == ["127.77.1.1"]
+    print(f"{'ok' if ok else 'FAILED':7} without descriptors: {text(without)}; then {text(again)}")
+    return ok
+
+
 def percentile(values, share):
     return sorted(values)[int(share * (len(values) - 1))]
 
@@ -299,6 +314,7 @@ def main():
         print(f"{'':7} {'':46} {'glibc':24} {'Go':24} ours")
         results = [run_case(lab, case) for case in CASES]
         results.append(run_changing_record(lab))
+        results.append(run_out_of_descriptors(lab))
         results.append(run_dead_names(lab))
         for daemon in (lab.agent, lab.hub):
             daemon.stop()
