@@ -34,9 +34,11 @@ class SocketSinkTest : public ::testing::Test, public SocketSink::Owner {
   }
 
   void Make(std::pair<int, int> pair, base::Duration patience) {
-    const int small = 4096;  // so that much waits on our side
-    setsockopt(pair.first, SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
-    setsockopt(pair.second, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+    // So that much waits on our side; the peer's is some segments of loopback large, since TCP is
+    // slow with less.
+    const int ours = 4096, theirs = 192 * 1024;
+    setsockopt(pair.first, SOL_SOCKET, SO_SNDBUF, &ours, sizeof ours);
+    setsockopt(pair.second, SOL_SOCKET, SO_RCVBUF, &theirs, sizeof theirs);
     socket_ = net::MakePlainSocket(loop_, pair.first);
     peer_fd_ = pair.second;
     sink_.emplace(*socket_, *this, patience);
@@ -52,7 +54,7 @@ class SocketSinkTest : public ::testing::Test, public SocketSink::Owner {
     LoopbackPeer peer(net::MakePlainSocket(loop_, std::exchange(peer_fd_, -1)));
     peer.ReadAtMost(0);
     while (!peer.ended()) {
-      peer.ReadAtMost(50'000);
+      peer.ReadAtMost(200'000);
       RunReady(loop_);
     }
     EXPECT_THAT(peer.error(), IsOk());
@@ -139,9 +141,10 @@ TEST_F(SocketSinkTest, APeerThatTakesNothingIsReset) {
 
 TEST_F(SocketSinkTest, AlsoWhenTheKernelTookEverything) {
   Make(testing::TcpPair(), milliseconds(50));
-  const int large = 200'000;
+  const int large = 1024 * 1024, small = 4096;
   setsockopt(socket_->fd(), SOL_SOCKET, SO_SNDBUF, &large, sizeof large);
-  Write(std::string(100'000, 'y'));
+  setsockopt(peer_fd_, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+  Write(std::string(200'000, 'y'));
   sink_->Finish(nullptr);
   EXPECT_EQ(sink_->state(), SocketSink::State::kLinger);
   EXPECT_THAT(AwaitFinished(),
