@@ -251,7 +251,7 @@ TEST_F(TlsHandshakeTest, NothingBeginsBeforeTheFirstByte) {
 }
 
 TEST_F(TlsHandshakeTest, CanBeCanceled) {
-  for (const std::string& sent : {"", "\x16"}) {
+  for (const std::string sent : {"", "\x16"}) {
     const auto [client, server] = TcpPair();
     std::optional<absl::Status> status;
     const auto handshake =
