@@ -138,13 +138,13 @@ TEST_F(HubReloadTest, LimitsAreReadAgain) {
   const auto reload = [&](const std::string& limits) {
     std::ofstream(options.config_file) << "limits: {" << limits << "}\n";
     hub_->Reload();
-    ASSERT_THAT(Get("health", "/healthz"), StartsWith("HTTP/1.1 200"));  // behind the reload
+    ASSERT_THAT(Get("admin", "/metrics"), StartsWith("HTTP/1.1 200"));  // behind the reload
   };
   reload("max-pending-dials: 2");
   EXPECT_THAT(dial("silent.paris:80").ReadToEnd(),
               AllOf(StartsWith("HTTP/1.1 503"), HasSubstr("overloaded")));
   reload("max-pending-dials: many");
-  EXPECT_THAT(log.text(), HasSubstr("limit max-pending-dials: not a value for it: many"));
+  EXPECT_THAT(log.text(), HasSubstr("flag --max-pending-dials: not a number: \"many\""));
   EXPECT_THAT(dial("silent.paris:80").ReadToEnd(), StartsWith("HTTP/1.1 503"));
   // More than the process began with.
   reload("max-pending-dials: 2000, handshake-timeout: 1s");

@@ -56,7 +56,7 @@ TEST_F(OptionsTest, DefaultsAreKonnectivitys) {
   EXPECT_THAT(options->strategies, ElementsAre(tunnel::Strategy::kDefault));
   EXPECT_EQ(options->keepalive, seconds(15));
   EXPECT_EQ(options->backend_dial_timeout, seconds(10));
-  EXPECT_EQ(options->limits.pending_dials, 1000);
+  EXPECT_EQ(options->limits.pending_dials, 4096);
   EXPECT_GE(options->threads, 1);
   EXPECT_EQ(options->server.id.size(), 36) << "a uuid: " << options->server.id;
 }
@@ -261,7 +261,7 @@ TEST_F(OptionsTest, UnixSocketsAreTheHubsOwnUnlessToldOtherwise) {
   Set("uds_group", "65532");
   EXPECT_EQ(OptionsFromFlags()->uds_access.group, 65532u);
   Set("uds_group", "nobody's");
-  ExpectRefused("flag --uds-group: no such group: \"nobody's\"");
+  ExpectRefused("flag --uds-group: no such group: \"nobody\\'s\"");
   for (const char* mode : {"", "0888", "rw", "01000", "-1"}) {
     Set("uds_mode", mode);
     ExpectRefused("flag --uds-mode: must be octal");
@@ -289,7 +289,7 @@ TEST_F(OptionsTest, TheFileSetsLimitsThatTheCommandLineDoesNot) {
   EXPECT_THAT(options->grants.identifiers.at("paris").ipv4, ElementsAre("10.0.0.7"));
 
   std::ofstream(path) << "limits: {}\n";
-  EXPECT_EQ(OptionsFromFlags()->limits.pending_dials, 1000) << "the file leaves nothing behind";
+  EXPECT_EQ(OptionsFromFlags()->limits.pending_dials, 4096) << "the file leaves nothing behind";
   std::ofstream(path) << "limits:\n  max-beer: 7\n";
   ExpectRefused("read " + path + ": line 2: unknown limit \"max-beer\"");
   std::ofstream(path) << "limits:\n  descriptor-reserve: many\n";
@@ -305,7 +305,7 @@ TEST_F(OptionsTest, ChecksTheFileOnly) {
   Set("cluster_cert", "");
   std::ofstream(path) << "limits:\n  max-pending-dials: 7\n";
   EXPECT_THAT(*CheckConfigFromFlags(), IsOk()) << "whatever the other flags are";
-  std::ofstream(path) << "grants:\nlimits:\n  max-pending-dials: 0\n";
+  std::ofstream(path) << "grants: 7\nlimits:\n  max-pending-dials: 0\n";
   EXPECT_THAT(*CheckConfigFromFlags(),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("line 1: grants")));
   std::ofstream(path) << "limits:\n  max-pending-dials: 0\n";
