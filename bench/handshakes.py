@@ -5,7 +5,8 @@ Strangers replay recorded first messages against the agents' port, which costs t
 byte goes to and fro on an open tunnel. Then a hub is started anew with the ticket keys of the one
 before, and clients come back with their sessions.
 
-Writes out/handshakes.json. Exit code: 0 all goals are met, 1 one is not.
+Writes out/handshakes.json. Exit code: 0 all goals are met, 1 one is not, 2 the machine was not steady:
+the tunnel alone, before or after the floods, was too slow to tell.
 """
 
 import json
@@ -118,7 +119,8 @@ def measure_floods(folder, pki, results):
         echo_in_time(connection, 0.5)
         for name, group, at_once, pause in (("quiet", "X25519", 0, 1),
                                             ("1000_hellos_at_once", "X25519", 1000, 60),
-                                            ("20_ffdhe8192_per_second", "ffdhe8192", 1, 0.05)):
+                                            ("20_ffdhe8192_per_second", "ffdhe8192", 1, 0.05),
+                                            ("quiet_again", "X25519", 0, 1)):
             hello = record_hello(group)
             before, begun = cpu_seconds(hub.pids[0]), time.monotonic()
             strangers = flooder(port, hello, at_once, pause)
@@ -178,12 +180,16 @@ def main():
            for name in ("1000_hellos_at_once", "20_ffdhe8192_per_second")}
     met["resumed_after_restart"] = (results["resumed_after_restart"]["resumed"]
                                     == results["resumed_after_restart"]["handshakes"])
+    steady = all(results[name]["p99"] < GOAL / 2 for name in ("quiet", "quiet_again"))
     for name, figures in results.items():
-        verdict = {True: "met", False: "missed", None: ""}[met.get(name)]
+        verdict = {True: "met", False: "missed", None: ""}[met.get(name) if steady else None]
         print(f"{name:26}{json.dumps(figures):62}{verdict}")
     out = peers.ROOT / "out/handshakes.json"
     out.parent.mkdir(exist_ok=True)
-    out.write_text(json.dumps({"results": results, "met": met}, indent=1))
+    out.write_text(json.dumps({"results": results, "met": met, "steady": steady}, indent=1))
+    if not steady:
+        print("the machine was not steady: no verdict", file=sys.stderr)
+        return 2
     return 0 if all(met.values()) else 1
 
 

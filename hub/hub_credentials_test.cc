@@ -26,7 +26,7 @@ class HubCredentialsTest : public HubTest {
   void Deny(const std::string& entry) {
     std::ofstream(options_.config_file) << "deny:\n  - " << entry << "\n";
     hub_->Reload();
-    ASSERT_THAT(Get("health", "/healthz"), HasSubstr("200"));  // behind the reload
+    ASSERT_THAT(Get("admin", "/metrics"), HasSubstr("200"));  // behind the reload
   }
   static void ExpectCutOff(RawClient& client) { EXPECT_EQ(client.ReadToEnd(), ""); }
   void ExpectServes(RawClient& client) {

@@ -282,16 +282,22 @@ def names_that_fail(lab):
     return told
 
 
+def fill(path, block):
+    """Appends blocks to a file until there is no room."""
+    with open(path, "ab", buffering=0) as file:
+        try:
+            while file.write(block):
+                pass
+        except OSError:
+            pass
+
+
 def full_disk(lab):
     """a full disk for the log"""
     flags = HUB_FLAGS | FREE_PORTS | {"uds-name": "second.sock"}
     second = Daemon("second hub", command(lab.proxy_server, flags), log="full/hub.log")
-    with open("full/ballast", "wb", buffering=0) as ballast:
-        try:
-            while ballast.write(bytes(512)):
-                pass
-        except OSError:
-            pass  # full
+    fill("full/ballast", bytes(512))
+    fill(second.log, b"\n")  # what is left of the page that its last line is in
     second.mark()
     for _ in range(200):
         say(connect_unix("second.sock"), GARBAGE)
