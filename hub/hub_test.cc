@@ -422,8 +422,9 @@ TEST_F(HubTest, AnAgentThatHangsLosesItsDialsToAnother) {
     EXPECT_TRUE(grpc.Dial("name.paris:80")->AwaitReceived("2"));
   }
   hangs->Resume();
-  EXPECT_TRUE(hangs->AwaitCancelled(1));
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
   for (bool again = false; !again;) {
+    ASSERT_LT(std::chrono::steady_clock::now(), deadline) << "it is not asked again";
     RawClient client(folder_ + "/connect.sock");
     EXPECT_EQ(Connect(client, "name.paris:80"), kEstablished);
     again = client.ReadToEnd() == "1";
