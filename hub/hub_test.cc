@@ -539,7 +539,7 @@ TEST_F(HubTest, ControlApiShowsClustersAndSessions) {
   ASSERT_THAT(sessions, IsOk());
   ASSERT_EQ(sessions->sessions_size(), 1);
   EXPECT_EQ(sessions->sessions(0).agent_id(), "3");
-  EXPECT_EQ(sessions->sessions(0).features_size(), 4);
+  EXPECT_EQ(sessions->sessions(0).features_size(), 5);
 
   // A watch sees an agent leave.
   bool synced = false;

@@ -124,7 +124,8 @@ TEST_P(DialerTest, HundredsOfTunnelsDoNotMix) {
     }));
   }
   for (auto& result : intact) EXPECT_TRUE(result.get());
-  EXPECT_EQ(front_.links(), 1);
+  // Before the front end has said how many streams it takes, a link has room for fifty.
+  EXPECT_LE(front_.links(), 2);
   front_.AwaitIdle();
 }
 
