@@ -203,9 +203,15 @@ void FakeApiServer::EndWatches(bool torn) {
   changed_.notify_all();
 }
 
+int FakeApiServer::watches() const {
+  const std::lock_guard lock(mutex_);
+  return watches_;
+}
+
 void FakeApiServer::AwaitWatches(int count) {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return watches_ == count; });
+  CHECK(changed_.wait_for(lock, std::chrono::minutes(1), [&] { return watches_ == count; }))
+      << watches_ << " watches are open instead of " << count;
 }
 
 Object FakeApiServer::Await(const Resource& resource, const ObjectName& name,

@@ -88,7 +88,9 @@ class FakeApiServer {
   void SendBookmarks();
   // Ends every watch, in the middle of a line if `torn`.
   void EndWatches(bool torn = false);
-  // Waits until so many watches are open.
+  // How many watches are open.
+  int watches() const;
+  // Waits until so many are. Ends the process when that takes more than a minute.
   void AwaitWatches(int count);
   // Waits until an object, null while there is none, is as a test wants it; the object as it is
   // then. Ends the process when that takes more than a minute. `wanted` must not call the server.
