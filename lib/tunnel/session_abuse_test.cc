@@ -106,9 +106,9 @@ TEST_F(UnreadFrontEndTest, ASecondDialEndsTheStreamWithoutAnAnswer) {
   packet.mutable_dial_request()->set_random(8);
   Ask(packet);
   EXPECT_EQ(memory_->used(), 0u);
+  EXPECT_EQ(front_->requests.size(), 1u);
   pair_.Run();
   EXPECT_TRUE(pair_.closed());
-  EXPECT_EQ(front_->requests.size(), 1u);
 }
 
 TEST_F(UnreadFrontEndTest, AnswersAreChargedAndBounded) {
