@@ -10,7 +10,16 @@ _PROGRAMS = {
     "/proxy-agent": "spoke/proxy-agent",
     "/addon-manager": "addon-manager/addon-manager",
 }
+# What a kubelet would put into variables, of a node that has no address of the cluster's.
+_FIELDS = {"metadata.uid": "1", "status.hostIP": "192.0.2.1"}
 _REFRESH = 0.5  # seconds
+
+
+def _value(variable):
+    """Of an environment variable of a container."""
+    if "value" in variable:
+        return variable["value"]
+    return _FIELDS[variable["valueFrom"]["fieldRef"]["fieldPath"]]
 
 
 def _replace(path, content):
@@ -67,7 +76,7 @@ class DeploymentProcess:
         arguments = [inside(argument) for argument in container["args"]]
         if self._account:
             arguments.append(f"--kubeconfig={self._service_account(pod['serviceAccountName'])}")
-        environment = {each["name"]: each.get("value", "1") for each in container.get("env", [])}
+        environment = {each["name"]: _value(each) for each in container.get("env", [])}
         self._ended.clear()
         self._process = Process(
             self.name, [*self.cluster.enter, program, *arguments], self.folder, environment
