@@ -280,7 +280,20 @@ INSTANTIATE_TEST_SUITE_P(Peers, SessionTest, ::testing::Bool(),
                          [](const auto& info) { return info.param ? "Plain" : "Hawser"; });
 
 // What only holds with a peer of our own.
-class WindowTest : public SessionTest {};
+class WindowTest : public SessionTest {
+ protected:
+  // A local side sends a million bytes to a target that takes none, finishes, and leaves.
+  std::shared_ptr<Dialled> LeaveAMillionUnread() {
+    Start();
+    agent_->stall_new = true;
+    auto dialled = Open("stalled:1");
+    dialled->endpoint->Send(std::string(1'000'000, 's'));
+    dialled->endpoint->Finish();
+    dialled->endpoint->presence = Presence::kLeft;
+    pair_.Run();
+    return dialled;
+  }
+};
 
 TEST_P(WindowTest, AStalledConnectionCostsItsWindowAndOthersGoOn) {
   Start();
@@ -351,13 +364,7 @@ TEST_P(WindowTest, ParkedConnectionWhoseClientLeftIsClosed) {
 }
 
 TEST_P(WindowTest, WhatALocalSideSaidThatLeftKeepsItsPlace) {
-  Start();
-  agent_->stall_new = true;
-  auto dialled = Open("stalled:1");
-  dialled->endpoint->Send(std::string(1'000'000, 's'));
-  dialled->endpoint->Finish();
-  dialled->endpoint->presence = Presence::kLeft;
-  pair_.Run();
+  const auto dialled = LeaveAMillionUnread();
   scheduler_.Advance(seconds(80));
   pair_.Run();
   ASSERT_FALSE(dialled->endpoint->closed);
@@ -368,13 +375,7 @@ TEST_P(WindowTest, WhatALocalSideSaidThatLeftKeepsItsPlace) {
 }
 
 TEST_P(WindowTest, WhatALocalSideSaidThatLeftIsResetWhenNobodyTakesIt) {
-  Start();
-  agent_->stall_new = true;
-  auto dialled = Open("stalled:1");
-  dialled->endpoint->Send(std::string(1'000'000, 's'));
-  dialled->endpoint->Finish();
-  dialled->endpoint->presence = Presence::kLeft;
-  pair_.Run();
+  LeaveAMillionUnread();
   scheduler_.Advance(seconds(91));
   pair_.Run();
   ASSERT_TRUE(target().closed);
