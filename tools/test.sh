@@ -89,6 +89,7 @@ stage_examples() {
 stage_quickstart() { e2e/quickstart/run.sh; }
 stage_demo() { e2e/demo/run.sh; }
 stage_bad_input() { e2e/bad_input/run.sh; }
+stage_names() { e2e/names/run.sh; }
 # Half a minute of everything that can be wrong between an agent and its hub, all at once.
 stage_balancer() { e2e/balancer/run.sh; }
 stage_exact() { e2e/exact/run.sh; }

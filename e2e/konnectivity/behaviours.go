@@ -104,7 +104,13 @@ func (c *cell) whoami(ctx context.Context) (string, error) {
 
 // noTargetConnections waits until the agents hold no connection to the target.
 func (c *cell) noTargetConnections(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	patience := 10 * time.Second
+	if c.client.front == frontConnect && c.serverKind == ours && c.agentKind != ours {
+		// Over TCP a client that left looks like one that waits for its answer: it gets half a minute,
+		// as these agents cannot be told of the half that is closed.
+		patience = 45 * time.Second
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	return await(ctx, "the target's connections to end", func() error {
 		if open := c.target.openConnections(); open > 0 {
