@@ -96,6 +96,8 @@ class Round:
         self._folder = folder
         self._names = names
         self._wanted = wanted
+        # What scenarios change is as the machine has it in all the others.
+        self._kernel = {path: pathlib.Path("/proc/sys", path).read_text().strip() for path in TUNED}
         self.results = {}  # {peer: {figure: value}}
 
     def run(self, scenario):
@@ -103,7 +105,8 @@ class Round:
         if not figures:
             return
         with long_link.LongLink(self._folder, **scenario.link) as link:
-            long_link.set_in_all_namespaces(link, {**SETTINGS, **scenario.settings})
+            long_link.set_in_all_namespaces(
+                link, {**SETTINGS, **self._kernel, **scenario.settings})
             place = peers.Place(link.NEAR, link.FAR, link.far)
             pki = peers.Pki(pathlib.Path(tempfile.mkdtemp(dir=self._folder)), place)
             for figure in figures:

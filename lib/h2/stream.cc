@@ -205,7 +205,7 @@ const Stream::Filled& Stream::Fill(std::span<uint8_t> space, size_t allowed) {
 
 size_t Stream::Produce(std::span<uint8_t> space, size_t allowed) {
   if (expired_) return 0;
-  net::MessageBatch batch(space.data(), std::max(allowed, kMinBatch));
+  net::MessageBatch batch(space.data(), std::max(allowed, kMinBatch), transport_.turn());
   handler_->Produce(batch);
   const size_t taken = std::min(batch.size(), allowed);
   stash_.assign(space.data() + taken, space.data() + batch.size());

@@ -121,6 +121,8 @@ class Transport : private Keepalive::Link {
   size_t streams_available() const;
   // Round-trip time measured last, zero when unknown.
   base::Duration RoundTrip() const { return keepalive_.round_trip(); }
+  // See net::MessageBatch::turn().
+  size_t turn() const { return turn_; }
   net::Socket& socket() { return *socket_; }
   const Counters& counters() const { return counters_; }
 
@@ -216,6 +218,7 @@ class Transport : private Keepalive::Link {
   base::Deferred flush_;
   std::span<uint8_t> batch_;  // free space of the loop's write batch, while it is filled
   bool batch_full_ = false;
+  size_t turn_ = net::MessageBatch::kShortestTurn;  // of one sender, in such a batch
   std::vector<uint8_t> unsent_;  // what the socket did not take of the last batch
   bool blocked_ = false;         // until the socket is writable again
 

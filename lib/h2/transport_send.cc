@@ -21,6 +21,8 @@ constexpr int kBatchesPerTurn = 4;
 constexpr size_t kFrameHeader = 9;
 // What is sent at a time, however slow the link.
 constexpr size_t kSmallestBatch = 16 * 1024;
+// So many senders have their turn in a batch, if it is large enough.
+constexpr size_t kTurnsPerBatch = 4;
 // A batch with less room than that is full.
 constexpr size_t kMinRoom = kFrameHeader + net::MessageStream::kMinBatch;
 
@@ -210,6 +212,7 @@ bool Transport::SendBatch() {
       loop().write_batch(),
       std::clamp(socket_->batch(), kSmallestBatch, size_t{net::EventLoop::kWriteBatch}));
   batch_ = batch;
+  turn_ = std::max(batch.size() / kTurnsPerBatch, net::MessageBatch::kShortestTurn);
   batch_full_ = false;
   const int error = nghttp2_session_send(session_);
   const size_t size = batch.size() - batch_.size();

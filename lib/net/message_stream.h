@@ -52,14 +52,19 @@ class Metadata {
 class MessageBatch {
  public:
   static constexpr size_t kPrefix = 5;
+  static constexpr size_t kShortestTurn = 16 * 1024;
 
   // `begin` points to `capacity` writable bytes.
-  MessageBatch(uint8_t* begin, size_t capacity) : begin_(begin), capacity_(capacity) {}
+  MessageBatch(uint8_t* begin, size_t capacity, size_t turn = kShortestTurn)
+      : begin_(begin), capacity_(capacity), turn_(turn) {}
 
   size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
   // Bytes left for messages, prefixes included.
   size_t space() const { return capacity_ - size_; }
+  // Bytes that one sender shall add while others wait, kShortestTurn at least: more where the
+  // socket takes more at a time.
+  size_t turn() const { return turn_; }
 
   // Room for a message whose header takes `header` bytes and whose payload is read in place: the
   // payload may be as long as the returned span. Follow with CommitPayload() or with nothing.
@@ -76,6 +81,7 @@ class MessageBatch {
  private:
   uint8_t* begin_;
   size_t capacity_;
+  size_t turn_;
   size_t size_ = 0;
 };
 

@@ -13,7 +13,6 @@
 #include <utility>
 
 #include "lib/base/status.h"
-#include "lib/net/delivery_rate.h"
 #include "lib/net/socket_address.h"
 #include "lib/net/tls_error.h"
 
@@ -27,6 +26,8 @@ constexpr size_t kRecord = SSL3_RT_MAX_PLAIN_LENGTH;
 constexpr size_t kMaxWrite = 512 * 1024;
 // How often the rate of a link that takes no more is looked at.
 constexpr base::Duration kPaceInterval = std::chrono::milliseconds(10);
+// How often a link is offered bytes whose buffer is too small for what is on its way.
+constexpr base::Duration kRetry = std::chrono::milliseconds(2);
 
 void SetLowWater(int fd, size_t bytes) {
   const int value = static_cast<int>(bytes);
@@ -260,12 +261,16 @@ void TlsSocket::AdaptPace() {
   const base::Time now = loop().Now();
   if (now - paced_at_ < kPaceInterval) return;
   paced_at_ = now;
-  const uint64_t rate = DeliveryRate(fd());
-  if (rate > 0 && pace_.OnRate(rate)) SetLowWater(fd(), pace_.low_water());
+  const TcpSending sending = ReadTcpSending(fd());
+  if (sending.rate > 0 && pace_.OnRate(sending.rate)) SetLowWater(fd(), pace_.low_water());
+  send_buffer_.Observe(fd(), now, sending.short_of_buffer);
 }
 
 void TlsSocket::WaitToFlush() {
   watch_.WaitWritable([this] { Flush(); });
+  if (!send_buffer_.exhausted()) return;
+  if (!retry_.has_value()) retry_.emplace(loop());
+  retry_->Set(kRetry, [this] { Flush(); });
 }
 
 void TlsSocket::Flush() {
@@ -306,6 +311,7 @@ void TlsSocket::WaitWritable(base::Closure callback) {
 // What still waits for the kernel is flushed all the same.
 void TlsSocket::StopWaiting() {
   watch_.StopWaiting();
+  retry_.reset();
   writable_ = nullptr;
   if (!unsent_.empty()) WaitToFlush();
 }
@@ -337,6 +343,7 @@ void TlsSocket::Close() {
   // Without this OpenSSL takes the session for broken, and it could not be resumed.
   SSL_set_shutdown(ssl_, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
   watch_.Close();
+  retry_.reset();
   unsent_.Clear();
   writable_ = nullptr;
 }
@@ -344,8 +351,14 @@ void TlsSocket::Close() {
 void TlsSocket::Abort() {
   SSL_set_shutdown(ssl_, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
   watch_.Abort();
+  retry_.reset();
   unsent_.Clear();
   writable_ = nullptr;
+}
+
+void TlsSocket::Detach() {
+  watch_.Detach();
+  retry_.reset();
 }
 
 void TlsSocket::Attach(EventLoop& loop) {

@@ -16,6 +16,7 @@
 #include "lib/net/byte_queue.h"
 #include "lib/net/descriptor_watch.h"
 #include "lib/net/socket.h"
+#include "lib/net/tcp_sending.h"
 #include "lib/net/tls_context.h"
 #include "lib/net/write_pace.h"
 
@@ -54,7 +55,7 @@ class TlsSocket final : public Socket {
   const PeerInfo& peer() const override { return peer_; }
 
  protected:
-  void Detach() override { watch_.Detach(); }
+  void Detach() override;
   void Attach(EventLoop& loop) override;
 
  private:
@@ -82,6 +83,8 @@ class TlsSocket final : public Socket {
   PeerInfo peer_;
   ByteQueue unsent_;  // ciphertext
   WritePace pace_;
+  SendBuffer send_buffer_;
+  std::optional<base::Timer> retry_;  // while send_buffer_ is exhausted
   base::Time paced_at_;
   base::Closure writable_;
   absl::Status error_;  // the first one

@@ -12,9 +12,6 @@ namespace hawser::tunnel {
 
 class ReadyQueue {
  public:
-  // Payload of one turn while others wait, bytes.
-  static constexpr size_t kQuantum = 16 * 1024;
-
   bool empty() const { return sparse_.empty() && bulk_.empty(); }
   // A no-op when it waits already.
   void Add(Connection& connection) { ListOf(connection).PushBack(connection); }
@@ -22,7 +19,7 @@ class ReadyQueue {
   void Remove(Connection& connection) { ListOf(connection).Remove(connection); }
   // Takes the next one out; null when nobody waits. Follow with Served().
   Connection* Next() {
-    const bool ahead = !sparse_.empty() && (bulk_.empty() || sparse_bytes_ < 2 * kQuantum);
+    const bool ahead = !sparse_.empty() && (bulk_.empty() || sparse_bytes_ < kSparseTurn);
     return (ahead ? sparse_ : bulk_).PopFront();
   }
   // The connection that Next() gave has sent `bytes`, and has more or not.
@@ -33,6 +30,9 @@ class ReadyQueue {
   }
 
  private:
+  // Of connections that go ahead, before one of the others has its turn of 16 KiB at least.
+  static constexpr size_t kSparseTurn = 32 * 1024;
+
   using List = ConnectionList<&Connection::ready_hook_>;
   List& ListOf(const Connection& connection) { return connection.bulk_ ? bulk_ : sparse_; }
 

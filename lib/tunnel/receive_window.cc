@@ -2,22 +2,36 @@
 
 namespace hawser::tunnel {
 
-int64_t ReceiveWindow::Grant(int64_t most, bool shrink) {
+int64_t ReceiveWindow::Grant(int64_t most, bool shrink, base::Time now, base::Duration round_trip) {
   int64_t bytes = free_;
   if (shrink) {
     const int64_t less = std::min({size_ / 2, std::max(size_ - kSmallest, int64_t{0}), bytes});
     size_ -= less;
     bytes -= less;
   } else if (wanted()) {
-    const int64_t more = std::clamp(most - size_, int64_t{0}, size_);
-    size_ += more;
-    bytes += more;
-    used_ = 0;
+    lacking_ = false;
+    const bool first = since_ == base::Time{};
+    const base::Duration elapsed = now - since_;
+    if (first || elapsed >= kShortestMeasure) {
+      if (first || FillsTheWay(elapsed, round_trip)) {
+        const int64_t more = std::clamp(most - size_, int64_t{0}, size_);
+        size_ += more;
+        bytes += more;
+      }
+      taken_ = 0;
+      since_ = now;
+    }
   }
   free_ = 0;
-  lacking_ = false;
   allowed_ += bytes;
   return bytes;
+}
+
+bool ReceiveWindow::FillsTheWay(base::Duration elapsed, base::Duration round_trip) const {
+  if (round_trip == base::Duration{}) return true;
+  const base::Duration limit = std::max(2 * round_trip, kBusyTurn);
+  return static_cast<double>(taken_) * static_cast<double>(limit.count()) >=
+         static_cast<double>(size_) * static_cast<double>(elapsed.count());
 }
 
 bool ReceiveWindow::OnGivenUp(int64_t bytes, int64_t first) {

@@ -2,13 +2,17 @@
 //
 // At any time each byte of the window is allowed (the peer may send it), held (the endpoint has it)
 // or free (the endpoint has disposed of it, and the peer is to be told): allowed + held + free ==
-// size. The window grows when the peer says that it lacks some while the endpoint keeps up, so that
-// a long way is filled, and a slow reader costs no more than it did.
+// size. The window grows when the peer says that it lacks some while the endpoint keeps up and the
+// way, not the endpoint, is what bytes wait for: so a long way is filled, and a slow reader costs
+// no more than it did.
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+
+#include "lib/base/scheduler.h"
 
 namespace hawser::tunnel {
 
@@ -18,6 +22,11 @@ class ReceiveWindow {
   static constexpr int64_t kSmallest = 64 * 1024;
   // So many free bytes are worth a message, however large the window.
   static constexpr int64_t kLargestStep = 512 * 1024;
+  // What a turn may take on a busy machine: windows that last no longer make both ends wait for
+  // each other, however short the way between them.
+  static constexpr base::Duration kBusyTurn = std::chrono::milliseconds(1);
+  // The rate of a reader is measured over a few of those: within one it takes much at a time.
+  static constexpr base::Duration kShortestMeasure = 8 * kBusyTurn;
 
   explicit ReceiveWindow(int64_t size = 0) : size_(size), allowed_(size) {}
 
@@ -30,15 +39,22 @@ class ReceiveWindow {
   // The peer sent `bytes`. False: more than it was allowed.
   bool Receive(size_t bytes) {
     allowed_ -= static_cast<int64_t>(bytes);
-    used_ += static_cast<int64_t>(bytes);
     return allowed_ >= 0;
   }
   // The endpoint has disposed of `bytes`, at most held().
-  void Dispose(size_t bytes) { free_ += std::min(static_cast<int64_t>(bytes), held()); }
+  void Dispose(size_t bytes) {
+    const int64_t count = std::min(static_cast<int64_t>(bytes), held());
+    free_ += count;
+    taken_ += count;
+  }
   // The peer had more to send than it was allowed, when it said so: it may have been allowed more
-  // since. Believed when it has used a whole window, up to a sliver that is not worth a message,
-  // since the window last grew.
-  void OnLack(int64_t sliver) { lacking_ = used_ > size_ - sliver; }
+  // since. Believed once the endpoint has taken a whole window since a lack was last considered, up
+  // to a `sliver` that is not worth a message: an endpoint that has only filled the kernel's buffer
+  // does not show yet that it reads.
+  void OnLack(int64_t sliver) {
+    lacking_ = true;
+    sliver_ = sliver;
+  }
   // The peer gives `bytes` up that it is allowed; what is free goes with them, as far as the window
   // is larger than `first`. False: it is not allowed as much, or too little would be left.
   bool OnGivenUp(int64_t bytes, int64_t first);
@@ -46,17 +62,24 @@ class ReceiveWindow {
   // Whether there is something to Grant() that is worth a message.
   bool due() const { return (free_ > 0 && free_ >= std::min(size_ / 4, kLargestStep)) || wanted(); }
   // Returns what the peer is to be allowed on top. The window may at most double, up to `most`
-  // bytes; it halves, as far as bytes are free, when it is to `shrink`.
-  int64_t Grant(int64_t most, bool shrink);
+  // bytes, when the peer lacks some and a whole window is used up within two round trips (which the
+  // first time is not known, and is supposed); on a shorter way a larger one would only lie in the
+  // endpoint's queue. `round_trip` is 0 when not known: then the way counts as long. The window
+  // halves, as far as bytes are free, when it is to `shrink`.
+  int64_t Grant(int64_t most, bool shrink, base::Time now, base::Duration round_trip);
 
  private:
-  bool wanted() const { return lacking_ && !full(); }
+  bool wanted() const { return lacking_ && taken_ > size_ - sliver_ && !full(); }
+  // Whether the endpoint takes a whole window within two round trips.
+  bool FillsTheWay(base::Duration elapsed, base::Duration round_trip) const;
 
   int64_t size_;
   int64_t allowed_;
   int64_t free_ = 0;
-  int64_t used_ = 0;      // received since the window grew
-  bool lacking_ = false;  // the peer said so since the last grant
+  int64_t taken_ = 0;  // by the endpoint, since `since_`
+  int64_t sliver_ = 0;
+  base::Time since_;      // when a lack was last considered; zero: never
+  bool lacking_ = false;  // the peer said so since then
 };
 
 }  // namespace hawser::tunnel

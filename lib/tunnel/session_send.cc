@@ -10,6 +10,9 @@ namespace {
 
 // Below that much room a data message is left to the next batch.
 constexpr size_t kMinDataRoom = 1024;
+// What a connection on a short way needs to keep both ends busy. It may have that while others have
+// taken half of the memory: those who keep up shall not feel those who do not read.
+constexpr int64_t kModestWindow = 1024 * 1024;
 // More than so many bytes of control packets mean that the transport takes nothing for now.
 constexpr size_t kMuchControl = 8 * 1024;
 
@@ -59,7 +62,8 @@ int64_t Session::Grant(Connection& connection) {
   MemoryBudget* const memory = connection.memory_.get();
   const int64_t before = Growth(connection);
   const int64_t size = connection.window_.size();
-  const int64_t bytes = connection.window_.Grant(MostWindow(memory, size), ShortOfMemory(memory));
+  const int64_t bytes = connection.window_.Grant(MostWindow(memory, size), ShortOfMemory(memory),
+                                                 stream_->scheduler().Now(), stream_->RoundTrip());
   Promise(memory, Growth(connection) - before);
   return bytes;
 }
@@ -67,8 +71,12 @@ int64_t Session::Grant(Connection& connection) {
 // What a window of `size` may grow to.
 int64_t Session::MostWindow(const MemoryBudget* memory, int64_t size) const {
   if (memory == nullptr) return options_.max_window;
-  if (memory->pressure() != MemoryBudget::Pressure::kNone) return size;
-  return std::min(options_.max_window, size + memory->Promisable(promised_));
+  const MemoryBudget::Pressure pressure = memory->pressure();
+  if (pressure >= MemoryBudget::Pressure::kShrink) return size;
+  const int64_t most = pressure == MemoryBudget::Pressure::kNone
+                           ? options_.max_window
+                           : std::min(std::max(kModestWindow, size), options_.max_window);
+  return std::min(most, size + memory->Promisable(promised_));
 }
 
 bool Session::ShortOfMemory(const MemoryBudget* memory) {
@@ -93,8 +101,7 @@ bool Session::ProduceData(Connection& connection, net::MessageBatch& batch) {
   }
   const size_t announced = DataHeader::Size(connection.id_, batch.space());
   std::span<uint8_t> space = batch.PayloadSpace(announced);
-  if (!ready_.empty() && space.size() > ReadyQueue::kQuantum)
-    space = space.first(ReadyQueue::kQuantum);
+  if (!ready_.empty() && space.size() > batch.turn()) space = space.first(batch.turn());
   if (static_cast<int64_t>(space.size()) > connection.credit_.available())
     space = space.first(static_cast<size_t>(connection.credit_.available()));
   const Pulled pulled = connection.endpoint_->Pull(space);

@@ -25,7 +25,7 @@ class StreamWindow {
   // and halves when it is to `shrink`. Returns whether its size has changed.
   bool OnTaken(size_t bytes, base::Time now, base::Duration round_trip, int64_t most, bool shrink) {
     taken_ += static_cast<int64_t>(bytes);
-    const base::Duration period = std::max(round_trip, kBusyTurn);
+    const base::Duration period = std::max(round_trip, ReceiveWindow::kBusyTurn);
     const base::Duration elapsed = now - since_;
     if (elapsed < period) return false;
     const auto per_trip =
@@ -40,10 +40,6 @@ class StreamWindow {
   }
 
  private:
-  // What a turn may take on a busy machine: windows that last no longer make both ends wait for
-  // each other, however short the way between them.
-  static constexpr base::Duration kBusyTurn = std::chrono::milliseconds(1);
-
   int64_t size_;
   int64_t taken_ = 0;  // since `since_`
   base::Time since_;

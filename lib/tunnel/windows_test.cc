@@ -13,6 +13,8 @@ using std::chrono::milliseconds;
 constexpr int64_t kKiB = 1024;
 constexpr int64_t kMost = 16 * 1024 * kKiB;
 constexpr int64_t kSliver = 16 * kKiB;
+constexpr base::Time kNow{std::chrono::hours(1)};
+constexpr base::Duration kTrip = milliseconds(50);
 
 // A window of 256 KiB that the peer has used up and asks more of.
 ReceiveWindow UsedUp() {
@@ -32,7 +34,7 @@ TEST(ReceiveWindow, EveryByteIsAllowedHeldOrFree) {
   EXPECT_FALSE(window.due()) << "less than a quarter is not worth a message";
   window.Dispose(1 * kKiB);
   EXPECT_TRUE(window.due());
-  EXPECT_EQ(window.Grant(kMost, false), 64 * kKiB);
+  EXPECT_EQ(window.Grant(kMost, false, kNow, kTrip), 64 * kKiB);
   EXPECT_FALSE(window.due());
   EXPECT_EQ(window.allowed(), 220 * kKiB);
   EXPECT_EQ(window.size(), 256 * kKiB) << "nobody lacked any";
@@ -49,7 +51,7 @@ TEST(ReceiveWindow, DoublesWhenThePeerLacksAndTheReaderKeepsUp) {
   EXPECT_FALSE(window.due()) << "the reader has all of it still";
   window.Dispose(256 * kKiB);
   EXPECT_TRUE(window.due());
-  EXPECT_EQ(window.Grant(kMost, false), 512 * kKiB);
+  EXPECT_EQ(window.Grant(kMost, false, kNow, kTrip), 512 * kKiB);
   EXPECT_EQ(window.size(), 512 * kKiB);
   EXPECT_EQ(window.allowed(), 512 * kKiB);
 }
@@ -60,12 +62,12 @@ TEST(ReceiveWindow, DoublesWhenMuchWasGivenBackMeanwhile) {
   for (int i = 0; i < 4; ++i) {
     window.Receive(64 * kKiB);
     window.Dispose(64 * kKiB);
-    EXPECT_EQ(window.Grant(kMost, false), 64 * kKiB);
+    EXPECT_EQ(window.Grant(kMost, false, kNow, kTrip), 64 * kKiB);
   }
   EXPECT_FALSE(window.due());
   window.OnLack(kSliver);
   EXPECT_TRUE(window.due());
-  EXPECT_EQ(window.Grant(kMost, false), 256 * kKiB);
+  EXPECT_EQ(window.Grant(kMost, false, kNow, kTrip), 256 * kKiB);
   EXPECT_EQ(window.size(), 512 * kKiB);
   window.OnLack(kSliver);
   EXPECT_FALSE(window.due()) << "it has used none of the larger window yet";
@@ -74,10 +76,10 @@ TEST(ReceiveWindow, DoublesWhenMuchWasGivenBackMeanwhile) {
 TEST(ReceiveWindow, ALackIsServedOnce) {
   ReceiveWindow window = UsedUp();
   window.Dispose(256 * kKiB);
-  window.Grant(kMost, false);
+  window.Grant(kMost, false, kNow, kTrip);
   window.Receive(512 * kKiB);
   window.Dispose(512 * kKiB);
-  EXPECT_EQ(window.Grant(kMost, false), 512 * kKiB);
+  EXPECT_EQ(window.Grant(kMost, false, kNow, kTrip), 512 * kKiB);
 }
 
 TEST(ReceiveWindow, ALackIsNoReasonWhileTheReaderIsBehind) {
@@ -85,7 +87,7 @@ TEST(ReceiveWindow, ALackIsNoReasonWhileTheReaderIsBehind) {
   for (int i = 0; i < 4; ++i) {
     window.Dispose(64 * kKiB);
     ASSERT_TRUE(window.due());
-    EXPECT_EQ(window.Grant(kMost, false), 64 * kKiB);
+    EXPECT_EQ(window.Grant(kMost, false, kNow, kTrip), 64 * kKiB);
     window.Receive(64 * kKiB);
   }
   EXPECT_EQ(window.size(), 256 * kKiB);
@@ -96,17 +98,63 @@ TEST(ReceiveWindow, ALackIsNotBelievedOfAPeerThatHasWindow) {
   window.Receive(128 * kKiB);
   window.OnLack(kSliver);
   window.Dispose(128 * kKiB);
-  EXPECT_EQ(window.Grant(kMost, false), 128 * kKiB);
+  EXPECT_EQ(window.Grant(kMost, false, kNow, kTrip), 128 * kKiB);
+}
+
+// The size in KiB of a window of 512 KiB, whose first growth was at kNow, after `bytes` in turns of
+// 512 KiB that went through it in `elapsed`.
+int64_t SizeAfter(int64_t bytes, base::Duration elapsed, base::Duration round_trip) {
+  ReceiveWindow window = UsedUp();
+  window.Dispose(256 * kKiB);
+  EXPECT_EQ(window.Grant(kMost, false, kNow, kTrip), 512 * kKiB);
+  for (int64_t done = 512 * kKiB; done <= bytes; done += 512 * kKiB) {
+    window.Receive(512 * kKiB);
+    window.OnLack(kSliver);
+    window.Dispose(512 * kKiB);
+    window.Grant(kMost, false, kNow + elapsed * done / bytes, round_trip);
+  }
+  return window.size() / kKiB;
+}
+
+TEST(ReceiveWindow, GrowsWhileTheWayHoldsMore) {
+  EXPECT_EQ(SizeAfter(512 * kKiB, milliseconds(99), milliseconds(50)), 1024);
+  EXPECT_EQ(SizeAfter(512 * kKiB, milliseconds(101), milliseconds(50)), 512)
+      << "the reader is slower";
+}
+
+TEST(ReceiveWindow, AShortWayIsTakenForABusyTurn) {
+  const auto round_trip = std::chrono::microseconds(50);
+  EXPECT_EQ(SizeAfter(10 * 512 * kKiB, milliseconds(9), round_trip), 1024);
+  EXPECT_EQ(SizeAfter(10 * 512 * kKiB, milliseconds(12), round_trip), 512);
+}
+
+TEST(ReceiveWindow, ALargeTurnIsNoRate) {
+  EXPECT_EQ(SizeAfter(4 * 512 * kKiB, milliseconds(2), milliseconds(1)), 512);
+}
+
+TEST(ReceiveWindow, AnUnknownWayIsLong) {
+  EXPECT_EQ(SizeAfter(512 * kKiB, std::chrono::seconds(10), {}), 1024);
+}
+
+// The kernel takes the first bytes of a reader that does not read.
+TEST(ReceiveWindow, ALackIsNoReasonUntilTheReaderTookAWholeWindow) {
+  ReceiveWindow window = UsedUp();
+  window.Dispose(208 * kKiB);
+  EXPECT_EQ(window.Grant(kMost, false, kNow, kTrip), 208 * kKiB);
+  window.Dispose(48 * kKiB);
+  EXPECT_TRUE(window.due()) << "now it did";
+  EXPECT_EQ(window.Grant(kMost, false, kNow, kTrip), 48 * kKiB + 256 * kKiB);
 }
 
 TEST(ReceiveWindow, GrowsUpToItsLimit) {
   ReceiveWindow window = UsedUp();
   window.Dispose(256 * kKiB);
-  EXPECT_EQ(window.Grant(300 * kKiB, false), 300 * kKiB);
+  EXPECT_EQ(window.Grant(300 * kKiB, false, kNow, kTrip), 300 * kKiB);
   window.Receive(300 * kKiB);
   window.OnLack(kSliver);
   window.Dispose(300 * kKiB);
-  EXPECT_EQ(window.Grant(100 * kKiB, false), 300 * kKiB) << "a lower limit takes nothing away";
+  EXPECT_EQ(window.Grant(100 * kKiB, false, kNow, kTrip), 300 * kKiB)
+      << "a lower limit takes nothing away";
 }
 
 TEST(ReceiveWindow, ShrinksByHalvesToTheSmallest) {
@@ -114,7 +162,7 @@ TEST(ReceiveWindow, ShrinksByHalvesToTheSmallest) {
   for (int i = 0; i < 10; ++i) {
     window.Receive(static_cast<size_t>(window.allowed()));
     window.Dispose(static_cast<size_t>(window.held()));
-    window.Grant(kMost, true);
+    window.Grant(kMost, true, kNow, kTrip);
   }
   EXPECT_EQ(window.size(), ReceiveWindow::kSmallest);
   EXPECT_EQ(window.allowed(), ReceiveWindow::kSmallest);
