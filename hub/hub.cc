@@ -283,7 +283,9 @@ absl::Status Hub::CreatePages() {
   for (const char* path : {"/readyz", "/ready"})
     health.Handle(path, [this](const std::string& query) { return Ready(query); });
   const auto metrics = [this](const std::string&) { return Metrics(); };
-  health.HandleOn(loop_, "/metrics", metrics);
+  health.HandleOn(loop_, "/metrics", [metrics](const std::string& query) {
+    return [page = metrics(query)] { return page; };
+  });
   admin_->pages().Handle("/metrics", metrics);
   if (options_.admin_path.empty()) return absl::OkStatus();
 

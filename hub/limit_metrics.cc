@@ -92,11 +92,14 @@ void AddMemory(LimitFamilies& families, const MemoryShares& memory) {
 void AddPages(LimitFamilies& families, const std::vector<const net::Http1Server*>& pages) {
   if (pages.empty()) return;
   net::Http1Server::Dropped dropped;
+  size_t connections = 0;
   for (const net::Http1Server* each : pages) {
+    connections += each->connections();
     dropped.for_total += each->dropped().for_total;
     dropped.for_address += each->dropped().for_address;
   }
   const net::Http1Server::Options& limits = pages.front()->options();
+  families.InUse("page_connections", connections);
   families.Limit("page_connections", LimitKind::kTotal, limits.max_connections);
   families.Limit("page_connections", LimitKind::kAddress, limits.max_per_address);
   families.Resets("page_connections", LimitKind::kTotal, dropped.for_total);

@@ -169,23 +169,32 @@ absl::Status Agent::CreatePages() {
     served_.push_back({what, (*port)->address()});
     return port;
   };
-  HAWSER_ASSIGN_OR_RETURN(health_, serve("health", net::PagePort::Listen(loop_, options_.health)));
-  HAWSER_ASSIGN_OR_RETURN(admin_, serve("admin", net::PagePort::Listen(loop_, options_.admin)));
+  net::EventLoop& pages = pages_thread_.loop();
+  HAWSER_ASSIGN_OR_RETURN(health_, serve("health", net::PagePort::Listen(pages, options_.health)));
+  HAWSER_ASSIGN_OR_RETURN(admin_, serve("admin", net::PagePort::Listen(pages, options_.admin)));
   health_->pages().Handle("/healthz", [](const std::string&) { return Response{.body = "ok"}; });
   // The second name is the reference's old one. Its metrics are on both ports, too.
   for (const char* path : {"/readyz", "/ready"})
-    health_->pages().Handle(path, [this](const std::string& query) { return Ready(query); });
+    health_->pages().HandleOn(loop_, path, [this](const std::string& query) {
+      return [ready = Ready(query)] { return ready; };
+    });
   if (!options_.admin_path.empty()) {
     HAWSER_ASSIGN_OR_RETURN(debug_,
-                            serve("debug", net::PagePort::ListenUnix(loop_, options_.admin_path)));
-    debug_->pages().Handle("/debug/connections", [this](const std::string&) {
-      return Response{.content_type = "application/json",
-                      .body = ConnectionsJson(servers_, loop_.Now())};
+                            serve("debug", net::PagePort::ListenUnix(pages, options_.admin_path)));
+    debug_->pages().HandleOn(loop_, "/debug/connections", [this](const std::string&) {
+      return [connections = ListConnections(servers_, loop_.Now())] {
+        return Response{.content_type = "application/json", .body = ConnectionsJson(connections)};
+      };
     });
   }
   for (net::PagePort* port : {health_.get(), admin_.get(), debug_.get()})
     if (port != nullptr)
-      port->pages().Handle("/metrics", [this](const std::string&) { return Metrics(); });
+      port->pages().HandleOn(loop_, "/metrics", [this](const std::string&) {
+        return [picture = Look()] {
+          return Response{.content_type = "text/plain; version=0.0.4; charset=utf-8",
+                          .body = MetricsText(picture)};
+        };
+      });
   return absl::OkStatus();
 }
 
@@ -196,22 +205,24 @@ Response Agent::Ready(const std::string& query) const {
           .body = readiness.ready && !verbose ? "ok" : readiness.text};
 }
 
-Response Agent::Metrics() const {
-  return {.content_type = "text/plain; version=0.0.4; charset=utf-8",
-          .body = MetricsText({.servers = servers_,
-                               .counters = counters_,
-                               .leases = leases_.get(),
-                               .health_lease = health_lease_.get(),
-                               .target_names = target_resolver_,
-                               .memory = *memory_,
-                               .failed_reloads = tls_.failures(),
-                               .certificate_expiry = Expiry(*tls_.context())})};
+Picture Agent::Look() const {
+  return TakePicture({.servers = servers_,
+                      .counters = counters_,
+                      .leases = leases_.get(),
+                      .health_lease = health_lease_.get(),
+                      .target_names = target_resolver_,
+                      .memory = *memory_,
+                      .pages = {&health_->pages(), &admin_->pages()},
+                      .failed_reloads = tls_.failures(),
+                      .certificate_expiry = Expiry(*tls_.context())});
 }
 
 void Agent::Run() {
+  pages_thread_.Start();
   loop_.Post([this] { servers_.Start(); });
   refresh_.Set(kRefreshInterval, [this] { Refresh(/*asked=*/false); });
   loop_.Run();
+  pages_thread_.Stop();
 }
 
 void Agent::Stop() {

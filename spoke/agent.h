@@ -18,6 +18,7 @@
 #include "lib/base/heap_trim.h"
 #include "lib/base/scheduler.h"
 #include "lib/net/event_loop.h"
+#include "lib/net/loop_thread.h"
 #include "lib/net/page_port.h"
 #include "lib/net/process_signals.h"
 #include "lib/net/resolver.h"
@@ -26,6 +27,7 @@
 #include "spoke/counters.h"
 #include "spoke/health_lease.h"
 #include "spoke/options.h"
+#include "spoke/picture.h"
 #include "spoke/port_forward.h"
 #include "spoke/server_counter.h"
 #include "spoke/server_link.h"
@@ -71,7 +73,7 @@ class Agent {
   void Drain();
   void Finish();
   net::Http1Server::Response Ready(const std::string& query) const;
-  net::Http1Server::Response Metrics() const;
+  Picture Look() const;
 
   const Options options_;
   const std::shared_ptr<tunnel::MemoryBudget> memory_;
@@ -86,6 +88,8 @@ class Agent {
   const std::unique_ptr<ServerCounter> leases_;  // null: servers say how many they are
   std::unique_ptr<HealthLease> health_lease_;    // null: none
   ServerSet servers_;
+  // Pages never run on the loop that serves tunnels. The thread ends first, and its loop goes last.
+  net::LoopThread pages_thread_;
   std::unique_ptr<net::PagePort> health_;
   std::unique_ptr<net::PagePort> admin_;
   std::unique_ptr<net::PagePort> debug_;  // null: there is none

@@ -18,14 +18,6 @@ const std::string kAgent = "konnectivity_network_proxy_agent_";
 
 double Seconds(base::Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
-// Of all sessions so far.
-tunnel::SessionCounters SumSessions(const ServerSet& servers, const Counters& counters) {
-  tunnel::SessionCounters sum = counters.ended_sessions;
-  servers.ForEachSession(
-      [&](const auto&, const AgentSession& session) { sum.Add(session.counters()); });
-  return sum;
-}
-
 void AddDials(MetricFamilies& families, const Counters& counters) {
   families.Durations(kAgent + "dial_duration_seconds",
                      "Time from the request of a dial to its success.", counters.dials);
@@ -45,30 +37,27 @@ void AddDials(MetricFamilies& families, const Counters& counters) {
   MetricFamilies::Add(failures, {{"reason", "unknown"}}, failed - timeouts);
 }
 
-void AddLinks(MetricFamilies& families, const ServerSet& servers, const Counters& counters) {
+void AddLinks(MetricFamilies& families, const Picture& picture) {
   families.Gauge(kAgent + "open_server_connections", "Servers this agent is linked to.",
-                 servers.linked());
+                 picture.linked);
   families.Gauge(kAgent + "known_server_count", "Servers this agent should be linked to.",
-                 servers.wanted());
+                 picture.wanted);
   uint64_t lost = 0;
   MetricFamily& losses =
       families.Family("hawser_lost_links_total", "Links to servers that were lost, by reason.",
                       MetricType::Counter);
-  for (const auto& [code, count] : counters.lost_links) {
+  for (const auto& [code, count] : picture.counters.lost_links) {
     MetricFamilies::Add(losses, {{"reason", code}}, count);
     lost += count;
   }
   MetricFamily& failures = families.Family(kAgent + "server_connection_failure_count",
                                            "Links to servers that failed.", MetricType::Counter);
-  MetricFamilies::Add(failures, {{"direction", "to_server"}}, counters.failed_attempts);
+  MetricFamilies::Add(failures, {{"direction", "to_server"}}, picture.counters.failed_attempts);
   MetricFamilies::Add(failures, {{"direction", "from_server"}}, lost);
   MetricFamily& round_trips = families.Family(
       "hawser_round_trip_seconds", "Round trip to a server, measured last.", MetricType::Gauge);
-  for (const auto& server : servers.servers()) {
-    if (server->link() == nullptr) continue;
-    MetricFamilies::Add(round_trips, {{"server", server->link()->server().id}},
-                        Seconds(server->link()->RoundTrip()));
-  }
+  for (const auto& [server, round_trip] : picture.round_trips)
+    MetricFamilies::Add(round_trips, {{"server", server}}, Seconds(round_trip));
 }
 
 void AddPackets(MetricFamily& family, const char* segment,
@@ -79,12 +68,10 @@ void AddPackets(MetricFamily& family, const char* segment,
                         packets[kind]);
 }
 
-void AddSessions(MetricFamilies& families, const ServerSet& servers, const Counters& counters) {
-  const tunnel::SessionCounters sum = SumSessions(servers, counters);
-  size_t open = 0;
-  servers.ForEachSession(
-      [&](const auto&, const AgentSession& session) { open += session.connection_count(); });
-  families.Gauge(kAgent + "open_endpoint_connections", "Open connections to targets.", open);
+void AddSessions(MetricFamilies& families, const Picture& picture) {
+  const tunnel::SessionCounters& sum = picture.sessions;
+  families.Gauge(kAgent + "open_endpoint_connections", "Open connections to targets.",
+                 picture.open_connections);
   MetricFamily& packets = families.Family(kAgent + "stream_packets_total",
                                           "Packets by segment and type.", MetricType::Counter);
   AddPackets(packets, "to_agent", sum.packets_from_peer);
@@ -92,7 +79,7 @@ void AddSessions(MetricFamilies& families, const ServerSet& servers, const Count
   MetricFamily& errors =
       families.Family(kAgent + "stream_errors_total",
                       "Streams that ended with an error, by its code.", MetricType::Counter);
-  for (const auto& [code, count] : counters.stream_errors)
+  for (const auto& [code, count] : picture.counters.stream_errors)
     MetricFamilies::Add(
         errors, {{"segment", "to_agent"}, {"code", code}, {"packet_type", "Unknown"}}, count);
   MetricFamily& bytes =
@@ -103,43 +90,42 @@ void AddSessions(MetricFamilies& families, const ServerSet& servers, const Count
                    sum.window_stalls);
 }
 
-void AddLeases(MetricFamilies& families, const ServerCounter* leases) {
-  using Picture = kube::RequestCounts::Picture;
-  const Picture lists = leases == nullptr ? Picture() : leases->counters().lists.picture();
-  const Picture watches = leases == nullptr ? Picture() : leases->counters().watches.picture();
-  const auto add = [&](const char* name, const char* help, const Picture& requests) {
+void AddLeases(MetricFamilies& families, const Picture& picture) {
+  const auto add = [&](const char* name, const char* help,
+                       const kube::RequestCounts::Picture& requests) {
     MetricFamily& family = families.Family(kAgent + name, help, MetricType::Counter);
     for (const auto& [answer, count] : requests.answers)
       MetricFamilies::Add(
           family, {{"http_response_code", std::to_string(answer.first)}, {"reason", answer.second}},
           count);
   };
-  add("lease_lists_total", "Lists of the servers' leases that were asked for.", lists);
-  add("lease_watches_total", "Watches of the servers' leases that were asked for.", watches);
+  add("lease_lists_total", "Lists of the servers' leases that were asked for.",
+      picture.lease_lists);
+  add("lease_watches_total", "Watches of the servers' leases that were asked for.",
+      picture.lease_watches);
   MetricFamily& latencies =
       families.Family(kAgent + "lease_list_latency_seconds",
                       "Time that a list of the servers' leases took.", MetricType::Histogram);
-  for (const auto& [code, histogram] : lists.latencies)
+  for (const auto& [code, histogram] : picture.lease_lists.latencies)
     MetricFamilies::Add(latencies, {{"http_response_code", std::to_string(code)}}, histogram);
 }
 
-void AddHealthLease(MetricFamilies& families, const HealthLease* lease) {
-  if (lease == nullptr) return;
+void AddHealthLease(MetricFamilies& families, const Picture& picture) {
+  if (!picture.health_lease.has_value()) return;
   MetricFamily& family =
       families.Family("hawser_health_lease_renewals_total",
                       "Renewals of the health lease, by result.", MetricType::Counter);
-  MetricFamilies::Add(family, {{"result", "renewed"}}, lease->renewals());
-  MetricFamilies::Add(family, {{"result", "failed"}}, lease->failures());
+  MetricFamilies::Add(family, {{"result", "renewed"}}, picture.health_lease->renewed);
+  MetricFamilies::Add(family, {{"result", "failed"}}, picture.health_lease->failed);
 }
 
-void AddLookups(MetricFamilies& families, const net::Resolver& names) {
+void AddLookups(MetricFamilies& families, const LookupPicture& names) {
   families.Gauge("hawser_lookups_in_flight", "Lookups of targets that wait for name servers.",
-                 names.waiting());
+                 names.waiting);
   families.Gauge("hawser_lookups_limit", "Lookups of targets that may wait at a time.",
-                 names.max_lookups());
-  families.Gauge("hawser_lookups_share_limit", "Those that one server may cause.",
-                 names.max_share());
-  const net::Resolver::Counters& counts = names.counters();
+                 names.max_lookups);
+  families.Gauge("hawser_lookups_share_limit", "Those that one server may cause.", names.max_share);
+  const net::Resolver::Counters& counts = names.counters;
   MetricFamily& lookups = families.Family(
       "hawser_lookups_total", "Lookups of targets, by what answered them.", MetricType::Counter);
   MetricFamilies::Add(lookups, {{"source", "files"}}, counts.from_files);
@@ -154,15 +140,15 @@ void AddLookups(MetricFamilies& families, const net::Resolver& names) {
   MetricFamilies::Add(refused, {{"reason", "descriptors"}}, counts.out_of_descriptors);
 }
 
-void AddCertificate(MetricFamilies& families, const MetricsInput& input) {
+void AddCertificate(MetricFamilies& families, const Picture& picture) {
   families.Counter("hawser_certificate_reload_failures_total",
                    "Changes of certificates on disk that could not be taken over.",
-                   input.failed_reloads);
-  if (!input.certificate_expiry) return;
+                   picture.failed_reloads);
+  if (!picture.certificate_expiry) return;
   families.Gauge(
       "hawser_certificate_expiry_seconds",
       "When this agent's certificate expires, in seconds since 1970.",
-      std::chrono::duration<double>(input.certificate_expiry->time_since_epoch()).count());
+      std::chrono::duration<double>(picture.certificate_expiry->time_since_epoch()).count());
 }
 
 }  // namespace
@@ -183,22 +169,29 @@ Readiness CheckReadiness(const ServerSet& servers, bool stopping) {
   return readiness;
 }
 
-std::string MetricsText(const MetricsInput& input) {
+std::string MetricsText(const Picture& picture) {
   MetricFamilies families;
-  AddDials(families, input.counters);
-  AddLinks(families, input.servers, input.counters);
-  AddSessions(families, input.servers, input.counters);
-  AddLeases(families, input.leases);
-  AddHealthLease(families, input.health_lease);
-  AddLookups(families, input.target_names);
+  AddDials(families, picture.counters);
+  AddLinks(families, picture);
+  AddSessions(families, picture);
+  AddLeases(families, picture);
+  AddHealthLease(families, picture);
+  AddLookups(families, picture.lookups);
   families.Gauge("hawser_buffered_bytes", "Bytes queued for targets that do not take them.",
-                 input.memory.used());
+                 picture.buffered_bytes);
   MetricFamily& resets =
       families.Family("hawser_resets_total", "What was taken back since there was too little.",
                       MetricType::Counter);
   MetricFamilies::Add(resets, {{"resource", "buffered_bytes"}, {"limit", "total"}},
-                      input.memory.tally(tunnel::MemoryBudget::Scope::kTotal).reset_queues);
-  AddCertificate(families, input);
+                      picture.reset_queues);
+  MetricFamilies::Add(resets, {{"resource", "page_connections"}, {"limit", "total"}},
+                      picture.dropped_pages.for_total);
+  MetricFamilies::Add(resets, {{"resource", "page_connections"}, {"limit", "address"}},
+                      picture.dropped_pages.for_address);
+  MetricFamilies::Add(families.Family("hawser_resource_in_use",
+                                      "What is scarce and in use, in all.", MetricType::Gauge),
+                      {{"resource", "page_connections"}}, picture.page_connections);
+  AddCertificate(families, picture);
   const base::BuildInfo& build = base::GetBuildInfo();
   MetricFamily& info =
       families.Family("hawser_build_info", "Always 1; labels say what runs.", MetricType::Gauge);
@@ -206,19 +199,17 @@ std::string MetricsText(const MetricsInput& input) {
   return families.Text();
 }
 
-std::string ConnectionsJson(const ServerSet& servers, base::Time now) {
+std::string ConnectionsJson(const std::vector<ConnectionPicture>& connections) {
   nlohmann::json list = nlohmann::json::array();
-  servers.ForEachSession([&](const ServerLink& link, const AgentSession& session) {
-    session.ForEachConnection([&](const tunnel::Connection& connection) {
-      list.push_back({{"server", link.server().id},
-                      {"id", connection.id()},
-                      {"age", Seconds(now - connection.opened_at())},
-                      {"bytes_to_target", connection.bytes_received()},
-                      {"bytes_from_target", connection.bytes_sent()},
-                      {"queued_bytes", connection.queued()}});
-      if (session.features().window) list.back()["send_window"] = connection.send_window();
-    });
-  });
+  for (const ConnectionPicture& connection : connections) {
+    list.push_back({{"server", connection.server},
+                    {"id", connection.id},
+                    {"age", Seconds(connection.age)},
+                    {"bytes_to_target", connection.bytes_to_target},
+                    {"bytes_from_target", connection.bytes_from_target},
+                    {"queued_bytes", connection.queued}});
+    if (connection.send_window) list.back()["send_window"] = *connection.send_window;
+  }
   // Servers' names may hold any byte: what is not UTF-8 is replaced.
   return list.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }

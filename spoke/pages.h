@@ -1,16 +1,10 @@
 // What the health and admin ports answer, as text.
 #pragma once
 
-#include <chrono>
-#include <cstdint>
-#include <optional>
 #include <string>
+#include <vector>
 
-#include "lib/net/resolver.h"
-#include "lib/tunnel/memory.h"
-#include "spoke/counters.h"
-#include "spoke/health_lease.h"
-#include "spoke/server_counter.h"
+#include "spoke/picture.h"
 #include "spoke/server_set.h"
 
 namespace hawser::spoke {
@@ -23,22 +17,11 @@ struct Readiness {
 // Ready: linked to a server, and not stopping.
 Readiness CheckReadiness(const ServerSet& servers, bool stopping);
 
-struct MetricsInput {
-  const ServerSet& servers;
-  const Counters& counters;
-  const ServerCounter* leases;      // null: none are counted
-  const HealthLease* health_lease;  // null: none
-  const net::Resolver& target_names;
-  const tunnel::MemoryBudget& memory;
-  uint64_t failed_reloads;                                                  // of certificates
-  std::optional<std::chrono::system_clock::time_point> certificate_expiry;  // empty: none
-};
-
 // Prometheus' text format: Konnectivity's names where the thing exists there, `hawser_` ones beside
 // them.
-std::string MetricsText(const MetricsInput& input);
+std::string MetricsText(const Picture& picture);
 
-// A JSON array of the open connections; bytes, seconds.
-std::string ConnectionsJson(const ServerSet& servers, base::Time now);
+// A JSON array; bytes, seconds.
+std::string ConnectionsJson(const std::vector<ConnectionPicture>& connections);
 
 }  // namespace hawser::spoke

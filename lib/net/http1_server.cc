@@ -134,17 +134,18 @@ Http1Server::Http1Server(EventLoop& loop, const Options& options)
 Http1Server::~Http1Server() = default;
 
 void Http1Server::Handle(const std::string& path, Handler handler) {
-  pages_[path] = {nullptr, std::make_shared<Handler>(std::move(handler))};
+  pages_[path] = {.handler = std::move(handler)};
 }
 
-void Http1Server::HandleOn(EventLoop& there, const std::string& path, Handler handler) {
-  pages_[path] = {&there, std::make_shared<Handler>(std::move(handler))};
+void Http1Server::HandleOn(EventLoop& there, const std::string& path, Look look) {
+  pages_[path] = {.there = &there, .look = std::make_shared<Look>(std::move(look))};
 }
 
 void Http1Server::Serve(int fd) {
   auto connection = std::make_unique<Connection>(*this, ++last_id_, fd);
   MakeRoom(connection->address());
   connections_.push_back(std::move(connection));
+  count_ = connections_.size();
   connections_.back()->ReadHead();
 }
 
@@ -184,16 +185,16 @@ void Http1Server::Answer(Connection& connection, const Http1Head& head) {
   }
   const bool has_query = question_mark != std::string::npos;
   const std::string query = has_query ? head.target().substr(question_mark + 1) : "";
-  const auto& [there, handler] = found->second;
-  if (there == nullptr) {
-    connection.Respond((*handler)(query));
+  Page& page = found->second;
+  if (page.there == nullptr) {
+    connection.Respond(page.handler(query));
     return;
   }
   connection.Await();
-  there->Post([this, &here = loop_, alive = std::weak_ptr(alive_), handler = handler, query,
-               id = connection.id()] {
-    here.Post([this, alive, id, response = (*handler)(query)] {
-      if (!alive.expired()) Respond(id, response);
+  page.there->Post([this, &here = loop_, alive = std::weak_ptr(alive_), look = page.look, query,
+                    id = connection.id()] {
+    here.Post([this, alive, id, write = (*look)(query)]() mutable {
+      if (!alive.expired()) Respond(id, write());
     });
   });
 }
@@ -207,6 +208,7 @@ void Http1Server::Respond(uint64_t connection, const Response& response) {
 
 void Http1Server::Remove(Connection* connection) {
   std::erase_if(connections_, [=](const auto& each) { return each.get() == connection; });
+  count_ = connections_.size();
 }
 
 }  // namespace hawser::net

@@ -56,13 +56,17 @@ class Http1Server {
 
   // Answers requests for exactly `path`.
   void Handle(const std::string& path, Handler handler);
-  // The same with a handler that runs on another loop, because it shows what belongs there: however
-  // long it takes, nobody else is held up here. That loop must outlive this.
-  void HandleOn(EventLoop& there, const std::string& path, Handler handler);
+  // The same for what belongs to another loop: `look` runs there and takes a picture, and what it
+  // returns writes the picture down here. However long the loop takes to look, nobody else is held
+  // up here; however long the page, nobody there. That loop must outlive this.
+  using Writer = absl::AnyInvocable<Response()>;
+  using Look = absl::AnyInvocable<Writer(const std::string& query)>;
+  void HandleOn(EventLoop& there, const std::string& path, Look look);
   // Takes ownership of `fd`, an accepted connection.
   void Serve(int fd);
-  size_t connections() const { return connections_.size(); }
-  // Connections that had to make room: for others of their address, and for anybody. Any thread.
+  // These may be asked on any thread: how many connections there are, and how many had to make room
+  // for others of their address, and for anybody.
+  size_t connections() const { return count_; }
   struct Dropped {
     uint64_t for_address = 0;
     uint64_t for_total = 0;
@@ -72,9 +76,11 @@ class Http1Server {
 
  private:
   class Connection;
+  // One that is answered here, or one of another loop.
   struct Page {
-    EventLoop* there;  // null: here
-    std::shared_ptr<Handler> handler;
+    Handler handler;
+    EventLoop* there = nullptr;
+    std::shared_ptr<Look> look;
   };
   void Answer(Connection& connection, const Http1Head& head);
   // To a connection that may be gone.
@@ -92,6 +98,7 @@ class Http1Server {
   uint64_t last_id_ = 0;                                  // of a connection
   // Held by nobody else: answers that come from other loops see whether this is still there.
   const std::shared_ptr<const char> alive_ = std::make_shared<const char>();
+  std::atomic<size_t> count_{0};  // of connections_
   std::atomic<uint64_t> dropped_for_address_{0};
   std::atomic<uint64_t> dropped_for_total_{0};
 };

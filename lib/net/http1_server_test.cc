@@ -95,9 +95,12 @@ TEST_F(Http1ServerTest, APageOfAnotherLoopHoldsNobodyUp) {
   StartServer();
   LoopThread busy;
   std::promise<void> go;
-  server_->HandleOn(busy.loop(), "/metrics", [&go](const std::string& query) {
+  server_->HandleOn(busy.loop(), "/metrics", [&](const std::string& query) {
     go.get_future().wait();
-    return Http1Server::Response{.body = "metrics " + query};
+    return [this, query] {
+      EXPECT_TRUE(loop_.InLoopThread());
+      return Http1Server::Response{.body = "metrics " + query};
+    };
   });
   busy.Start();
   const auto waiting = Connect();
@@ -111,8 +114,9 @@ TEST_F(Http1ServerTest, APageOfAnotherLoopHoldsNobodyUp) {
 TEST_F(Http1ServerTest, AnAnswerFromAnotherLoopMayComeTooLate) {
   StartServer({.response_deadline = 1ms});
   EventLoop other;  // is run by hand
-  server_->HandleOn(other, "/metrics",
-                    [](const std::string&) { return Http1Server::Response{.body = "late"}; });
+  server_->HandleOn(other, "/metrics", [](const std::string&) -> Http1Server::Writer {
+    return [] { return Http1Server::Response{.body = "late"}; };
+  });
   // One whose connection is gone, and one whose server is.
   const auto late = Connect();
   late->Send("GET /metrics HTTP/1.1\r\n\r\n");

@@ -15,10 +15,12 @@ constexpr size_t kPlenty = 4 * 1024 * kKiB;
 
 class FlowTest : public SessionTest {
  protected:
-  // A long way: the hub sends until it has no window left, and only then hears from the agent.
-  // Returns how many bytes arrived at `target`.
+  // A long way: the hub sends until it has no window left, and only then, a round trip later, hears
+  // from the agent. Returns how many bytes arrived at `target`.
   size_t SendOverALongWay(FakeEndpoint& target) {
     const size_t before = target.received.size();
+    pair_.set_round_trip(milliseconds(50));
+    scheduler_.Advance(milliseconds(50));
     pair_.pause_server(true);
     pair_.Run();
     pair_.pause_server(false);
@@ -90,6 +92,23 @@ TEST_P(FlowTest, AnIdleConnectionGivesUpWhatItsWindowGrewBy) {
   pair_.Run();
   EXPECT_LE(dialled->endpoint->connection->send_window(), static_cast<int64_t>(256 * kKiB));
   EXPECT_LE(Stall(target(), *dialled->endpoint), 256 * kKiB);
+}
+
+// Those who keep up shall not feel those who do not read.
+TEST_P(FlowTest, WhileHalfOfTheMemoryIsTakenAWindowGrowsToAMegabyte) {
+  const auto memory = std::make_shared<MemoryBudget>(100'000 * kKiB);
+  MemoryCharge others(memory);
+  others.Set(60'000 * kKiB);
+  SessionOptions options;
+  options.memory = memory;
+  Start(options);
+  auto dialled = Open("web:80");
+  dialled->endpoint->Send(std::string(2 * kPlenty, 'x'));
+  for (int i = 0; i < 5; ++i) SendOverALongWay(target());
+  EXPECT_NEAR(SendOverALongWay(target()), 1024 * kKiB, 16 * kKiB);
+  others.Set(80'000 * kKiB);
+  for (int i = 0; i < 5; ++i) SendOverALongWay(target());
+  EXPECT_LT(SendOverALongWay(target()), 256 * kKiB) << "too little is left for anybody";
 }
 
 TEST_P(FlowTest, AllWindowsTogetherGrowByHalfOfTheBudget) {
