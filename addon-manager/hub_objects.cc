@@ -88,13 +88,15 @@ json InClusterService(const ProxyConfiguration& configuration) {
   return object;
 }
 
-// Agents only: users have no business with an address that the world can reach.
+// Agents only: users have no business with an address that the world can reach. The hub sees where
+// they come from: limits for an address would otherwise be shared by all that one node lets in.
 json LoadBalancer(const ProxyConfiguration& configuration) {
   const Entrypoint& entrypoint = configuration.server.entrypoint;
   json object = Object(configuration, "v1", "Service", entrypoint.service);
   object["metadata"]["annotations"] = entrypoint.annotations;
   object["spec"] = {
       {"type", "LoadBalancer"},
+      {"externalTrafficPolicy", "Local"},
       {"selector", Labels()},
       {"ports", {Port("agent-server", entrypoint.port, configuration.ports.agent_server)}}};
   return object;

@@ -72,6 +72,8 @@ TEST_F(HubObjectsTest, EveryEntrypointHasWhatItNeedsAndNothingElse) {
   for (const json& object : HubObjects(configuration_, kSettings, kTrust)) {
     if (object["metadata"]["name"] != "proxy-agent-entrypoint") continue;
     EXPECT_EQ(object["metadata"]["annotations"]["internal"], "true");
+    EXPECT_EQ(object["spec"]["externalTrafficPolicy"], "Local")
+        << "limits go by the peer's address";
     ASSERT_EQ(object["spec"]["ports"].size(), 1) << "agents only";
     EXPECT_EQ(object["spec"]["ports"][0]["port"], 8091);
   }

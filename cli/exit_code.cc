@@ -9,6 +9,7 @@ int ExitCode(const absl::Status& status) {
     return client::Unavailable(*failure) ? kUnavailable : kFailure;
   switch (status.code()) {
     case absl::StatusCode::kInvalidArgument: return kBadUsage;
+    case absl::StatusCode::kDeadlineExceeded:
     case absl::StatusCode::kUnavailable: return kUnavailable;
     default: return kFailure;
   }

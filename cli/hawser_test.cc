@@ -24,6 +24,9 @@
 #include "lib/client/fake_front_end.h"
 #include "lib/control/fake_state_source.h"
 #include "lib/control/server.h"
+#include "lib/net/event_loop.h"
+#include "lib/net/listener.h"
+#include "lib/net/socket_address.h"
 #include "lib/testing/test_certificates.h"
 #include "proto/control.grpc.pb.h"
 
@@ -87,6 +90,16 @@ TEST_F(HawserTest, HelpNamesCommandsAndExitsZero) {
     EXPECT_THAT(help.out, HasSubstr("\n  " + command + " ")) << command;
   EXPECT_THAT(Hawser({"pki", "agent", "--help"}).out,
               EndsWith("\nUsage:\n  hawser pki agent CLUSTER [options]\n"));
+}
+
+TEST_F(HawserTest, AMistypedCommandIsNamedBesideThoseThatThereAre) {
+  EXPECT_EQ(Hawser({"dail", "web.paris:80"}).err,
+            "hawser: unknown command \"dail\": want dial, port-forward, get, check, pki, version "
+            "(see hawser --help)\n");
+  EXPECT_EQ(
+      Hawser({"get", "cluster"}).err,
+      "hawser: unknown command \"cluster\": want clusters, sessions (see hawser get --help)\n");
+  EXPECT_THAT(Hawser({}).err, StartsWith("hawser: a command is needed: dial, "));
 }
 
 TEST_F(HawserTest, BadUsageIsOneLineAnd64) {
@@ -376,6 +389,15 @@ TEST_F(GetTest, ListsAreOnTheFrontEndToo) {
   EXPECT_THAT(get(alice).err, HasSubstr(alice.key));
 }
 
+TEST_F(GetTest, TheCommandLineGoesBeforeTheEnvironment) {
+  source_.SetClusters({Paris()});
+  setenv("HAWSER_CONTROL", address_.c_str(), 1);
+  EXPECT_EQ(Hawser({"get", "clusters"}).code, 0);
+  EXPECT_EQ(Hawser({"get", "clusters", "--hub", "unix:/nowhere"}).code, 69);
+  EXPECT_EQ(Hawser({"get", "clusters", "--hub=unix:/nowhere"}).code, 69);
+  EXPECT_EQ(Hawser({"get", "clusters", "--hub", "unix:/nowhere", "--control", address_}).code, 0);
+}
+
 TEST_F(GetTest, TheControlApiGoesBeforeTheFrontEnd) {
   source_.SetClusters({Paris()});
   setenv("HAWSER_HUB", "unix:/nowhere", 1);
@@ -513,6 +535,16 @@ TEST_F(TunnelTest, PortForwardRefusesAPortInUse) {
   const Result second = Hawser({"port-forward", "echo.paris", port + ":80"});
   EXPECT_EQ(second.code, 1);
   EXPECT_THAT(second.err, HasSubstr("127.0.0.1:" + port));
+}
+
+TEST_F(TunnelTest, PortForwardRefusesAPortThatIsHalfTaken) {
+  net::EventLoop loop;
+  const auto other = net::Listener::Tcp(loop, *net::BindEndpoint("127.0.0.1", 0));
+  ASSERT_TRUE(other.ok());
+  const std::string port = std::to_string((*other)->port());
+  const Result result = Hawser({"port-forward", "echo.paris", port + ":80"});
+  EXPECT_EQ(result.code, 1);
+  EXPECT_THAT(result.err, HasSubstr("127.0.0.1:" + port + ": the address is in use"));
 }
 
 // --- check ---

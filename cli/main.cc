@@ -1,12 +1,17 @@
 // `hawser`: reaches services in managed clusters, looks at the hub, makes certificates.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <csignal>
 #include <iostream>
 #include <memory>
+#include <span>
+#include <string>
+#include <vector>
 
 #include "cli/command.h"
 #include "cli/help_formatter.h"
 #include "lib/base/build_info.h"
+#include "lib/base/quote.h"
 
 namespace hawser::cli {
 namespace {
@@ -31,6 +36,38 @@ void AddGlobalOptions(CLI::App& app, GlobalOptions& global) {
       ->check(CLI::IsMember({"table", "json"}).description(""))
       ->default_str("table")
       ->type_name("FORMAT");
+}
+
+bool OnCommandLine(std::span<char* const> arguments, const std::string& option) {
+  return std::any_of(arguments.begin(), arguments.end(), [&](const std::string argument) {
+    return argument == option || argument.starts_with(option + "=");
+  });
+}
+
+// A hub that the command line names goes before a control API that the environment does.
+void PreferCommandLine(std::span<char* const> arguments, GlobalOptions& global) {
+  if (OnCommandLine(arguments, "--hub") && !OnCommandLine(arguments, "--control"))
+    global.control.clear();
+}
+
+// What is wrong with the command line, and where to read on.
+std::string UsageError(const CLI::App& app, const CLI::ParseError& error) {
+  const CLI::App* command = &app;
+  std::string name = app.get_name();
+  while (!command->get_subcommands().empty()) {
+    command = command->get_subcommands().front();
+    name += " " + command->get_name();
+  }
+  std::string what = error.what();
+  if (command->get_require_subcommand_min() > 0) {
+    const std::vector<std::string> words = app.remaining(/*recurse=*/true);
+    const bool mistyped = !words.empty() && !words.front().starts_with('-');
+    what = mistyped ? "unknown command " + base::Quote(words.front()) + ": want"
+                    : std::string("a command is needed:");
+    for (const CLI::App* each : command->get_subcommands([](const CLI::App*) { return true; }))
+      what += (what.ends_with(':') || what.ends_with("want") ? " " : ", ") + each->get_name();
+  }
+  return what + " (see " + name + " --help)";
 }
 
 int Main(int argc, char** argv) {
@@ -60,11 +97,12 @@ int Main(int argc, char** argv) {
     std::cout << version.what() << "\n";
     return kOk;
   } catch (const CLI::ParseError& error) {
-    std::cerr << "hawser: " << error.what() << " (see hawser --help)\n";
+    std::cerr << "hawser: " + UsageError(app, error) + "\n";
     return kBadUsage;
   }
+  PreferCommandLine({argv, static_cast<size_t>(argc)}, invocation.global);
   const absl::Status status = invocation.action();
-  if (!status.ok()) std::cerr << "hawser: " << status.message() << "\n";
+  if (!status.ok()) std::cerr << "hawser: " + std::string(status.message()) + "\n";
   return ExitCode(status);
 }
 

@@ -52,11 +52,14 @@ absl::StatusOr<Forward> ParseForward(const std::string& host, const std::string&
   return Forward{*local, address};
 }
 
-// One listener for each address that is there: of "localhost" IPv4, IPv6 or both, with one port.
+// One listener for each address that is there: of "localhost" IPv4, IPv6 or both, with one port. A
+// port that is asked for, and that another program has on one of them, is an error: its answers
+// would be taken for ours.
 absl::StatusOr<std::vector<std::unique_ptr<net::Listener>>> Listen(net::EventLoop& loop,
                                                                    const std::string& address,
                                                                    uint16_t port) {
   const bool both = address == "localhost";
+  const bool asked = port != 0;
   std::vector<std::unique_ptr<net::Listener>> listeners;
   absl::Status failure;
   for (const std::string& ip :
@@ -64,6 +67,7 @@ absl::StatusOr<std::vector<std::unique_ptr<net::Listener>>> Listen(net::EventLoo
     HAWSER_ASSIGN_OR_RETURN(const auto endpoint, net::BindEndpoint(ip, port));
     auto listener = net::Listener::Tcp(loop, endpoint);
     if (!listener.ok()) {
+      if (asked && absl::IsAlreadyExists(listener.status())) return listener.status();
       failure.Update(listener.status());
       continue;
     }

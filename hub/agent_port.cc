@@ -12,8 +12,6 @@ namespace hawser::hub {
 namespace {
 
 constexpr char kPath[] = "/AgentService/Connect";
-// Agents whose certificates name no cluster are counted as one.
-constexpr char kUnnamed[] = "agents without a name";
 
 // The stream of an agent that was refused: ends with the reason, and its connection after it.
 class RefusedStream final : public net::StreamHandler {
@@ -166,8 +164,7 @@ absl::Status AgentPort::Refuse(const TransportServer::Caller& caller, const char
   ++caller.shard.counters.refused_agents[reason];
   const std::string text(why.message());
   const net::PeerInfo& peer = caller.transport.socket().peer();
-  const std::string who = caller.identity == kUnnamed ? peer.host() : caller.identity;
-  if (const auto line = refusals_.Admit(caller.shard.loop().Now(), who))
+  if (const auto line = refusals_.Admit(caller.shard.loop().Now(), caller.identity))
     LOG(WARNING) << "agent refused from " << peer.address << ": " << text << *line;
   return {why.code(), "agent refused: " + text};
 }

@@ -12,11 +12,12 @@
 namespace hawser::hub {
 namespace {
 
-// Longer than any handshake may last.
-constexpr base::Duration kLateHandshake = std::chrono::minutes(2);
-
 std::string Marks(const DenyList::Subject& subject) {
   return absl::StrCat("serial ", subject.serial, ", sha256 ", subject.fingerprint);
+}
+
+void Log(const std::vector<std::string>& lines) {
+  for (const std::string& line : lines) LOG(WARNING) << line;
 }
 
 }  // namespace
@@ -73,13 +74,12 @@ absl::StatusOr<Credentials::Ticket> Credentials::Admit(Port port, const std::str
 }
 
 absl::Status Credentials::VerifyLate(Port port, const net::PeerInfo& peer) const {
-  const Change change = [this, port] {
+  const auto context = [this, port] {
     const std::lock_guard lock(mutex_);
-    return changes_[static_cast<size_t>(port)];
+    return contexts_[static_cast<size_t>(port)];
   }();
-  if (change.context == nullptr || base::Clock::now() - change.at > kLateHandshake)
-    return absl::OkStatus();
-  return net::VerifyPeer(*change.context, peer);
+  if (context == nullptr || peer.authorities == context->authorities()) return absl::OkStatus();
+  return net::VerifyPeer(*context, peer);
 }
 
 void Credentials::Remove(uint64_t id) {
@@ -91,23 +91,28 @@ void Credentials::Remove(uint64_t id) {
 }
 
 // One line for each connection, in whose place none can come: not bounded.
-void Credentials::EndNow(Connection& connection, Reason reason, const std::string& why) {
+void Credentials::EndNow(Connection& connection, Reason reason, const std::string& why,
+                         Lines& lines) {
   if (!connection.ended.ok()) return;
   ++counts_[reason];
-  LOG(WARNING) << PortName(connection.port) << ": connection of " << connection.who << " from "
-               << connection.peer.address << " ended: its certificate ("
-               << Marks(connection.subject) << ") " << why;
+  lines.push_back(absl::StrCat(PortName(connection.port), ": connection of ", connection.who,
+                               " from ", connection.peer.address, " ended: its certificate (",
+                               Marks(connection.subject), ") ", why));
   connection.ended = absl::PermissionDeniedError("the certificate " + why);
   if (connection.end) connection.end(Ending::kNow, connection.ended);
 }
 
 void Credentials::SetDenied(DenyList denied) {
-  const std::lock_guard lock(mutex_);
-  denied_ = std::move(denied);
-  if (denied_.empty()) return;
-  for (auto& [id, connection] : connections_)
-    if (const std::string entry = denied_.WhyDenied(connection.subject); !entry.empty())
-      EndNow(connection, kDenied, "is denied by " + entry);
+  Lines lines;
+  {
+    const std::lock_guard lock(mutex_);
+    denied_ = std::move(denied);
+    if (denied_.empty()) return;
+    for (auto& [id, connection] : connections_)
+      if (const std::string entry = denied_.WhyDenied(connection.subject); !entry.empty())
+        EndNow(connection, kDenied, "is denied by " + entry, lines);
+  }
+  Log(lines);
 }
 
 void Credentials::Verify(Port port, std::shared_ptr<const net::TlsContext> context) {
@@ -115,36 +120,48 @@ void Credentials::Verify(Port port, std::shared_ptr<const net::TlsContext> conte
   std::map<std::string, net::PeerInfo> peers;
   {
     const std::lock_guard lock(mutex_);
-    changes_[static_cast<size_t>(port)] = {context, base::Clock::now()};
+    contexts_[static_cast<size_t>(port)] = context;
     for (const auto& [id, connection] : connections_)
-      if (connection.port == port)
-        peers.try_emplace(connection.subject.fingerprint, connection.peer);
+      if (connection.port == port && connection.peer.authorities != context->authorities()) {
+        net::PeerInfo& peer = peers[connection.subject.fingerprint];
+        // One that showed its whole chain speaks for those whose sessions were resumed.
+        if (peer.certificate == nullptr || peer.chain == nullptr) peer = connection.peer;
+      }
   }
   std::map<std::string, std::string> untrusted;  // why
   for (const auto& [fingerprint, peer] : peers)
     if (const absl::Status verdict = net::VerifyPeer(*context, peer); !verdict.ok())
       untrusted[fingerprint] = std::string(verdict.message());
-  const std::lock_guard lock(mutex_);
-  for (auto& [id, connection] : connections_) {
-    if (connection.port != port) continue;
-    const auto verdict = untrusted.find(connection.subject.fingerprint);
-    if (verdict != untrusted.end())
-      EndNow(connection, kUntrusted, "is no longer trusted: " + verdict->second);
+  Lines lines;
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto& [id, connection] : connections_) {
+      if (connection.port != port || connection.peer.authorities == context->authorities())
+        continue;
+      const auto verdict = untrusted.find(connection.subject.fingerprint);
+      if (verdict != untrusted.end())
+        EndNow(connection, kUntrusted, "is no longer trusted: " + verdict->second, lines);
+    }
   }
+  Log(lines);
 }
 
 void Credentials::Sweep(pki::WallTime now) {
-  const std::lock_guard lock(mutex_);
-  while (!due_.empty() && due_.begin()->at <= now) {
-    const Due due = *due_.begin();
-    due_.erase(due_.begin());
-    Connection& connection = connections_.at(due.id);
-    if (due.how == Ending::kNow) {
-      EndNow(connection, kExpired, "has expired");
-    } else if (connection.end && connection.ended.ok()) {
-      connection.end(Ending::kSoon, absl::UnavailableError("the certificate is about to expire"));
+  Lines lines;
+  {
+    const std::lock_guard lock(mutex_);
+    while (!due_.empty() && due_.begin()->at <= now) {
+      const Due due = *due_.begin();
+      due_.erase(due_.begin());
+      Connection& connection = connections_.at(due.id);
+      if (due.how == Ending::kNow) {
+        EndNow(connection, kExpired, "has expired", lines);
+      } else if (connection.end && connection.ended.ok()) {
+        connection.end(Ending::kSoon, absl::UnavailableError("the certificate is about to expire"));
+      }
     }
   }
+  Log(lines);
 }
 
 std::array<uint64_t, Credentials::kReasons> Credentials::counts() const {

@@ -19,6 +19,7 @@
 #include <string>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "hub/connection_limits.h"
@@ -75,7 +76,8 @@ class Credentials {
   // From now on; those that are connected and denied are ended.
   void SetDenied(DenyList denied);
   // From now on `context` says whom a port believes; ends its connections whose certificates are
-  // not.
+  // not. Those that the same authorities let in stay: of a resumed session it is not known which
+  // intermediate ones its peer would show.
   void Verify(Port port, std::shared_ptr<const net::TlsContext> context);
   // Ends what has expired by `now`, and says so beforehand. To be called every second or so.
   void Sweep(pki::WallTime now);
@@ -104,23 +106,18 @@ class Credentials {
     Ending how;
     auto operator<=>(const Due&) const = default;
   };
-  // A port's authorities after they were changed.
-  struct Change {
-    std::shared_ptr<const net::TlsContext> context;
-    base::Time at;
-  };
-
   // Handshakes that began before the port's authorities changed may end after that.
   absl::Status VerifyLate(Port port, const net::PeerInfo& peer) const;
   void Remove(uint64_t id);
-  // Needs the mutex.
-  void EndNow(Connection& connection, Reason reason, const std::string& why);
+  // Needs the mutex. Adds a line for the log, which is written without it: loops wait for it.
+  using Lines = std::vector<std::string>;
+  void EndNow(Connection& connection, Reason reason, const std::string& why, Lines& lines);
 
   mutable std::mutex mutex_;  // guards all below
   DenyList denied_;
   Connections connections_;
   std::set<Due> due_;
-  std::array<Change, kPorts> changes_;
+  std::array<std::shared_ptr<const net::TlsContext>, kPorts> contexts_;  // null: the first ones
   uint64_t last_id_ = 0;
   std::array<uint64_t, kReasons> counts_{};
 };

@@ -136,6 +136,17 @@ TEST_F(CredentialsTest, WhatIsNoLongerTrustedEnds) {
       << "its handshake may have begun before";
 }
 
+// What of a chain a resumed session had is not known any more.
+TEST_F(CredentialsTest, WhomTheSameAuthoritiesLetInStays) {
+  const auto context = Trusting(certificates_.HubFrontEnd());
+  net::PeerInfo peer = Peer(certificates_.Agent("paris"));
+  peer.authorities = context->authorities();
+  const auto paris = Connected(peer);
+  credentials_.Verify(Port::kAgents, context);
+  EXPECT_THAT(ended_, IsEmpty());
+  EXPECT_THAT(credentials_.Admit(Port::kAgents, "cluster paris", peer), IsOk());
+}
+
 // As in a handshake, whatever is in a CA file ends a chain.
 TEST_F(CredentialsTest, WhatACaFileHoldsIsTrustedWithoutItsIssuer) {
   net::TlsFiles port = certificates_.HubAgentPort();

@@ -107,7 +107,7 @@ absl::StatusOr<std::unique_ptr<Hub>> Hub::Create(const Options& options) {
   HAWSER_RETURN_IF_ERROR(hub->Listen());
   HAWSER_RETURN_IF_ERROR(hub->CreatePages());
   for (const auto& shard : hub->shards_) shard->Start();
-  hub->health_thread_.Start();
+  hub->pages_thread_.Start();
   for (const auto& thread : hub->handshake_threads_) thread->Start(kNiceness);
   HAWSER_RETURN_IF_ERROR(hub->CreateControl());
   return hub;
@@ -224,6 +224,7 @@ absl::Status Hub::CreateFrontEnds() {
     // A client that waits for a stream does not know what for: it gets more, and is told.
     grpc.streams_per_connection = options_.limits.streams_per_connection;
     grpc.transport.max_streams = static_cast<uint32_t>(2 * grpc.streams_per_connection);
+    grpc.transport.spare_other_streams = true;  // each is a tunnel of its own
     // Grows with the connection that the stream carries.
     grpc.transport.stream_window = static_cast<uint32_t>(options_.limits.first_window);
     grpc.session = SessionOptions();
@@ -273,36 +274,40 @@ absl::Status Hub::CreatePages() {
     served_.push_back({what, (*port)->address()});
     return port;
   };
-  HAWSER_ASSIGN_OR_RETURN(
-      health_, serve("health", net::PagePort::Listen(health_thread_.loop(), options_.health)));
-  HAWSER_ASSIGN_OR_RETURN(admin_, serve("admin", net::PagePort::Listen(loop_, options_.admin)));
+  net::EventLoop& pages = pages_thread_.loop();
+  HAWSER_ASSIGN_OR_RETURN(health_, serve("health", net::PagePort::Listen(pages, options_.health)));
+  HAWSER_ASSIGN_OR_RETURN(admin_, serve("admin", net::PagePort::Listen(pages, options_.admin)));
+  // Who dials what is nobody's business who merely reaches a port.
+  if (!options_.admin_path.empty()) {
+    HAWSER_ASSIGN_OR_RETURN(debug_,
+                            serve("debug", net::PagePort::ListenUnix(pages, options_.admin_path)));
+  }
   using Response = net::Http1Server::Response;
   net::Http1Server& health = health_->pages();
   health.Handle("/healthz", [](const std::string&) { return Response{.body = "ok"}; });
   // The second name is the reference's old one. Its metrics are on both ports, too.
   for (const char* path : {"/readyz", "/ready"})
     health.Handle(path, [this](const std::string& query) { return Ready(query); });
-  const auto metrics = [this](const std::string&) { return Metrics(); };
-  health.HandleOn(loop_, "/metrics", [metrics](const std::string& query) {
-    return [page = metrics(query)] { return page; };
-  });
-  admin_->pages().Handle("/metrics", metrics);
-  if (options_.admin_path.empty()) return absl::OkStatus();
-
-  // Who dials what is nobody's business who merely reaches a port.
-  HAWSER_ASSIGN_OR_RETURN(debug_,
-                          serve("debug", net::PagePort::ListenUnix(loop_, options_.admin_path)));
-  net::Http1Server& debug = debug_->pages();
-  debug.Handle("/metrics", metrics);
-  debug.Handle("/debug/sessions", [this](const std::string&) {
+  for (net::PagePort* port : {health_.get(), admin_.get(), debug_.get()})
+    if (port != nullptr) HandleOnMainLoop(*port, "/metrics", [this] { return Metrics(); });
+  if (debug_ == nullptr) return absl::OkStatus();
+  HandleOnMainLoop(*debug_, "/debug/sessions", [this] {
     return Response{.content_type = "application/json",
                     .body = SessionsJson(TakeSnapshot(shards_).agents)};
   });
-  debug.Handle("/debug/connections", [this](const std::string&) {
+  HandleOnMainLoop(*debug_, "/debug/connections", [this] {
     return Response{.content_type = "application/json",
                     .body = ConnectionsJson(ListConnections(shards_))};
   });
   return absl::OkStatus();
+}
+
+// Pages that wait for the shards.
+void Hub::HandleOnMainLoop(net::PagePort& port, const char* path,
+                           std::function<net::Http1Server::Response()> page) {
+  port.pages().HandleOn(loop_, path, [page = std::move(page)](const std::string&) {
+    return [response = page()] { return response; };
+  });
 }
 
 net::Http1Server::Response Hub::Ready(const std::string& query) const {
@@ -454,7 +459,7 @@ void Hub::Shutdown() {
   close(http_connect_);
   for (const auto& thread : handshake_threads_) thread->Stop();
   for (const auto& shard : shards_) shard->Stop();
-  health_thread_.Stop();
+  pages_thread_.Stop();
   lease_collector_.reset();
   lease_.reset();
 }

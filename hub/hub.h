@@ -8,6 +8,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -78,6 +79,8 @@ class Hub {
   absl::Status CreateFrontEnds();
   absl::Status Listen();
   absl::Status CreatePages();
+  void HandleOnMainLoop(net::PagePort& port, const char* path,
+                        std::function<net::Http1Server::Response()> page);
   absl::Status CreateControl();
   tunnel::SessionOptions SessionOptions();
   absl::StatusOr<std::shared_ptr<const TlsSlot>> LoadTls(Port port, const net::TlsFiles& files);
@@ -111,7 +114,7 @@ class Hub {
   std::unique_ptr<AgentPort> agents_;
   std::unique_ptr<GrpcFront> grpc_;
   std::unique_ptr<ConnectFront> http_connect_;
-  net::LoopThread health_thread_;
+  net::LoopThread pages_thread_;
   std::unique_ptr<net::PagePort> health_;  // on the health thread
   std::unique_ptr<net::PagePort> admin_;
   std::unique_ptr<net::PagePort> debug_;  // null: there is none

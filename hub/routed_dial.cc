@@ -115,12 +115,19 @@ void RoutedDial::LeaveSilent(base::Time asked_at) {
   if (found == shard.agents.end() || found->second->HeardSince(asked_at)) return;
   AgentSession& session = *found->second;
   session.OnSilent();
-  if (early_sent_ || cancelled_) return;
+  if (cancelled_) return;
   auto lease = registry_.ReserveElsewhere(*destination_, request_.client, lease_->session());
   if (!lease) return;
-  retried_ = true;
   session.CancelDial(*std::exchange(pending_, std::nullopt));
   patience_.reset();
+  if (early_sent_) {
+    // The target may have them. Who dials again comes to another agent.
+    const Failure failure{Reason::kAgentLost, Hop::kHub,
+                          "the agent does not answer, and may have the first bytes"};
+    OnAnswer(&failure);
+    return;
+  }
+  retried_ = true;
   GoTo(*std::move(lease));
 }
 
@@ -129,11 +136,13 @@ void RoutedDial::OnAnswer(const Failure* failure) {
   patience_.reset();
   const SessionRegistry::Handle session = lease_->session();
   lease_.reset();
-  // The target was not even asked. Another replica, on another node, may ask other name servers.
-  const bool not_asked = failure != nullptr && (failure->reason == Reason::kAgentLost ||
-                                                failure->reason == Reason::kOverloaded ||
-                                                failure->reason == Reason::kLookupFailed);
-  if (not_asked && !early_sent_ && !cancelled_ && !std::exchange(retried_, true)) {
+  // The target was not even asked: of a lost agent that is certain only when it had no bytes for
+  // it. Another replica, on another node, may ask other name servers.
+  const bool not_asked =
+      failure != nullptr &&
+      ((failure->reason == Reason::kAgentLost && !early_sent_) ||
+       failure->reason == Reason::kOverloaded || failure->reason == Reason::kLookupFailed);
+  if (not_asked && !cancelled_ && !std::exchange(retried_, true)) {
     auto reserved = registry_.Reserve(*destination_, request_.client, session);
     if (auto* lease = std::get_if<DialLease>(&reserved)) {
       GoTo(std::move(*lease));

@@ -27,10 +27,8 @@ AgentPicture Picture(SessionRegistry::Handle id, AgentSession& session) {
     picture.full += connection.full();
   });
   picture.draining = session.draining();
-  if (const X509* certificate = session.peer().certificate.get()) {
-    const WallTime now = WallTime::clock::now();
-    picture.certificate_expiry = now + pki::TimeLeft(certificate, now);
-  }
+  if (const X509* certificate = session.peer().certificate.get())
+    picture.certificate_expiry = pki::NotAfter(certificate);
   picture.counters = session.counters();
   return picture;
 }

@@ -1,11 +1,11 @@
 #include "hub/token_file.h"
 
-#include <fstream>
 #include <sstream>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "lib/base/key_file.h"
+#include "lib/base/read_file.h"
 #include "lib/base/status.h"
 #include "lib/pki/digest.h"
 
@@ -31,13 +31,9 @@ absl::Status TokenFile::Refresh(bool asked) {
 
 absl::Status TokenFile::Read() {
   HAWSER_RETURN_IF_ERROR(base::CheckKeyFilePermissions(path_));
-  std::ifstream file(path_);
-  std::string text(kMaxFile + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<size_t>(file.gcount()));
-  if (text.size() > kMaxFile)
-    return absl::InvalidArgumentError("token file " + path_ + ": longer than 1 MiB");
-  auto users = Parse(text);
+  const auto text = base::ReadFile(path_, kMaxFile);
+  if (!text.ok()) return base::Annotate(text.status(), "token file");
+  auto users = Parse(*text);
   if (!users.ok()) return base::Annotate(users.status(), "token file " + path_);
   const std::lock_guard lock(mutex_);
   users_ = std::make_shared<const Users>(*std::move(users));

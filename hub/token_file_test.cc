@@ -76,7 +76,8 @@ TEST_F(TokenFileTest, BadFilesAreRefused) {
   EXPECT_THAT(LoadError(), StatusIs(StatusCode::kInvalidArgument,
                                     AllOf(HasSubstr("line 2"), Not(HasSubstr("secret")))));
   Write(std::string(1024 * 1024 + 1, '#'));
-  EXPECT_THAT(LoadError(), StatusIs(StatusCode::kInvalidArgument, HasSubstr("1 MiB")));
+  EXPECT_THAT(LoadError(),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("longer than 1024 KiB")));
   Write("secret-1 agent\n", 0644);
   EXPECT_THAT(LoadError(), StatusIs(StatusCode::kFailedPrecondition, HasSubstr(path_)));
   EXPECT_FALSE(TokenFile::Load(path_ + ".missing", "agent").ok());

@@ -98,7 +98,7 @@ TEST_F(AgentLinksTest, SendsTheTokenThatIsThereNow) {
   WriteToken("t0ken s3cret 3");
   AwaitUnready("it holds no token");
   std::filesystem::remove(token_);
-  AwaitUnready("read token " + token_ + ": no such file");
+  AwaitUnready("read " + token_ + ": no such file");
   ExpectNoSecrets();
 }
 

@@ -1,11 +1,9 @@
 #include "spoke/bearer_token.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <fstream>
 
 #include "absl/strings/ascii.h"
-#include "lib/base/status.h"
+#include "lib/base/read_file.h"
 
 namespace hawser::spoke {
 namespace {
@@ -21,16 +19,11 @@ bool IsTokenCharacter(unsigned char c) {
 }  // namespace
 
 absl::StatusOr<std::string> ReadBearerToken(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return base::ErrnoStatus(errno, "read token " + path);
-  std::string token(kMaxToken + 1, '\0');
-  file.read(token.data(), static_cast<std::streamsize>(token.size()));
-  token.resize(static_cast<size_t>(file.gcount()));
-  if (token.size() > kMaxToken)
-    return absl::InvalidArgumentError("read token " + path + ": longer than 8 KiB");
-  absl::StripAsciiWhitespace(&token);
-  if (token.empty() || !std::all_of(token.begin(), token.end(), &IsTokenCharacter))
-    return absl::InvalidArgumentError("read token " + path + ": it holds no token");
+  auto token = base::ReadFile(path, kMaxToken);
+  if (!token.ok()) return token.status();
+  absl::StripAsciiWhitespace(&*token);
+  if (token->empty() || !std::all_of(token->begin(), token->end(), &IsTokenCharacter))
+    return absl::InvalidArgumentError("read " + path + ": it holds no token");
   return token;
 }
 

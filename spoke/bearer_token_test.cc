@@ -36,7 +36,7 @@ TEST_F(BearerTokenTest, RefusesWhatIsNoToken) {
         "s3cret" + std::string(1, '\0'), "s3cret" + std::string(9000, 'a')})
     EXPECT_THAT(Read(content).status(),
                 StatusIs(absl::StatusCode::kInvalidArgument,
-                         AllOf(HasSubstr("read token " + path_), Not(HasSubstr("s3cret")))));
+                         AllOf(HasSubstr("read " + path_), Not(HasSubstr("s3cret")))));
   EXPECT_THAT(ReadBearerToken("/nonexistent/token").status(),
               StatusIs(absl::StatusCode::kNotFound, HasSubstr("/nonexistent/token")));
   EXPECT_FALSE(ReadBearerToken(::testing::TempDir()).ok());

@@ -3,12 +3,10 @@
 #include <glog/logging.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <fstream>
 #include <utility>
 
+#include "lib/base/read_file.h"
 #include "lib/base/scheduler.h"
-#include "lib/base/status.h"
 #include "lib/kube/lease.h"
 
 namespace hawser::spoke {
@@ -53,7 +51,7 @@ size_t LeaseFile::Count() {
 
 void LeaseFile::Read() {
   const base::Time begun = base::Clock::now();
-  const auto text = ReadFile();
+  const auto text = base::ReadFile(path_, kMaxFile);
   auto expiries = text.ok() ? ParseLeases(*text, filter_) : text.status();
   const auto [http_status, reason] = HttpAnswer(expiries.status());
   counters_.lists.Observe(http_status, reason, base::Clock::now() - begun);
@@ -64,17 +62,6 @@ void LeaseFile::Read() {
     LOG(WARNING) << "leases not read from " << path_ << ": "
                  << std::string(expiries.status().message());
   }
-}
-
-absl::StatusOr<std::string> LeaseFile::ReadFile() const {
-  std::ifstream file(path_, std::ios::binary);
-  if (!file) return base::ErrnoStatus(errno, "open");
-  std::string text(kMaxFile + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (file.bad()) return absl::DataLossError("read failed");
-  text.resize(static_cast<size_t>(file.gcount()));
-  if (text.size() > kMaxFile) return absl::ResourceExhaustedError("longer than 4 MiB");
-  return text;
 }
 
 }  // namespace hawser::spoke

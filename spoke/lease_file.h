@@ -29,7 +29,6 @@ class LeaseFile final : public ServerCounter {
 
  private:
   void Read();
-  absl::StatusOr<std::string> ReadFile() const;
 
   const std::string path_;
   const LeaseFilter filter_;

@@ -195,7 +195,12 @@ absl::StatusOr<std::string> ParseCommandLine(const Program& program, int argc,
                                              const char* const* argv) {
   std::set<std::string> lists_begun;
   for (int i = 1; i < argc; ++i) {
-    const std::string argument = argv[i];
+    std::string argument = argv[i];
+    if (argument == "--" && i + 1 == argc) break;
+    // The only shorthand of Kubernetes' programs, "-v4".
+    if (argument.size() > 2 && argument.starts_with("-v") &&
+        argument.find_first_not_of("0123456789", 2) == std::string::npos)
+      argument.insert(2, "=");
     const size_t dashes = std::min<size_t>(argument.find_first_not_of('-'), argument.size());
     if (dashes < 1 || dashes > 2 || dashes == argument.size())
       return absl::InvalidArgumentError("unexpected argument " + Quote(argument));

@@ -53,6 +53,13 @@ TEST_F(FlagsTest, AcceptsDashesUnderscoresAndBothFormsOfValues) {
   EXPECT_EQ(FLAGS_flags_test_name, "a=b");
 }
 
+TEST_F(FlagsTest, TakesWhatOtherProgramsOfKubernetesTake) {
+  EXPECT_THAT(Parse({"-v4", "--flags-test-port=1", "--"}), IsOkAndHolds(IsEmpty()));
+  EXPECT_EQ(FLAGS_v, 4);
+  EXPECT_EQ(FLAGS_flags_test_port, 1);
+  ExpectError({"--", "more"}, "unexpected argument \"--\"");
+}
+
 TEST_F(FlagsTest, TakesAnyTextAsAValue) {
   EXPECT_THAT(Parse({"--flags-test-name", "--flags-test-enable", "--flags-test-time="}),
               IsOkAndHolds(IsEmpty()));
@@ -109,7 +116,7 @@ TEST_F(FlagsTest, NamesTheFlagThatIsWrong) {
   ExpectError({"--Flags-test-port=1"}, "unknown flag \"--Flags-test-port\"");
   ExpectError({"--=1"}, "unknown flag \"--\"");
   ExpectError({"--bad\nname"}, "unknown flag \"--bad\\nname\"");
-  for (const char* stray : {"stray", "", "-", "--", "---flags-test-port=1"})
+  for (const char* stray : {"stray", "", "-", "---flags-test-port=1"})
     ExpectError({stray}, std::string("unexpected argument \"") + stray + "\"");
 }
 

@@ -1,14 +1,14 @@
 #include "lib/base/yaml.h"
 
-#include <cerrno>
-#include <fstream>
-#include <iterator>
 #include <set>
 
+#include "lib/base/read_file.h"
 #include "lib/base/status.h"
 
 namespace hawser::base {
 namespace {
+
+constexpr size_t kMaxFile = 16 * 1024 * 1024;  // bytes
 
 absl::Status ErrorAt(const YAML::Mark& mark, const std::string& what) {
   return absl::InvalidArgumentError("line " + std::to_string(mark.line + 1) + ": " + what);
@@ -44,9 +44,7 @@ absl::Status ForEachYamlEntry(
 }
 
 absl::Status ReadYamlFile(const std::string& path, YamlReader read) {
-  std::ifstream file(path);
-  if (!file) return ErrnoStatus(errno, "read " + path);
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  HAWSER_ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxFile));
   return ReadYaml(text, path, read);
 }
 

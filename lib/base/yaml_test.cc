@@ -33,6 +33,7 @@ TEST(Yaml, ErrorsNameFileAndLine) {
               StatusIs(invalid, "read x.yaml: line 2: bad conversion"));
   EXPECT_THAT(ReadYaml("a: [", "x.yaml", read),
               StatusIs(invalid, ::testing::HasSubstr("read x.yaml: line ")));
+  EXPECT_THAT(ReadYamlFile("/", read).message(), ::testing::HasSubstr("read /: is a directory"));
   EXPECT_THAT(ReadYamlFile("/nonexistent/x.yaml", read),
               StatusIs(absl::StatusCode::kNotFound, ::testing::HasSubstr("/nonexistent/x.yaml")));
 }

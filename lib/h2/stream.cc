@@ -99,7 +99,13 @@ void Stream::Reset() {
 }
 
 void Stream::Abort(const absl::Status& reason) {
-  if (!deaf()) transport_.Fail(reason, NGHTTP2_PROTOCOL_ERROR);
+  if (deaf()) return;
+  if (!transport_.spares_other_streams()) {
+    transport_.Fail(reason, NGHTTP2_PROTOCOL_ERROR);
+    return;
+  }
+  transport_.Charge("stream that broke the protocol");
+  if (!deaf()) transport_.ResetStream(*this, NGHTTP2_CANCEL, reason);
 }
 
 void Stream::Open(const net::Metadata& headers, std::optional<base::Duration> timeout) {
@@ -153,8 +159,7 @@ size_t Stream::OnData(std::span<const uint8_t> bytes) {
     return bytes.size();
   }
   handed_over_ = bytes.size();
-  if (const absl::Status status = deframer_.Feed(bytes, *this); !status.ok())
-    transport_.Fail(status, NGHTTP2_PROTOCOL_ERROR);
+  if (const absl::Status status = deframer_.Feed(bytes, *this); !status.ok()) Abort(status);
   return std::exchange(handed_over_, 0);
 }
 
@@ -174,8 +179,7 @@ void Stream::OnEndOfData() {
 
 void Stream::EndOfRemote(const absl::Status& status) {
   if (status.ok() && !deframer_.at_message_end()) {
-    transport_.Fail(absl::InternalError("peer ended a stream within a message"),
-                    NGHTTP2_PROTOCOL_ERROR);
+    Abort(absl::InternalError("peer ended a stream within a message"));
     return;
   }
   handler_->OnRemoteEnd(status);

@@ -71,6 +71,7 @@ Transport::Transport(std::unique_ptr<net::Socket> socket, const Options& options
   static nghttp2_option* const option = MakeOptions();
   const auto create = server() ? nghttp2_session_server_new2 : nghttp2_session_client_new2;
   CHECK_EQ(create(&session_, callbacks, this, option), 0) << "out of memory";
+  socket_->ShareAmongMany();
   SubmitSettings();
   LimitUnansweredTime();
   preface_timer_.Set(options_.preface_deadline, [this] {

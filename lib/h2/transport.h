@@ -62,6 +62,9 @@ struct Options {
   uint32_t max_message = 4 * 1024 * 1024;
   // Server: streams open at the same time.
   uint32_t max_streams = 256;
+  // Server: a stream whose messages break the protocol is reset alone, and not the connection: for
+  // streams that have nothing to do with each other.
+  bool spare_other_streams = false;
   AbuseBudget::Limits abuse;
   // Told how many bytes wait for a peer that does not take them, whenever that changes; false: they
   // are too many, and the connection ends. May be null.
@@ -121,6 +124,7 @@ class Transport : private Keepalive::Link {
   size_t streams_available() const;
   // Round-trip time measured last, zero when unknown.
   base::Duration RoundTrip() const { return keepalive_.round_trip(); }
+  bool spares_other_streams() const { return options_.spare_other_streams; }
   // See net::MessageBatch::turn().
   size_t turn() const { return turn_; }
   net::Socket& socket() { return *socket_; }

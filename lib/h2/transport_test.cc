@@ -273,6 +273,22 @@ TEST(TransportTest, AbortEndsTheConnectionAndAllStreams) {
   EXPECT_FALSE(other->closed->ok());
 }
 
+TEST(TransportTest, WhoBreaksTheProtocolIsResetAloneWhereStreamsAreStrangers) {
+  Options options;
+  options.spare_other_streams = true;
+  Loopback net(options);
+  auto one = net.OpenAnswered();
+  const std::shared_ptr<TestCall> first = net.accepted();
+  auto other = net.OpenAnswered();
+  net.accepted()->on_message_start = [] { return absl::InvalidArgumentError("no such packet"); };
+  net.Do([&] { other->Send("x"); });
+  ASSERT_TRUE(net.Await([&] { return other->closed && net.accepted()->closed; }));
+  EXPECT_EQ(*net.accepted()->closed, absl::InvalidArgumentError("no such packet"));
+  net.Do([&] { one->Send("still here"); });
+  ASSERT_TRUE(net.Await([&] { return !first->received.empty(); }));
+  EXPECT_FALSE(net.server_closed.has_value());
+}
+
 TEST(TransportTest, AnErrorOfTheHandlerEndsTheConnection) {
   Loopback net;
   auto call = net.OpenAnswered();

@@ -4,18 +4,19 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <cstdint>
+
 namespace hawser::net {
 namespace {
 
 constexpr int kIdleSeconds = 15;
 constexpr int kIntervalSeconds = 15;
 constexpr int kProbes = 3;
-// The longest pause between retransmissions; with net.ipv4.tcp_retries2 at its usual 15 they go on
-// for 113 s. Linux 6.15 and later.
+// The longest pause between retransmissions, so that they go on often enough for a way that comes
+// back. Linux 6.15 and later.
 constexpr int kTcpRtoMaxMs = 44;
 constexpr int kLongestPauseMs = 10'000;
-// Elsewhere.
-constexpr unsigned kUserTimeoutMs = 300'000;
+constexpr uint32_t kUnheardOfMs = 120'000;
 
 }  // namespace
 
@@ -25,8 +26,15 @@ void DetectDeadPeer(int fd) {
   if (::setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &kIdleSeconds, sizeof kIdleSeconds) != 0) return;
   ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &kIntervalSeconds, sizeof kIntervalSeconds);
   ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &kProbes, sizeof kProbes);
-  if (::setsockopt(fd, IPPROTO_TCP, kTcpRtoMaxMs, &kLongestPauseMs, sizeof kLongestPauseMs) != 0)
-    ::setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &kUserTimeoutMs, sizeof kUserTimeoutMs);
+  ::setsockopt(fd, IPPROTO_TCP, kTcpRtoMaxMs, &kLongestPauseMs, sizeof kLongestPauseMs);
+}
+
+bool IsUnheardOf(int fd) {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  if (::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return false;
+  return info.tcpi_unacked > 0 && info.tcpi_retransmits > 0 &&
+         info.tcpi_last_ack_recv > kUnheardOfMs;
 }
 
 }  // namespace hawser::net

@@ -8,6 +8,9 @@
 namespace hawser::net {
 namespace {
 
+// A loop is left alone for so many times as long as it took to look.
+constexpr int kRestPerLook = 10;
+
 const char* Reason(int status) { return http_status_str(static_cast<http_status>(status)); }
 
 Http1Server::Response PlainAnswer(int status) {
@@ -138,7 +141,9 @@ void Http1Server::Handle(const std::string& path, Handler handler) {
 }
 
 void Http1Server::HandleOn(EventLoop& there, const std::string& path, Look look) {
-  pages_[path] = {.there = &there, .look = std::make_shared<Look>(std::move(look))};
+  pages_[path] = {.there = &there,
+                  .look = std::make_shared<Look>(std::move(look)),
+                  .rest = std::make_unique<base::Timer>(loop_)};
 }
 
 void Http1Server::Serve(int fd) {
@@ -191,19 +196,44 @@ void Http1Server::Answer(Connection& connection, const Http1Head& head) {
     return;
   }
   connection.Await();
-  page.there->Post([this, &here = loop_, alive = std::weak_ptr(alive_), look = page.look, query,
-                    id = connection.id()] {
-    here.Post([this, alive, id, write = (*look)(query)]() mutable {
-      if (!alive.expired()) Respond(id, write());
+  if (page.waiting.size() >= options_.max_connections) ForgetGone(page);
+  page.waiting[query].push_back(connection.id());
+  AskThere(page);
+}
+
+void Http1Server::ForgetGone(Page& page) {
+  for (auto& [query, waiting] : page.waiting)
+    std::erase_if(waiting, [this](uint64_t id) { return Find(id) == nullptr; });
+  std::erase_if(page.waiting, [](const auto& each) { return each.second.empty(); });
+}
+
+void Http1Server::AskThere(Page& page) {
+  if (page.looking || page.rest->armed() || page.waiting.empty()) return;
+  page.looking = true;
+  const auto first = page.waiting.extract(page.waiting.begin());
+  page.there->Post([this, &page, &here = loop_, alive = std::weak_ptr(alive_), look = page.look,
+                    query = first.key(), connections = first.mapped()] {
+    const auto began = base::Clock::now();
+    Writer write = (*look)(query);
+    const base::Duration took = base::Clock::now() - began;
+    here.Post([this, &page, alive, took, connections, write = std::move(write)]() mutable {
+      if (alive.expired()) return;
+      page.looking = false;
+      page.rest->Set(kRestPerLook * took, [this, &page] { AskThere(page); });
+      const Response response = write();
+      for (const uint64_t connection : connections) Respond(connection, response);
     });
   });
 }
 
 void Http1Server::Respond(uint64_t connection, const Response& response) {
-  const auto found =
-      std::find_if(connections_.begin(), connections_.end(),
-                   [connection](const auto& each) { return each->id() == connection; });
-  if (found != connections_.end()) (*found)->Respond(response);
+  if (Connection* const found = Find(connection)) found->Respond(response);
+}
+
+Http1Server::Connection* Http1Server::Find(uint64_t id) const {
+  const auto found = std::find_if(connections_.begin(), connections_.end(),
+                                  [id](const auto& each) { return each->id() == id; });
+  return found != connections_.end() ? found->get() : nullptr;
 }
 
 void Http1Server::Remove(Connection* connection) {

@@ -58,7 +58,9 @@ class Http1Server {
   void Handle(const std::string& path, Handler handler);
   // The same for what belongs to another loop: `look` runs there and takes a picture, and what it
   // returns writes the picture down here. However long the loop takes to look, nobody else is held
-  // up here; however long the page, nobody there. That loop must outlive this.
+  // up here; however long the page, nobody there. That loop must outlive this. Strangers ask, too:
+  // all who wait for a page get the same picture, and the loop is left alone for ten times as long
+  // as it took to look.
   using Writer = absl::AnyInvocable<Response()>;
   using Look = absl::AnyInvocable<Writer(const std::string& query)>;
   void HandleOn(EventLoop& there, const std::string& path, Look look);
@@ -81,8 +83,17 @@ class Http1Server {
     Handler handler;
     EventLoop* there = nullptr;
     std::shared_ptr<Look> look;
+    std::unique_ptr<base::Timer> rest;  // armed while the other loop is left alone
+    bool looking = false;
+    std::map<std::string, std::vector<uint64_t>> waiting = {};  // connections, by query
   };
+  // Has those who wait for `page` answered, unless that is on its way.
+  void AskThere(Page& page);
   void Answer(Connection& connection, const Http1Head& head);
+  // Those of its connections that are gone wait no more.
+  void ForgetGone(Page& page);
+  // Null when it is gone.
+  Connection* Find(uint64_t id) const;
   // To a connection that may be gone.
   void Respond(uint64_t connection, const Response& response);
   void Remove(Connection* connection);

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <chrono>
 #include <future>
 #include <memory>
 #include <string>
@@ -109,6 +111,37 @@ TEST_F(Http1ServerTest, APageOfAnotherLoopHoldsNobodyUp) {
   EXPECT_FALSE(waiting->ended());
   go.set_value();
   EXPECT_THAT(Response(*waiting), EndsWith("\r\n\r\nmetrics all"));
+}
+
+TEST_F(Http1ServerTest, ALoopLooksOnceForAllWhoWait) {
+  StartServer();
+  EventLoop other;  // is run by hand
+  int looks = 0;
+  server_->HandleOn(other, "/metrics", [&](const std::string&) -> Http1Server::Writer {
+    const auto until = std::chrono::steady_clock::now() + 1ms;  // a look that takes a while
+    while (std::chrono::steady_clock::now() < until) {
+    }
+    return [picture = ++looks] { return Http1Server::Response{.body = std::to_string(picture)}; };
+  });
+  const auto run_other = [&] {
+    other.io().restart();
+    other.io().poll();
+  };
+  std::vector<std::unique_ptr<LoopbackPeer>> peers;
+  for (int i = 0; i < 5; ++i) {
+    peers.push_back(Connect());
+    peers.back()->Send("GET /metrics HTTP/1.1\r\n\r\n");
+  }
+  // All are answered by two looks: the one that the first asked for, and one for all others.
+  const auto ended = [&] {
+    return std::all_of(peers.begin(), peers.end(), [](const auto& peer) { return peer->ended(); });
+  };
+  RunUntil(loop_, [&] {
+    run_other();
+    return ended();
+  });
+  EXPECT_LE(looks, 2);
+  for (const auto& peer : peers) EXPECT_THAT(peer->received(), HasSubstr("200 OK"));
 }
 
 TEST_F(Http1ServerTest, AnAnswerFromAnotherLoopMayComeTooLate) {

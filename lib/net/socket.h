@@ -32,8 +32,9 @@ struct PeerInfo {
   std::shared_ptr<X509> certificate;  // TLS: verified; null when the peer showed none
   // TLS: what else it showed. Null for a resumed session, whose ticket has the certificate only.
   std::shared_ptr<STACK_OF(X509)> chain;
-  std::string alpn;      // TLS: the protocol agreed on
-  bool resumed = false;  // TLS: the session was resumed
+  uint64_t authorities = 0;  // TLS: of the context that let it in, see TlsContext
+  std::string alpn;          // TLS: the protocol agreed on
+  bool resumed = false;      // TLS: the session was resumed
 
   // The address without its port.
   std::string host() const { return address.substr(0, address.rfind(':')); }
@@ -68,6 +69,9 @@ class Socket {
   virtual Result Write(std::span<const iovec> bytes) = 0;
   // How many bytes one Write() should carry, so that those of the next one do not wait for long.
   virtual size_t batch() const { return SIZE_MAX; }
+  // Many tunnelled connections share this one: it may have more on its way than the kernel lets a
+  // single one have.
+  virtual void ShareAmongMany() {}
   // False while accepted bytes still wait for the kernel.
   virtual bool written() const = 0;
 

@@ -1,9 +1,11 @@
 #include "lib/net/tls_context.h"
 
 #include <openssl/err.h>
+#include <openssl/x509.h>
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "lib/base/key_file.h"
@@ -24,8 +26,6 @@ constexpr char kTls13Suites[] =
 constexpr char kTls12Suites[] =
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
     "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
-// Records of one read turn come with one system call.
-constexpr size_t kReadAhead = 128 * 1024;
 // Servers whose sessions a client remembers.
 constexpr size_t kMaxSessions = 64;
 
@@ -126,7 +126,6 @@ absl::Status TlsContext::Configure(const TlsOptions& options) {
   // One read must end although a peer sends nothing but key updates.
   SSL_CTX_clear_mode(context_, SSL_MODE_AUTO_RETRY);
   SSL_CTX_set_read_ahead(context_, 1);
-  SSL_CTX_set_default_read_buffer_len(context_, kReadAhead);
   const bool verify = !server_ || options.client_certificates;
   SSL_CTX_set_verify(
       context_,
@@ -149,6 +148,10 @@ absl::Status TlsContext::LoadCa(const std::string& path) {
   HAWSER_RETURN_IF_ERROR(CheckFile("ca", path));
   HAWSER_ASSIGN_OR_RETURN(const auto authorities, pki::Certificate::LoadAll(path));
   pki::SetAnchors(context_, authorities);
+  std::string fingerprints;
+  for (const pki::Certificate& authority : authorities)
+    fingerprints += pki::FingerprintText(authority.get());
+  std::memcpy(&authorities_, pki::Sha256(fingerprints).data(), sizeof authorities_);
   return absl::OkStatus();
 }
 
@@ -159,9 +162,15 @@ absl::Status TlsContext::LoadCertificate(const TlsFiles& files) {
   SSL_CTX_set_default_passwd_cb(context_, &NoPassword);
   if (SSL_CTX_use_certificate_chain_file(context_, files.certificate.c_str()) != 1)
     return LoadError("certificate", files.certificate);
-  if (SSL_CTX_use_PrivateKey_file(context_, files.key.c_str(), SSL_FILETYPE_PEM) != 1)
+  const bool taken =
+      SSL_CTX_use_PrivateKey_file(context_, files.key.c_str(), SSL_FILETYPE_PEM) == 1;
+  if (!taken && ERR_GET_REASON(ERR_peek_last_error()) != X509_R_KEY_VALUES_MISMATCH)
     return LoadError("key", files.key);
-  return absl::OkStatus();
+  // A key of another kind than the certificate's is taken for one of a certificate to come.
+  if (taken && SSL_CTX_check_private_key(context_) == 1) return absl::OkStatus();
+  ERR_clear_error();
+  return absl::InvalidArgumentError("load key " + files.key +
+                                    ": it does not belong to certificate " + files.certificate);
 }
 
 absl::Status TlsContext::SetCipherSuites(const std::vector<std::string>& names) {

@@ -68,6 +68,8 @@ class TlsContext {
 
   bool server() const { return server_; }
   bool require_alpn() const { return require_alpn_; }
+  // Stands for what is in files.ca: equal for contexts that believe the same.
+  uint64_t authorities() const { return authorities_; }
   SSL_CTX* get() const { return context_; }
 
   // Server, without a file of keys for session tickets: a new one for tickets from now on. Those of
@@ -97,6 +99,7 @@ class TlsContext {
   SSL_CTX* context_ = nullptr;
   std::string alpn_;  // in wire format
   bool require_alpn_ = true;
+  uint64_t authorities_ = 0;
   bool shared_ticket_keys_ = false;
   std::mutex mutex_;
   std::shared_ptr<const TicketKeys> ticket_keys_;  // of a server; guarded by mutex_

@@ -2,8 +2,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
 #include <sys/stat.h>
 
+#include <cstdio>
 #include <fstream>
 
 #include "lib/testing/status_matchers.h"
@@ -42,6 +45,14 @@ TEST_F(TlsContextTest, NeverGoesWithoutACa) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("needs a certificate")));
 }
 
+TEST_F(TlsContextTest, ContextsThatBelieveTheSameAreKnownByTheirAuthorities) {
+  const auto context = *TlsContext::Server({.files = files_});
+  EXPECT_EQ((*TlsContext::Server({.files = files_}))->authorities(), context->authorities());
+  TlsFiles others = files_;
+  others.ca = certificates_.HubFrontEnd().ca;
+  EXPECT_NE((*TlsContext::Server({.files = others}))->authorities(), context->authorities());
+}
+
 TEST_F(TlsContextTest, NamesTheMissingFile) {
   for (std::string TlsFiles::*file : {&TlsFiles::certificate, &TlsFiles::key, &TlsFiles::ca}) {
     TlsFiles files = files_;
@@ -63,8 +74,24 @@ TEST_F(TlsContextTest, NamesTheBrokenFileWithoutItsContent) {
 TEST_F(TlsContextTest, RefusesTheKeyOfAnotherCertificate) {
   TlsFiles files = files_;
   files.key = certificates_.Agent("paris").key;
-  EXPECT_THAT(TlsContext::Server({.files = files}),
-              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("key values mismatch")));
+  EXPECT_THAT(
+      TlsContext::Server({.files = files}),
+      StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("does not belong to certificate")));
+}
+
+// OpenSSL keeps a key of another kind for a certificate that may still come.
+TEST_F(TlsContextTest, RefusesAKeyOfAnotherKind) {
+  TlsFiles files = files_;
+  files.key = certificates_.folder() + "/rsa.key";
+  EVP_PKEY* const rsa = EVP_RSA_gen(2048);
+  FILE* const file = std::fopen(files.key.c_str(), "w");
+  EXPECT_EQ(PEM_write_PrivateKey(file, rsa, nullptr, nullptr, 0, nullptr, nullptr), 1);
+  std::fclose(file);
+  EVP_PKEY_free(rsa);
+  ::chmod(files.key.c_str(), 0600);
+  for (const auto make : {&TlsContext::Server, &TlsContext::Client})
+    EXPECT_THAT(make({.files = files}),
+                StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("does not belong to")));
 }
 
 TEST_F(TlsContextTest, RefusesAKeyThatOthersMayRead) {

@@ -24,6 +24,8 @@ constexpr size_t kRecord = SSL3_RT_MAX_PLAIN_LENGTH;
 // Plaintext taken by one Write(), bytes: bounds the loop's scratch and what may wait for the
 // kernel.
 constexpr size_t kMaxWrite = 512 * 1024;
+// Records of one read turn come with one system call.
+constexpr size_t kReadAhead = 128 * 1024;
 // How often the rate of a link that takes no more is looked at.
 constexpr base::Duration kPaceInterval = std::chrono::milliseconds(10);
 // How often a link is offered bytes whose buffer is too small for what is on its way.
@@ -127,6 +129,7 @@ absl::Status TlsSocket::ReadPeer() {
   SSL_get0_alpn_selected(ssl_, &protocol, &size);
   peer_.alpn.assign(reinterpret_cast<const char*>(protocol), size);
   peer_.resumed = SSL_session_reused(ssl_) == 1;
+  peer_.authorities = context_->authorities();
   const std::string what = "tls handshake with " + peer_.address + ": ";
   if (context_->require_alpn() && peer_.alpn.empty())
     return absl::UnavailableError(what + "the peer agreed on no application protocol");
@@ -154,6 +157,10 @@ Socket::Result TlsSocket::Read(std::span<uint8_t> space) {
   Result result{Result::kOk};
   size_t done = 0;
   while (done < space.size() && result.kind == Result::kOk) {
+    // Not more than there is space for, but for the rest of a record: what lies in OpenSSL's buffer
+    // while nobody reads is memory that no share counts.
+    const size_t left = space.size() - done;
+    SSL_set_default_read_buffer_len(ssl_, std::min(kReadAhead, left));
     size_t count = 0;
     if (SSL_read_ex(ssl_, space.data() + done, space.size() - done, &count) == 1) {
       done += count;
@@ -263,14 +270,17 @@ void TlsSocket::AdaptPace() {
   paced_at_ = now;
   const TcpSending sending = ReadTcpSending(fd());
   if (sending.rate > 0 && pace_.OnRate(sending.rate)) SetLowWater(fd(), pace_.low_water());
-  send_buffer_.Observe(fd(), now, sending.short_of_buffer);
+  if (shared_) send_buffer_.Observe(fd(), now, sending.short_of_buffer);
 }
 
 void TlsSocket::WaitToFlush() {
   watch_.WaitWritable([this] { Flush(); });
   if (!send_buffer_.exhausted()) return;
   if (!retry_.has_value()) retry_.emplace(loop());
-  retry_->Set(kRetry, [this] { Flush(); });
+  retry_->Set(kRetry, [this] {
+    AdaptPace();  // it may be the peer by now that takes nothing
+    Flush();
+  });
 }
 
 void TlsSocket::Flush() {

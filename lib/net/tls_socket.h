@@ -38,6 +38,7 @@ class TlsSocket final : public Socket {
   Result Read(std::span<uint8_t> space) override;
   Result Write(std::span<const iovec> bytes) override;
   size_t batch() const override { return pace_.batch(); }
+  void ShareAmongMany() override { shared_ = true; }
   bool written() const override { return unsent_.empty(); }
   void WaitReadable(base::Closure callback) override;
   void WaitWritable(base::Closure callback) override;
@@ -83,11 +84,12 @@ class TlsSocket final : public Socket {
   PeerInfo peer_;
   ByteQueue unsent_;  // ciphertext
   WritePace pace_;
-  SendBuffer send_buffer_;
+  SendBuffer send_buffer_;            // of a socket that many share
   std::optional<base::Timer> retry_;  // while send_buffer_ is exhausted
   base::Time paced_at_;
   base::Closure writable_;
   absl::Status error_;  // the first one
+  bool shared_ = false;
   bool read_failed_ = false;
   bool write_failed_ = false;
   bool cut_ = false;            // the peer sent FIN without close_notify

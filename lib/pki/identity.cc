@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "lib/base/status.h"
@@ -91,6 +92,18 @@ std::string IdentityUri(const Identity& identity) {
   return cluster.agent.empty() ? uri : uri + "/agent/" + cluster.agent;
 }
 
+namespace {
+
+// Other systems' names (spiffe://mesh.example/ns/default/sa/web) say nothing about an agent or
+// client.
+bool IsMeantForUs(std::string_view uri) {
+  if (!uri.starts_with(kScheme)) return false;
+  const auto parts = Split(uri.substr(kScheme.size()));
+  return parts.size() > 1 && (parts[1] == "cluster" || parts[1] == "client");
+}
+
+}  // namespace
+
 absl::StatusOr<std::optional<Identity>> IdentityOf(const X509* certificate) {
   if (certificate == nullptr) return std::nullopt;
   int critical = 0;
@@ -101,18 +114,19 @@ absl::StatusOr<std::optional<Identity>> IdentityOf(const X509* certificate) {
     if (critical == -1) return std::nullopt;
     return Malformed("unreadable subject alternative names");
   }
-  std::optional<std::string> uri;
+  std::optional<std::string> ours;
   for (int i = 0; i < sk_GENERAL_NAME_num(names.get()); ++i) {
     const GENERAL_NAME* name = sk_GENERAL_NAME_value(names.get(), i);
     if (name->type != GEN_URI) continue;
-    if (uri.has_value()) return Malformed("more than one uri");
     const ASN1_IA5STRING* text = name->d.uniformResourceIdentifier;
     // By length, so that a NUL byte does not end it.
-    uri.emplace(reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
-                static_cast<size_t>(ASN1_STRING_length(text)));
+    const std::string uri(reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
+                          static_cast<size_t>(ASN1_STRING_length(text)));
+    if (!IsMeantForUs(uri)) continue;
+    if (std::exchange(ours, uri).has_value()) return Malformed("more than one uri");
   }
-  if (!uri.has_value()) return std::nullopt;
-  HAWSER_ASSIGN_OR_RETURN(Identity identity, ParseIdentity(*uri));
+  if (!ours.has_value()) return std::nullopt;
+  HAWSER_ASSIGN_OR_RETURN(Identity identity, ParseIdentity(*ours));
   return identity;
 }
 

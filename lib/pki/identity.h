@@ -42,8 +42,9 @@ std::string ServiceProxyHost(const std::string& cluster);
 absl::StatusOr<Identity> ParseIdentity(const std::string& uri);
 // The URI of an identity, the inverse of ParseIdentity().
 std::string IdentityUri(const Identity& identity);
-// The identity in a certificate; none when it has no URI SAN, or there is no certificate (null).
-// kInvalidArgument when it has several or a malformed one.
+// The identity in a certificate; none when it has no URI SAN of ours (whose path begins with
+// "cluster" or "client"), or there is no certificate (null). kInvalidArgument when it has several
+// or a malformed one.
 absl::StatusOr<std::optional<Identity>> IdentityOf(const X509* certificate);
 
 }  // namespace hawser::pki

@@ -38,6 +38,8 @@ class Connection {
   void Ready();
   // `bytes` of what Deliver() handed over have left the endpoint.
   void Delivered(size_t bytes);
+  // The local side takes what it was given, if only slowly.
+  void Progressed();
   // Ends the connection at once in both directions and tells the peer why; calls
   // Endpoint::OnClosed(&failure) before it returns.
   void Close(const Failure& failure);
@@ -89,7 +91,8 @@ class Connection {
   base::Time parked_at_;     // when it was last parked
   base::Time moved_at_;      // for EndIdle(): when bytes were last seen to have moved,
   uint64_t moved_ = 0;       // and how many there were
-  base::Time drained_at_;    // when the endpoint last had no more to send; max(): it may have
+  uint64_t received_at_demand_ = 0;  // when the last DEMAND came
+  base::Time drained_at_;  // when the endpoint last had no more to send; max(): it may have
 
   ConnectionHook ready_hook_;  // waits for its turn to be pulled
   ConnectionHook grant_hook_;  // owes the peer a WINDOW

@@ -48,8 +48,8 @@ class Endpoint {
   // Last call. failure == nullptr: orderly, everything delivered is still to be written before the
   // local side is closed. Otherwise the local side is aborted and told why, as far as it can be.
   virtual void OnClosed(const Failure* failure) = 0;
-  // Asked now and then while a connection has no window and is not read. When the local side has
-  // failed: calls connection.Close(failure) and returns kGone.
+  // Asked now and then while a connection has no window and is not read, or while bytes wait in it.
+  // When the local side has failed: calls connection.Close(failure) and returns kGone.
   virtual Presence Look() = 0;
 };
 

@@ -52,11 +52,13 @@ absl::StatusOr<std::string> ParseHost(const std::string& value) {
   return wildcard ? "*." + *host : *host;
 }
 
-absl::StatusOr<std::string> ParseAddress(const std::string& key, const std::string& value) {
+// Manifests say ipv4=$(HOST_IP) on nodes of either family.
+absl::Status AddAddress(const std::string& key, const std::string& value, Identifiers& to) {
   const auto address = CanonicalAddress(value);
-  const bool v6 = address && address->find(':') != std::string::npos;
-  if (!address || v6 != (key == "ipv6")) return Malformed(key, "not an address of that family");
-  return *address;
+  if (!address) return Malformed(key, "not an address");
+  const bool v6 = address->find(':') != std::string::npos;
+  (v6 ? to.ipv6 : to.ipv4).push_back(*address);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::string> ParseCidr(const std::string& value) {
@@ -102,8 +104,7 @@ bool IsKnown(const std::string& key) {
 absl::Status Apply(const std::string& key, const std::string& value, Identifiers& identifiers) {
   if (value.empty()) return absl::OkStatus();
   if (key == "host") return AppendTo(identifiers.hosts, ParseHost(value));
-  if (key == "ipv4") return AppendTo(identifiers.ipv4, ParseAddress(key, value));
-  if (key == "ipv6") return AppendTo(identifiers.ipv6, ParseAddress(key, value));
+  if (key == "ipv4" || key == "ipv6") return AddAddress(key, value, identifiers);
   if (key == "cidr") return AppendTo(identifiers.cidrs, ParseCidr(value));
   if (key == "uid") return AppendTo(identifiers.uids, ParseUid(value));
   if (key == "default-route") {

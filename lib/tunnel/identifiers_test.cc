@@ -68,14 +68,19 @@ TEST(ParseIdentifiers, KeepsWildcardsAndAddressesAsHosts) {
   ExpectRefused("host=a.*.paris", "not a host name");
 }
 
+// Manifests say ipv4=$(HOST_IP) on nodes of either family.
+TEST(ParseIdentifiers, TakesAnAddressUnderTheKeyOfTheOtherFamily) {
+  EXPECT_THAT(Parsed("ipv4=::1").ipv6, ElementsAre("::1"));
+  EXPECT_THAT(Parsed("ipv6=10.0.0.1").ipv4, ElementsAre("10.0.0.1"));
+}
+
 TEST(ParseIdentifiers, DropsDuplicates) {
   EXPECT_THAT(Parsed("host=paris&host=PARIS&host=paris.").hosts, ElementsAre("paris"));
 }
 
 TEST(ParseIdentifiers, RefusesMalformedValues) {
   ExpectRefused("ipv4=10.0.0", "ipv4: not an address");
-  ExpectRefused("ipv4=::1", "ipv4: not an address of that family");
-  ExpectRefused("ipv6=10.0.0.1", "ipv6: not an address of that family");
+  ExpectRefused("ipv4=web", "ipv4: not an address");
   for (const char* cidr :
        {"10.0.0.0", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "fd00::/129", "10.0.0.0/8x", "/8"})
     ExpectRefused(std::string("cidr=") + cidr, "cidr: not address/bits");

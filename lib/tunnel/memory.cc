@@ -82,9 +82,9 @@ bool MemoryBudget::Largest::Names(uint64_t bytes, base::Time now) {
 }
 
 int64_t MemoryBudget::Promisable(int64_t own) const {
-  const auto shared = static_cast<int64_t>(cap() / 2);
-  const int64_t left = std::max(shared - promised() - own, int64_t{0});
-  return total_ == nullptr ? left : std::min(left, total_->Promisable(own));
+  const int64_t left = static_cast<int64_t>(cap() / 2) - promised();
+  if (total_ == nullptr) return std::max(left - own, int64_t{0});
+  return std::max(std::min(left, total_->Promisable(promised())), int64_t{0});
 }
 
 void MemoryBudget::Promise(int64_t bytes) {

@@ -23,7 +23,7 @@ class MemoryBudget {
  public:
   enum class Pressure {
     kNone,
-    kStopGrowing,  // above a half: windows grow no more
+    kStopGrowing,  // above a half: windows grow no further than to a modest size
     kShrink,       // above three quarters: windows shrink as they are given back
     kRefuse,       // above nine tenths: new dials fail, queues without progress are reset
     kFull,         // at the cap
@@ -66,8 +66,9 @@ class MemoryBudget {
   // Of a total: its shares' decisions included.
   Tally tally(Scope scope) const;
 
-  // How many bytes the windows of an owner may still grow by, who was promised `own` bytes so far:
-  // all owners together get half of the budget, and none more than what is left for others.
+  // How many bytes windows may still grow by: together they get half of the budget. One of several
+  // owners gets no more of it than what is then left for the others. The owners of a total are its
+  // shares; of a budget without shares they say what they were promised so far (`own`).
   int64_t Promisable(int64_t own) const;
   // Windows grew by `bytes` beyond their first size, or shrank (less than 0).
   void Promise(int64_t bytes);

@@ -115,6 +115,24 @@ TEST_F(SharedMemoryTest, AFullTotalRefusesAllAndShedsThoseWhoHaveMuch) {
   EXPECT_FALSE(bob_->ShedsGrowing());
 }
 
+TEST_F(SharedMemoryTest, WhatAShareIsPromisedTakesNothingFromAnother) {
+  const int64_t first = ann_->Promisable(0);
+  EXPECT_EQ(first, static_cast<int64_t>(ann_->cap() / 2));
+  ann_->Promise(first);
+  EXPECT_EQ(ann_->Promisable(0), 0);
+  // However much was promised on the session that both use.
+  EXPECT_EQ(bob_->Promisable(first), first);
+  ann_->Promise(-first);
+}
+
+TEST(MemoryBudget, WithoutSharesOneOwnerLeavesAsMuchToOthers) {
+  MemoryBudget budget(1000);
+  EXPECT_EQ(budget.Promisable(0), 500);
+  budget.Promise(200);
+  EXPECT_EQ(budget.Promisable(200), 100);
+  EXPECT_EQ(budget.Promisable(0), 300);
+}
+
 TEST_F(SharedMemoryTest, TheLargestStalledQueuesGoFirst) {
   ann_charge_.Set(1000);
   for (const uint64_t bytes : {100, 700, 200})

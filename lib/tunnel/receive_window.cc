@@ -10,10 +10,9 @@ int64_t ReceiveWindow::Grant(int64_t most, bool shrink, base::Time now, base::Du
     bytes -= less;
   } else if (wanted()) {
     lacking_ = false;
-    const bool first = since_ == base::Time{};
-    const base::Duration elapsed = now - since_;
-    if (first || elapsed >= kShortestMeasure) {
-      if (first || FillsTheWay(elapsed, round_trip)) {
+    const base::Duration elapsed = since_ ? now - *since_ : base::Duration{};
+    if (!since_ || elapsed >= kShortestMeasure) {
+      if (!since_ || FillsTheWay(elapsed, round_trip)) {
         const int64_t more = std::clamp(most - size_, int64_t{0}, size_);
         size_ += more;
         bytes += more;

@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include "lib/base/scheduler.h"
 
@@ -78,8 +79,8 @@ class ReceiveWindow {
   int64_t free_ = 0;
   int64_t taken_ = 0;  // by the endpoint, since `since_`
   int64_t sliver_ = 0;
-  base::Time since_;      // when a lack was last considered; zero: never
-  bool lacking_ = false;  // the peer said so since then
+  std::optional<base::Time> since_;  // when a lack was last considered; empty: never
+  bool lacking_ = false;             // the peer said so since then
 };
 
 }  // namespace hawser::tunnel

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 namespace hawser::tunnel {
 
@@ -23,14 +24,19 @@ class SendCredit {
   // Enough for a message.
   bool enough() const { return available_ >= std::max(Sliver(first_), int64_t{1}); }
   void Spend(size_t bytes) {
-    if (limited()) available_ -= static_cast<int64_t>(bytes);
+    if (!limited()) return;
+    available_ -= static_cast<int64_t>(bytes);
+    spent_ += static_cast<int64_t>(bytes);
   }
-  // The peer allows `bytes` more. False when that is absurd.
-  bool Add(int64_t bytes) {
+  // The peer allows `bytes` more. Returns how much of that is more than what was spent; nothing
+  // when `bytes` is absurd.
+  std::optional<int64_t> Add(int64_t bytes) {
     constexpr int64_t kMost = int64_t{1} << 40;
-    if (bytes <= 0 || bytes > kMost || available_ > kMost - bytes) return false;
+    if (bytes <= 0 || bytes > kMost || available_ > kMost - bytes) return std::nullopt;
     available_ += bytes;
-    return true;
+    const int64_t returned = std::min(bytes, spent_);
+    spent_ -= returned;
+    return bytes - returned;
   }
   // What is available beyond the first window.
   int64_t surplus() const { return limited() ? std::max(available_ - first_, int64_t{0}) : 0; }
@@ -46,6 +52,7 @@ class SendCredit {
 
   int64_t first_ = 0;  // 0: no windows
   int64_t available_ = INT64_MAX;
+  int64_t spent_ = 0;  // and not allowed again
 };
 
 }  // namespace hawser::tunnel

@@ -12,6 +12,9 @@ namespace {
 constexpr base::Duration kSweepInterval = MemoryBudget::kStallRound;
 // When memory is short: how long without progress makes a queue one that may have to go.
 constexpr base::Duration kMemoryStallLimit = std::chrono::seconds(1);
+// A queue that was never empty for that long is slow, however much it moves: others shall not be
+// refused for its sake.
+constexpr base::Duration kMemorySlowLimit = std::chrono::seconds(10);
 // Konnectivity's agents drop what they have not written to the target when they are told to close.
 constexpr base::Duration kPlainCloseDelay = std::chrono::milliseconds(500);
 // What may wait for a peer ahead of data, bytes: on a stream of one connection; on one of many,
@@ -225,7 +228,8 @@ void Session::Sweep() {
 bool Session::HasToGo(const Connection& connection) const {
   const base::Time now = stream_->scheduler().Now();
   return connection.memory_ != nullptr && connection.queued_ > 0 &&
-         now - connection.progress_at_ > kMemoryStallLimit &&
+         (now - connection.progress_at_ > kMemoryStallLimit ||
+          now - connection.queued_since_ > kMemorySlowLimit) &&
          connection.memory_->ShedsStalled(connection.queued_, now);
 }
 
@@ -251,9 +255,11 @@ bool Session::StillWatched(Connection& connection) {
 
 bool Session::LocalSideStays(Connection& connection) {
   const bool waits_for_end = connection.local_end_ && !features_.fin;
-  if (!connection.parked_ && !waits_for_end) return true;
+  const bool quiet = !connection.parked_ && !waits_for_end;
+  if (quiet && connection.queued_ == 0) return true;
   const Presence presence = connection.endpoint_->Look();
   if (connection.ended_) return false;
+  if (quiet) return true;
   const base::Time now = stream_->scheduler().Now();
   if (presence == Presence::kGone) {
     if (waits_for_end && now - connection.progress_at_ < kPlainCloseDelay) return true;

@@ -154,6 +154,7 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   // session.
   absl::Status ChargeLate(size_t bytes);
   // One such packet, of so many bytes, may come yet, by no fault of the peer's.
+  absl::Status ChargeUseless();
   void AllowLate(size_t bytes);
   // Ends the session because the peer broke the protocol.
   absl::Status ProtocolError(const std::string& what) const;
@@ -170,6 +171,7 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   // Connection's methods.
   void Ready(Connection& connection);
   void Delivered(Connection& connection, size_t bytes);
+  void Progressed(Connection& connection);
   void CloseByUs(Connection& connection, const Failure* failure);
 
   // Sending (session_send.cc).

@@ -29,6 +29,15 @@ class FlowTest : public SessionTest {
     pair_.pause_client(false);
     return target.received.size() - before;
   }
+  // Whether an agent that sends `packet`, about its only connection, again and again loses its
+  // session.
+  bool IsEndedBy(const wire::Packet& packet) {
+    Start();
+    const auto dialled = Open("web:80");
+    const std::string bytes = packet.SerializeAsString();
+    for (int i = 0; i < 20'000 && !pair_.closed(); ++i) pair_.InjectToServer(bytes);
+    return pair_.closed();
+  }
   // What the hub may send now on its only connection.
   size_t Stall(FakeEndpoint& target, FakeEndpoint& source) {
     target.stalled = true;
@@ -128,6 +137,29 @@ TEST_P(FlowTest, AllWindowsTogetherGrowByHalfOfTheBudget) {
   EXPECT_GT(memory->promised(), static_cast<int64_t>(512 * kKiB));
   pair_.Lose(absl::UnavailableError("cable cut"));
   EXPECT_EQ(memory->promised(), 0);
+}
+
+// A loop has better things to do than to read packets that say nothing.
+TEST_P(FlowTest, WindowsOfNoUseWithoutEndAreABreach) {
+  wire::Packet packet;
+  packet.set_type(wire::WINDOW);
+  packet.mutable_window()->set_connect_id(1);
+  packet.mutable_window()->set_bytes(1);
+  EXPECT_TRUE(IsEndedBy(packet));
+}
+
+TEST_P(FlowTest, DemandsOfNoUseWithoutEndAreABreach) {
+  wire::Packet packet;
+  packet.set_type(wire::DEMAND);
+  packet.mutable_demand()->set_connect_id(1);
+  EXPECT_TRUE(IsEndedBy(packet));
+}
+
+TEST_P(FlowTest, EmptyDataWithoutEndIsABreach) {
+  wire::Packet packet;
+  packet.set_type(wire::DATA);
+  packet.mutable_data()->set_connect_id(1);
+  EXPECT_TRUE(IsEndedBy(packet));
 }
 
 TEST_P(FlowTest, GivingUpWindowThatOneDoesNotHaveResetsThatConnectionOnly) {

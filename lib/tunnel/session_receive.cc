@@ -38,6 +38,7 @@ absl::Status Session::OnData(int64_t id, std::span<const uint8_t> bytes, bool st
   if (found == nullptr) return OnLatePacket(id, bytes.size());
   Connection& connection = *found;
   ++counters_.packets_from_peer[PacketKind(wire::DATA)];
+  if (bytes.empty()) return ChargeUseless();
   if (connection.remote_end_) {
     const Failure failure{Reason::kProtocolError, Hop::kUnknown, "data after the end of data"};
     CloseByUs(connection, &failure);
@@ -103,6 +104,10 @@ void Session::Delivered(Connection& connection, size_t bytes) {
   stream_->Wake();
 }
 
+void Session::Progressed(Connection& connection) {
+  if (!connection.ended_) connection.progress_at_ = stream_->scheduler().Now();
+}
+
 void Session::TuneStreamWindow(size_t bytes) {
   const int64_t before = stream_window_.size();
   if (!stream_window_.OnTaken(bytes, stream_->scheduler().Now(), stream_->RoundTrip(),
@@ -159,6 +164,9 @@ absl::Status Session::ChargeLate(size_t bytes) {
   return absl::OkStatus();
 }
 
+// A packet that says nothing new of an open connection: a well-meaning peer sends few.
+absl::Status Session::ChargeUseless() { return ChargeLate(0); }
+
 void Session::AllowLate(size_t bytes) {
   late_budget_ += static_cast<int64_t>(bytes) + kLatePacketCost;
 }
@@ -186,8 +194,10 @@ absl::Status Session::OnWindow(const wire::Window& window) {
   if (!features_.window) return ProtocolError("WINDOW without the feature `window`");
   Connection* connection = Find(window.connect_id());
   if (connection == nullptr) return OnLatePacket(window.connect_id(), 0);
-  if (!connection->credit_.Add(window.bytes()))
-    return ProtocolError("WINDOW of " + std::to_string(window.bytes()) + " bytes");
+  const std::optional<int64_t> grown = connection->credit_.Add(window.bytes());
+  if (!grown) return ProtocolError("WINDOW of " + std::to_string(window.bytes()) + " bytes");
+  // A window is given back for what was sent, or grows by much.
+  if (*grown > 0 && *grown < ReceiveWindow::kSmallest) HAWSER_RETURN_IF_ERROR(ChargeUseless());
   if (!connection->parked_) {
     NoteIdle(*connection);
   } else if (connection->credit_.enough()) {
@@ -202,6 +212,9 @@ absl::Status Session::OnDemand(const wire::Demand& demand) {
   Connection* connection = Find(demand.connect_id());
   if (connection == nullptr) return OnLatePacket(demand.connect_id(), 0);
   if (connection->remote_end_) return absl::OkStatus();
+  const bool received = std::exchange(connection->received_at_demand_,
+                                      connection->bytes_received_) != connection->bytes_received_;
+  if (!received) HAWSER_RETURN_IF_ERROR(ChargeUseless());
   if (demand.unused() == 0) {
     connection->window_.OnLack(SendCredit::Sliver(options_.first_window));
     if (!connection->window_.due()) return absl::OkStatus();

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <utility>
 
+#include "lib/net/dead_peer.h"
 #include "lib/tunnel/session.h"
 
 namespace hawser::tunnel {
@@ -145,8 +146,11 @@ void SocketEndpoint::OnFinished(const absl::Status& status) {
 }
 
 Presence SocketEndpoint::Look() {
+  if (sink_->Drained()) connection_->Progressed();
   switch (socket_->Look()) {
-    case net::Socket::Peer::kThere: return Presence::kHere;
+    case net::Socket::Peer::kThere:
+      if (!net::IsUnheardOf(socket_->fd())) return Presence::kHere;
+      break;
     case net::Socket::Peer::kLeft: return Presence::kLeft;
     case net::Socket::Peer::kGone: return source_->empty() ? Presence::kGone : Presence::kLeft;
     case net::Socket::Peer::kReset: break;

@@ -142,6 +142,11 @@ void SocketSink::WriteFailed(size_t lost) {
   owner_.OnWriteFailed();
 }
 
+bool SocketSink::Drained() {
+  const size_t left = Left();
+  return std::exchange(left_, left) > left;
+}
+
 void SocketSink::End() {
   end_ = true;
   Advance();

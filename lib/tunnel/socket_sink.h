@@ -70,6 +70,10 @@ class SocketSink {
   // -> kClosed: forgets what is queued. OnFinished() is not called.
   void Drop();
 
+  // Whether the peer took something since the last call, however little. OnWritten() tells of
+  // larger steps only: of ciphertext when none is left to write.
+  bool Drained();
+
   State state() const { return state_; }
   bool failed() const { return failed_; }
 
@@ -108,6 +112,7 @@ class SocketSink {
   bool end_ = false;      // FIN is due
   bool shut_ = false;     // FIN is sent
   bool failed_ = false;
+  size_t left_ = 0;             // for Drained()
   uint32_t greeting_left_ = 0;  // bytes at the head of the queue that no window counts
   std::vector<iovec> gathered_;
   base::Deferred write_gathered_;

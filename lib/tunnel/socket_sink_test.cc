@@ -128,6 +128,22 @@ TEST_F(SocketSinkTest, APeerThatHalfClosedGetsEverything) {
   EXPECT_THAT(AwaitFinished(), IsOk());
 }
 
+// A slow reader is not a stalled one, though its bytes leave in large steps.
+TEST_F(SocketSinkTest, WhatThePeerTakesIsProgress) {
+  Make(testing::TcpPair(), kForever);
+  Write(std::string(1'000'000, 'x'));
+  sink_->Drained();
+  EXPECT_FALSE(sink_->Drained());
+  std::string space(400'000, '\0');
+  size_t read = 0;
+  while (read < space.size()) {
+    const ssize_t count = ::recv(peer_fd_, space.data(), space.size() - read, MSG_DONTWAIT);
+    if (count > 0) read += static_cast<size_t>(count);
+    RunReady(loop_);
+  }
+  EXPECT_TRUE(sink_->Drained());
+}
+
 TEST_F(SocketSinkTest, APeerThatTakesNothingIsReset) {
   Make(testing::TcpPair(), milliseconds(50));
   Write(std::string(1'000'000, 'x'));

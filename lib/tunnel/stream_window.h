@@ -22,10 +22,12 @@ class StreamWindow {
 
   int64_t size() const { return size_; }
   // The reader took `bytes`. The window may at most double within a round trip, up to `most` bytes,
-  // and halves when it is to `shrink`. Returns whether its size has changed.
+  // and halves when it is to `shrink`. A `round_trip` of 0, not known, counts as a long way.
+  // Returns whether its size has changed.
   bool OnTaken(size_t bytes, base::Time now, base::Duration round_trip, int64_t most, bool shrink) {
     taken_ += static_cast<int64_t>(bytes);
-    const base::Duration period = std::max(round_trip, ReceiveWindow::kBusyTurn);
+    const base::Duration trip = round_trip == base::Duration{} ? kLongWay : round_trip;
+    const base::Duration period = std::max(trip, ReceiveWindow::kBusyTurn);
     const base::Duration elapsed = now - since_;
     if (elapsed < period) return false;
     const auto per_trip =
@@ -40,6 +42,9 @@ class StreamWindow {
   }
 
  private:
+  // Go's servers punish pings: of the way to them nothing is known.
+  static constexpr base::Duration kLongWay = std::chrono::milliseconds(100);
+
   int64_t size_;
   int64_t taken_ = 0;  // since `since_`
   base::Time since_;

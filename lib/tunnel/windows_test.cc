@@ -153,7 +153,7 @@ TEST(ReceiveWindow, GrowsUpToItsLimit) {
   window.Receive(300 * kKiB);
   window.OnLack(kSliver);
   window.Dispose(300 * kKiB);
-  EXPECT_EQ(window.Grant(100 * kKiB, false, kNow, kTrip), 300 * kKiB)
+  EXPECT_EQ(window.Grant(100 * kKiB, false, kNow + kTrip, kTrip), 300 * kKiB)
       << "a lower limit takes nothing away";
 }
 
@@ -243,6 +243,14 @@ TEST(SendCredit, WithoutWindowsThereIsNoEnd) {
 
 const base::Time kStart = base::Time{} + std::chrono::hours(1);
 
+TEST(SendCredit, TellsWhatIsGivenBackFromWhatIsMore) {
+  SendCredit credit(256 * kKiB);
+  credit.Spend(100 * kKiB);
+  EXPECT_EQ(credit.Add(64 * kKiB), 0);
+  EXPECT_EQ(credit.Add(64 * kKiB), 28 * kKiB);
+  EXPECT_EQ(credit.Add(1), 1);
+}
+
 TEST(StreamWindow, HoldsTwiceWhatIsTakenInARoundTrip) {
   StreamWindow window(256 * kKiB, kStart);
   EXPECT_FALSE(
@@ -252,6 +260,15 @@ TEST(StreamWindow, HoldsTwiceWhatIsTakenInARoundTrip) {
   EXPECT_TRUE(
       window.OnTaken(5000 * kKiB, kStart + milliseconds(100), milliseconds(50), kMost, false));
   EXPECT_EQ(window.size(), 1000 * kKiB) << "it doubles at most";
+}
+
+TEST(StreamWindow, AnUnknownWayIsLong) {
+  StreamWindow window(256 * kKiB, kStart);
+  base::Time now = kStart;
+  for (int i = 0; i < 10; ++i)
+    window.OnTaken(static_cast<size_t>(2 * window.size()), now += milliseconds(100), {}, kMost,
+                   false);
+  EXPECT_EQ(window.size(), kMost);
 }
 
 TEST(StreamWindow, StaysForASlowReader) {
