@@ -1,6 +1,7 @@
 #include "lib/net/tcp_sending.h"
 
 // Not netinet/tcp.h, whose tcp_info is that of an old kernel.
+#include <linux/sock_diag.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -8,7 +9,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <utility>
 
 namespace hawser::net {
 namespace {
@@ -45,17 +45,18 @@ TcpSending ReadTcpSending(int fd) {
   tcp_info info{};
   socklen_t size = sizeof info;
   constexpr size_t kNeeded =
-      offsetof(tcp_info, tcpi_sndbuf_limited) + sizeof info.tcpi_sndbuf_limited;
+      offsetof(tcp_info, tcpi_delivery_rate) + sizeof info.tcpi_delivery_rate;
   if (::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0 || size < kNeeded) return {};
-  return {info.tcpi_delivery_rate, std::chrono::microseconds(info.tcpi_sndbuf_limited)};
+  return {info.tcpi_delivery_rate, info.tcpi_delivery_rate_app_limited != 0};
 }
 
-void SendBuffer::Observe(int fd, base::Time now, std::chrono::microseconds short_of_buffer) {
-  const auto elapsed = now - std::exchange(looked_at_, now);
-  const auto was_short = short_of_buffer - std::exchange(short_of_buffer_, short_of_buffer);
+void SendBuffer::Observe(int fd) {
+  uint32_t memory[SK_MEMINFO_VARS] = {};
+  socklen_t size = sizeof memory;
   exhausted_ = false;
-  if (was_short <= elapsed / 8) return;
-  const size_t bytes = SendBufferOf(fd);
+  if (::getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory, &size) != 0) return;
+  const size_t bytes = memory[SK_MEMINFO_SNDBUF];
+  if (memory[SK_MEMINFO_WMEM_QUEUED] <= bytes / 2) return;
   const size_t wanted = std::min(2 * bytes, LargestSendBuffer());
   // To ask for less than there is would shrink it, and end the kernel's own growth.
   if (wanted > bytes) {

@@ -2,20 +2,16 @@
 // limits.
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
-
-#include "lib/base/scheduler.h"
 
 namespace hawser::net {
 
 struct TcpSending {
   // The rate at which the peer acknowledged data lately, bytes per second; 0 when not known.
   uint64_t rate = 0;
-  // For how long, in all, there was nothing left to send because the buffer was full of what is on
-  // its way already.
-  std::chrono::microseconds short_of_buffer{};
+  // There was too little to send meanwhile: the link takes at least that much.
+  bool ran_dry = false;
 };
 
 // One system call. All zero when `fd` is no TCP socket.
@@ -23,23 +19,23 @@ TcpSending ReadTcpSending(int fd);
 
 // Lets a socket have more on its way than the kernel's own growth allows (net.ipv4.tcp_wmem, 4 MiB
 // by default, of which it fills two thirds): on a link of 50 ms that is 0.44 Gbit/s, however fast
-// the link is. What setsockopt may ask for (net.core.wmem_max) is often more. Only a socket that
-// was found short of it grows. Bytes that are not sent yet are bounded by WritePace all the same.
+// the link is. What setsockopt may ask for (net.core.wmem_max) is often more. And a connection that
+// the buffer bounds instead of the congestion window looks to the kernel as if it had little to
+// send, by which BBR sends three times what the link takes, for ever. Bytes that are not sent yet
+// are bounded by WritePace all the same.
 class SendBuffer {
  public:
   // As much as a gigabit per second needs on a link of 150 ms.
   static constexpr size_t kMost = 32 * 1024 * 1024;
 
-  // To be told now and then what ReadTcpSending() said. Doubles the buffer of `fd` when it was too
-  // small for more than an eighth of the time since the last call.
-  void Observe(int fd, base::Time now, std::chrono::microseconds short_of_buffer);
-  // It was, and may not grow. The kernel says that a socket is writable when a third of its buffer
-  // is free; who tries earlier can use that third, too.
+  // To be told now and then while the kernel takes no more. Doubles the buffer of `fd` when more
+  // than half of it is taken. A system call or two.
+  void Observe(int fd);
+  // More than half is taken, and it may not grow. The kernel says that a socket is writable when a
+  // third is free; who tries earlier can use that third, too.
   bool exhausted() const { return exhausted_; }
 
  private:
-  base::Time looked_at_;
-  std::chrono::microseconds short_of_buffer_{};
   bool exhausted_ = false;
 };
 

@@ -269,8 +269,9 @@ void TlsSocket::AdaptPace() {
   if (now - paced_at_ < kPaceInterval) return;
   paced_at_ = now;
   const TcpSending sending = ReadTcpSending(fd());
-  if (sending.rate > 0 && pace_.OnRate(sending.rate)) SetLowWater(fd(), pace_.low_water());
-  if (shared_) send_buffer_.Observe(fd(), now, sending.short_of_buffer);
+  if (sending.rate > 0 && pace_.OnRate(sending.rate, sending.ran_dry))
+    SetLowWater(fd(), pace_.low_water());
+  if (shared_) send_buffer_.Observe(fd());
 }
 
 void TlsSocket::WaitToFlush() {
