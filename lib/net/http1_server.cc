@@ -210,7 +210,10 @@ void Http1Server::ForgetGone(Page& page) {
 void Http1Server::AskThere(Page& page) {
   if (page.looking || page.rest->armed() || page.waiting.empty()) return;
   page.looking = true;
-  const auto first = page.waiting.extract(page.waiting.begin());
+  // Who came first: ids count up.
+  const auto first = page.waiting.extract(std::min_element(
+      page.waiting.begin(), page.waiting.end(),
+      [](const auto& a, const auto& b) { return a.second.front() < b.second.front(); }));
   page.there->Post([this, &page, &here = loop_, alive = std::weak_ptr(alive_), look = page.look,
                     query = first.key(), connections = first.mapped()] {
     const auto began = base::Clock::now();

@@ -6,8 +6,10 @@
 
 #include <algorithm>
 #include <cstring>
+#include <set>
 #include <utility>
 
+#include "absl/strings/str_join.h"
 #include "lib/base/key_file.h"
 #include "lib/base/status.h"
 #include "lib/net/tls_error.h"
@@ -148,10 +150,11 @@ absl::Status TlsContext::LoadCa(const std::string& path) {
   HAWSER_RETURN_IF_ERROR(CheckFile("ca", path));
   HAWSER_ASSIGN_OR_RETURN(const auto authorities, pki::Certificate::LoadAll(path));
   pki::SetAnchors(context_, authorities);
-  std::string fingerprints;
+  std::set<std::string> fingerprints;
   for (const pki::Certificate& authority : authorities)
-    fingerprints += pki::FingerprintText(authority.get());
-  std::memcpy(&authorities_, pki::Sha256(fingerprints).data(), sizeof authorities_);
+    fingerprints.insert(pki::FingerprintText(authority.get()));
+  std::memcpy(&authorities_, pki::Sha256(absl::StrJoin(fingerprints, " ")).data(),
+              sizeof authorities_);
   return absl::OkStatus();
 }
 

@@ -30,6 +30,7 @@ constexpr size_t kReadAhead = 128 * 1024;
 constexpr base::Duration kPaceInterval = std::chrono::milliseconds(10);
 // How often a link is offered bytes whose buffer is too small for what is on its way.
 constexpr base::Duration kRetry = std::chrono::milliseconds(2);
+constexpr base::Duration kVainRetry = std::chrono::milliseconds(10);
 
 void SetLowWater(int fd, size_t bytes) {
   const int value = static_cast<int>(bytes);
@@ -274,7 +275,14 @@ void TlsSocket::AdaptPace() {
   if (shared_) send_buffer_.Observe(fd());
 }
 
-void TlsSocket::WaitToFlush() {
+// `vain`: the kernel said that the socket is writable, and took nothing. It is short of memory, and
+// would say so again at once.
+void TlsSocket::WaitToFlush(bool vain) {
+  if (vain) {
+    if (!retry_.has_value()) retry_.emplace(loop());
+    retry_->Set(kVainRetry, [this] { Flush(); });
+    return;
+  }
   watch_.WaitWritable([this] { Flush(); });
   if (!send_buffer_.exhausted()) return;
   if (!retry_.has_value()) retry_.emplace(loop());
@@ -285,11 +293,11 @@ void TlsSocket::WaitToFlush() {
 }
 
 void TlsSocket::Flush() {
-  while (!unsent_.empty()) {
+  for (bool vain = true; !unsent_.empty(); vain = false) {
     iovec pieces[16];
     const size_t sent = Send({pieces, unsent_.Peek(pieces)});
     if (sent == 0 && !write_failed_) {
-      WaitToFlush();
+      WaitToFlush(vain);
       return;
     }
     unsent_.Consume(sent);

@@ -73,7 +73,7 @@ class TlsSocket final : public Socket {
   size_t Send(std::span<const iovec> bytes);
   // The kernel did not take everything: lets less or more wait in it, by its rate.
   void AdaptPace();
-  void WaitToFlush();
+  void WaitToFlush(bool vain = false);
   void Flush();
   void WriteFailed(const absl::Status& status);
 
@@ -85,7 +85,7 @@ class TlsSocket final : public Socket {
   ByteQueue unsent_;  // ciphertext
   WritePace pace_;
   SendBuffer send_buffer_;            // of a socket that many share
-  std::optional<base::Timer> retry_;  // while send_buffer_ is exhausted
+  std::optional<base::Timer> retry_;  // while send_buffer_ is exhausted, or the kernel is
   base::Time paced_at_;
   base::Closure writable_;
   absl::Status error_;  // the first one

@@ -58,7 +58,8 @@ absl::Status PacketDecoder::FeedHead(std::span<const uint8_t>& bytes) {
     connection_id_ = head.id;
     payload_left_ = head.payload;
     state_ = head.payload > 0 ? State::kPayload : State::kIdle;
-    return absl::OkStatus();
+    // It has no bytes, and yet its cost.
+    return head.payload > 0 ? absl::OkStatus() : sink_.OnData(connection_id_, {}, true);
   }
   if (head.kind == ParsedDataHeader::kOther || buffer_.size() == message_size_) {
     if (message_size_ > kMaxWhole) {
