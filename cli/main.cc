@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cli/command.h"
@@ -62,10 +63,11 @@ std::string UsageError(const CLI::App& app, const CLI::ParseError& error) {
   if (command->get_require_subcommand_min() > 0) {
     const std::vector<std::string> words = app.remaining(/*recurse=*/true);
     const bool mistyped = !words.empty() && !words.front().starts_with('-');
-    what = mistyped ? "unknown command " + base::Quote(words.front()) + ": want"
-                    : std::string("a command is needed:");
+    what = mistyped ? "unknown command " + base::Quote(words.front()) + ": want "
+                    : std::string("a command is needed: ");
+    std::string separator;
     for (const CLI::App* each : command->get_subcommands([](const CLI::App*) { return true; }))
-      what += (what.ends_with(':') || what.ends_with("want") ? " " : ", ") + each->get_name();
+      what += std::exchange(separator, ", ") + each->get_name();
   }
   return what + " (see " + name + " --help)";
 }

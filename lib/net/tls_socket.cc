@@ -30,6 +30,7 @@ constexpr size_t kReadAhead = 128 * 1024;
 constexpr base::Duration kPaceInterval = std::chrono::milliseconds(10);
 // How often a link is offered bytes whose buffer is too small for what is on its way.
 constexpr base::Duration kRetry = std::chrono::milliseconds(2);
+// And one whose kernel has no memory for it.
 constexpr base::Duration kVainRetry = std::chrono::milliseconds(10);
 
 void SetLowWater(int fd, size_t bytes) {
@@ -275,32 +276,35 @@ void TlsSocket::AdaptPace() {
   if (shared_) send_buffer_.Observe(fd());
 }
 
-// `vain`: the kernel said that the socket is writable, and took nothing. It is short of memory, and
-// would say so again at once.
-void TlsSocket::WaitToFlush(bool vain) {
-  if (vain) {
-    if (!retry_.has_value()) retry_.emplace(loop());
-    retry_->Set(kVainRetry, [this] { Flush(); });
-    return;
-  }
-  watch_.WaitWritable([this] { Flush(); });
-  if (!send_buffer_.exhausted()) return;
+void TlsSocket::WaitToFlush() {
+  watch_.WaitWritable([this] { Flush(/*said_writable=*/true); });
+  if (send_buffer_.exhausted()) FlushIn(kRetry);
+}
+
+void TlsSocket::FlushIn(base::Duration delay) {
   if (!retry_.has_value()) retry_.emplace(loop());
-  retry_->Set(kRetry, [this] {
+  retry_->Set(delay, [this] {
     AdaptPace();  // it may be the peer by now that takes nothing
-    Flush();
+    Flush(/*said_writable=*/false);
   });
 }
 
-void TlsSocket::Flush() {
-  for (bool vain = true; !unsent_.empty(); vain = false) {
+void TlsSocket::Flush(bool said_writable) {
+  const size_t waiting = unsent_.size();
+  while (!unsent_.empty()) {
     iovec pieces[16];
     const size_t sent = Send({pieces, unsent_.Peek(pieces)});
-    if (sent == 0 && !write_failed_) {
-      WaitToFlush(vain);
-      return;
-    }
+    if (sent == 0) break;
     unsent_.Consume(sent);
+  }
+  if (!unsent_.empty()) {
+    if (said_writable && unsent_.size() == waiting) {
+      // It is short of memory, and would say so again at once.
+      FlushIn(kVainRetry);
+    } else {
+      WaitToFlush();
+    }
+    return;
   }
   if (shutting_down_) ::shutdown(fd(), SHUT_WR);
   if (!writable_) return;

@@ -73,8 +73,10 @@ class TlsSocket final : public Socket {
   size_t Send(std::span<const iovec> bytes);
   // The kernel did not take everything: lets less or more wait in it, by its rate.
   void AdaptPace();
-  void WaitToFlush(bool vain = false);
-  void Flush();
+  void WaitToFlush();
+  void FlushIn(base::Duration delay);
+  // `said_writable`: by the kernel, and not asked for without that.
+  void Flush(bool said_writable);
   void WriteFailed(const absl::Status& status);
 
   DescriptorWatch watch_;
@@ -85,7 +87,7 @@ class TlsSocket final : public Socket {
   ByteQueue unsent_;  // ciphertext
   WritePace pace_;
   SendBuffer send_buffer_;            // of a socket that many share
-  std::optional<base::Timer> retry_;  // while send_buffer_ is exhausted, or the kernel is
+  std::optional<base::Timer> retry_;  // while the kernel is not waited for alone
   base::Time paced_at_;
   base::Closure writable_;
   absl::Status error_;  // the first one
