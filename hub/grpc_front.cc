@@ -17,6 +17,9 @@ using tunnel::Reason;
 namespace {
 
 constexpr char kPath[] = "/ProxyService/Proxy";
+// What a stream takes of the hub, its connection to the agent included, before anything is queued
+// for it: measured, rounded up.
+constexpr uint64_t kStreamBytes = 5 * 1024;
 
 // Whether a stream ended because its client broke the protocol.
 bool IsBreach(const absl::Status& status) {
@@ -108,7 +111,10 @@ FrontSession::FrontSession(const tunnel::SessionOptions& options, base::Duration
       registry_(registry),
       shard_(shard),
       failures_(failures),
-      self_(std::make_shared<FrontSession*>(this)) {}
+      cost_(options.memory),
+      self_(std::make_shared<FrontSession*>(this)) {
+  cost_.Set(kStreamBytes);
+}
 
 void FrontSession::OnOpen(net::MessageStream& stream, const net::Metadata& headers) {
   DialedSession::OnOpen(stream, headers);
@@ -176,6 +182,10 @@ GrpcFront::GrpcFront(Options options, const Shards& shards, ConnectionLimits& li
           [this, &registry, &lists](const TransportServer::Caller& caller, const std::string& path,
                                     const net::Metadata&) -> std::unique_ptr<net::StreamHandler> {
             if (path != kPath) return ControlCall::ForPath(path, caller.identity, lists);
+            if (caller.memory->ShedsGrowing()) {
+              caller.transport.Close(absl::ResourceExhaustedError("too much memory is in use"));
+              return nullptr;
+            }
             const bool surplus = caller.transport.stream_count() >= options_.streams_per_connection;
             tunnel::SessionOptions session = options_.session;
             session.memory = caller.memory;

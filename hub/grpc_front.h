@@ -44,6 +44,7 @@ class FrontSession final : public tunnel::DialedSession {
   SessionRegistry& registry_;
   Shard& shard_;
   base::KeyedLogLimit& failures_;
+  tunnel::MemoryCharge cost_;         // the stream's own
   std::shared_ptr<RoutedDial> dial_;  // while it is pending
   // Null once the session is gone; what comes from other loops holds it.
   std::shared_ptr<FrontSession*> self_;

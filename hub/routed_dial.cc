@@ -22,8 +22,8 @@ std::optional<Failure> ShortOfMemory(tunnel::MemoryBudget* memory) {
   if (!scope) return std::nullopt;
   const bool share = *scope == tunnel::MemoryBudget::Scope::kShare;
   return Failure{Reason::kOverloaded, Hop::kHub,
-                 share ? "too many bytes are queued for connections of this client"
-                       : "memory for queued bytes is short"};
+                 share ? "connections of this client hold too much memory"
+                       : "memory for connections is short"};
 }
 
 }  // namespace

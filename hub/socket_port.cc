@@ -14,6 +14,14 @@
 namespace hawser::hub {
 namespace {
 
+// What a client's connection takes of the hub before anything is queued for it, bytes: measured,
+// rounded up. Agents pay nothing: nothing may keep them from coming back, and they are few.
+uint64_t CostOf(Port port, const net::PeerInfo& peer) {
+  constexpr uint64_t kTunnel = 2 * 1024, kTls = 22 * 1024, kHttp2 = 24 * 1024;
+  if (port == Port::kAgents) return 0;
+  return (port == Port::kGrpc ? kHttp2 : kTunnel) + (peer.uid ? 0 : kTls);
+}
+
 std::string HostOf(const std::string& address) { return address.substr(0, address.rfind(':')); }
 
 // The shard with the least load, `here` when none has less.
@@ -143,7 +151,13 @@ absl::Status SocketPort::IdentifyPeer(const net::PeerInfo& peer, Admission& admi
   admission.memory = options_.memory->Of(identity.name);
   HAWSER_ASSIGN_OR_RETURN(admission.credential,
                           credentials_.Admit(options_.port, admission.identity, peer));
-  return limits_.Identify(admission.permit, identity);
+  HAWSER_RETURN_IF_ERROR(limits_.Identify(admission.permit, identity));
+  const uint64_t cost = CostOf(options_.port, peer);
+  if (cost > 0 && admission.memory->ShedsGrowing())
+    return absl::ResourceExhaustedError("too much memory is in use by " + identity.name);
+  admission.cost = std::make_unique<tunnel::MemoryCharge>(admission.memory);
+  admission.cost->Set(cost);
+  return absl::OkStatus();
 }
 
 void SocketPort::LogFailure(base::Time now, const std::string& address, const absl::Status& why) {

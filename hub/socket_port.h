@@ -61,6 +61,7 @@ struct Admission {
   std::optional<LoadTicket> load;                // only where connections are spread by load
   std::string identity;                          // who the peer proved to be, for logs and listings
   std::shared_ptr<tunnel::MemoryBudget> memory;  // the identity's share
+  std::unique_ptr<tunnel::MemoryCharge> cost;    // the connection's own
   Credentials::Ticket credential;                // whose OnEnd() says how the connection is ended
 };
 

@@ -1,0 +1,88 @@
+// What clients' connections cost the hub before anything is queued for them.
+#include "hub/test_hub.h"
+
+namespace hawser::hub {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using testing::IsOk;
+using ::testing::StartsWith;
+
+class HubMemoryTest : public HubTest {
+ protected:
+  void StartHubWithShare(uint64_t bytes) {
+    Options options = DefaultOptions();
+    options.limits.buffered_bytes_per_identity = bytes;
+    StartHub(options);
+  }
+};
+
+TEST_F(HubMemoryTest, AClientHasAsManyConnectionsAsItsMemoryHolds) {
+  StartHubWithShare(480 * 1024);
+  const auto paris = StartAgent("paris");
+  const net::TlsFiles ann = certificates_.Client("ann"), bob = certificates_.Client("bob");
+  std::vector<std::unique_ptr<RawClient>> open;
+  std::string refusal;
+  while (refusal.empty() && open.size() < 100) {
+    auto client = std::make_unique<RawClient>(PortOf("http-connect"), ann, "");
+    refusal = Connect(*client, "echo.paris:7");
+    if (refusal != kEstablished) break;
+    refusal.clear();
+    open.push_back(std::move(client));
+  }
+  EXPECT_EQ(open.size(), 18u) << "24 KiB each, up to nine tenths";
+  EXPECT_THAT(refusal, AllOf(StartsWith("HTTP/1.1 503"),
+                             HasSubstr("connections of this client hold too much memory")));
+  EXPECT_TRUE(
+      AwaitMetric("hawser_refusals_total{resource=\"buffered_bytes\",limit=\"identity\"} 1"));
+  {
+    // Those who never ask have an end, too.
+    std::vector<std::unique_ptr<RawClient>> silent;
+    for (int i = 0; i < 40; ++i)
+      silent.push_back(std::make_unique<RawClient>(PortOf("http-connect"), ann, ""));
+    EXPECT_EQ(silent.back()->ReadToEnd(), "");
+    RawClient other(PortOf("http-connect"), bob, "");
+    EXPECT_EQ(Connect(other, "echo.paris:7"), kEstablished);
+  }
+  open.clear();
+  EXPECT_TRUE(AwaitMetric("hawser_buffered_bytes 0\n"));
+  RawClient again(PortOf("http-connect"), ann, "");
+  EXPECT_EQ(Connect(again, "echo.paris:7"), kEstablished);
+}
+
+TEST_F(HubMemoryTest, StreamsCostMemory) {
+  StartHubWithShare(256 * 1024);
+  const auto paris = StartAgent("paris");
+  TestClient ann(GrpcPort(certificates_.Client("ann")));
+  ASSERT_THAT(ann.Connected(), IsOk());
+  std::vector<std::shared_ptr<TestClient::Tunnel>> open;
+  std::optional<tunnel::Failure> failure;
+  while (!failure && open.size() < 100) {
+    open.push_back(ann.Dial("echo.paris:7"));
+    failure = open.back()->Dialled();
+  }
+  ASSERT_TRUE(failure);
+  EXPECT_EQ(failure->reason, tunnel::Reason::kOverloaded);
+  EXPECT_EQ(failure->text, "connections of this client hold too much memory");
+  open.front()->Cancel();
+  EXPECT_TRUE(AwaitMetric("hawser_buffered_bytes 226304\n")) << "46 KiB and 35 times 5";
+  EXPECT_EQ(ann.Dial("echo.paris:7")->Dialled(), std::nullopt);
+}
+
+TEST_F(HubMemoryTest, FarBeyondItsShareAClientOpensNoStream) {
+  StartHubWithShare(64 * 1024);
+  const auto paris = StartAgent("paris");
+  const net::TlsFiles ann = certificates_.Client("ann");
+  TestClient first(GrpcPort(ann)), second(GrpcPort(ann));
+  ASSERT_THAT(first.Connected(), IsOk());
+  ASSERT_THAT(second.Connected(), IsOk());
+  ASSERT_TRUE(AwaitMetric("hawser_buffered_bytes 94208\n")) << "46 KiB each";
+  second.Dial("echo.paris:7");
+  EXPECT_THAT(std::string(second.Ended().message()), HasSubstr("too much memory is in use"));
+  EXPECT_TRUE(AwaitMetric("hawser_buffered_bytes 47104\n"));
+  EXPECT_EQ(first.Dial("echo.paris:7")->Dialled(), std::nullopt);
+}
+
+}  // namespace
+}  // namespace hawser::hub
