@@ -1,7 +1,6 @@
 #include "hub/hub.h"
 
 #include <glog/logging.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -22,17 +21,14 @@ namespace {
 // How many connections clients may have, so that agents find descriptors too, and the other way
 // round.
 size_t ConnectionsBeside(size_t reserve) {
-  rlimit descriptors{};
-  getrlimit(RLIMIT_NOFILE, &descriptors);
-  return descriptors.rlim_cur > 2 * reserve ? descriptors.rlim_cur - reserve : reserve;
+  const uint64_t descriptors = base::DescriptorLimit();
+  return descriptors > 2 * reserve ? descriptors - reserve : reserve;
 }
 
 // How many handshakes of strangers a port may have: not so many that all ports together leave few
 // descriptors to others.
 size_t HandshakePlacesOf(const Limits& limits) {
-  rlimit descriptors{};
-  getrlimit(RLIMIT_NOFILE, &descriptors);
-  return std::min<size_t>(limits.unfinished_handshakes, descriptors.rlim_cur / 8);
+  return std::min<size_t>(limits.unfinished_handshakes, base::DescriptorLimit() / 8);
 }
 
 ConnectionLimits::Options ConnectionOptions(const Limits& limits) {

@@ -6,6 +6,7 @@
 #include <utility>
 #include <variant>
 
+#include "lib/base/descriptor_limit.h"
 #include "lib/base/status.h"
 #include "lib/net/proxy_dial.h"
 #include "lib/pki/certificate.h"
@@ -100,6 +101,7 @@ Agent::Agent(const Options& options, net::TlsSource tls, std::shared_ptr<net::Tl
              TargetNames names, std::unique_ptr<ServerCounter> leases)
     : options_(options),
       memory_(std::make_shared<tunnel::MemoryBudget>(options.buffered_bytes)),
+      clients_(memory_, base::DescriptorLimit()),
       server_resolver_(loop_),
       target_resolver_(loop_),
       tls_(std::move(tls)),
@@ -112,6 +114,7 @@ Agent::Agent(const Options& options, net::TlsSource tls, std::shared_ptr<net::Tl
                     .proxies = options.proxies,
                     .proxy_tls = std::move(proxy_tls),
                     .session = SessionOptions(options.session, memory_),
+                    .clients = &clients_,
                     .targets = {std::move(names), options.allow_list, options.dial_timeout}},
       config_watch_({options.config_file}, /*read=*/true),
       leases_(std::move(leases)),
@@ -211,7 +214,7 @@ Picture Agent::Look() const {
                       .leases = leases_.get(),
                       .health_lease = health_lease_.get(),
                       .target_names = target_resolver_,
-                      .memory = *memory_,
+                      .clients = clients_,
                       .pages = {&health_->pages(), &admin_->pages()},
                       .failed_reloads = tls_.failures(),
                       .certificate_expiry = Expiry(*tls_.context())});

@@ -24,6 +24,7 @@
 #include "lib/net/resolver.h"
 #include "lib/net/tls_source.h"
 #include "lib/tunnel/memory.h"
+#include "spoke/client_shares.h"
 #include "spoke/counters.h"
 #include "spoke/health_lease.h"
 #include "spoke/options.h"
@@ -77,6 +78,7 @@ class Agent {
 
   const Options options_;
   const std::shared_ptr<tunnel::MemoryBudget> memory_;
+  ClientShares clients_;
   net::EventLoop loop_;
   net::Resolver server_resolver_;
   net::Resolver target_resolver_;

@@ -8,11 +8,12 @@ namespace hawser::spoke {
 
 AgentSession::AgentSession(net::EventLoop& loop, net::Resolver& resolver,
                            const tunnel::SessionOptions& options, const TargetRules& rules,
-                           Counters& counters, Owner& owner)
+                           ClientShares& clients, Counters& counters, Owner& owner)
     : DialedSession(options),
       loop_(loop),
       resolver_(resolver),
       rules_(rules),
+      clients_(clients),
       agent_counters_(counters),
       owner_(owner) {}
 
@@ -28,24 +29,28 @@ void AgentSession::OnClosed(const absl::Status& status) {
 }
 
 void AgentSession::OnDial(Request request) {
-  if (options().memory != nullptr && options().memory->RefusesDial()) {
-    ++agent_counters_.failed_dials[static_cast<size_t>(tunnel::Reason::kOverloaded)];
-    RejectDial(request.dial_id, {tunnel::Reason::kOverloaded, tunnel::Hop::kAgent,
-                                 "memory for queued bytes is short"});
+  auto taken = clients_.Take(request.client);
+  if (const auto* failure = std::get_if<tunnel::Failure>(&taken)) {
+    ++agent_counters_.failed_dials[static_cast<size_t>(failure->reason)];
+    RejectDial(request.dial_id, *failure);
     return;
   }
-  auto& dial = dials_[request.dial_id];
-  dial = std::make_unique<TargetDial>(
-      loop_, resolver_, this, rules_,
-      [this, id = request.dial_id, started = loop_.Now()](auto socket, const auto* failure) {
-        OnDialed(id, started, std::move(socket), failure);
-      });
-  dial->Start(request.protocol, request.address);
+  auto place = std::get<ClientShares::Place>(std::move(taken));
+  const void* const asker = place.memory().get();  // one for each client
+  const auto [dial, _] = dials_.try_emplace(
+      request.dial_id,
+      Dial{std::move(place),
+           std::make_unique<TargetDial>(loop_, resolver_, asker, rules_,
+                                        [this, id = request.dial_id, started = loop_.Now()](
+                                            auto socket, const auto* failure) {
+                                          OnDialed(id, started, std::move(socket), failure);
+                                        })});
+  dial->second.target->Start(request.protocol, request.address);
 }
 
 void AgentSession::OnDialed(int64_t dial_id, base::Time started,
                             std::unique_ptr<net::Socket> socket, const tunnel::Failure* failure) {
-  const auto dial = dials_.extract(dial_id);  // the caller: destroyed last
+  auto dial = dials_.extract(dial_id);  // the caller: destroyed last
   if (failure != nullptr) {
     ++agent_counters_.failed_dials[static_cast<size_t>(failure->reason)];
     RejectDial(dial_id, *failure);
@@ -53,7 +58,11 @@ void AgentSession::OnDialed(int64_t dial_id, base::Time started,
     return;
   }
   agent_counters_.dials.Observe(loop_.Now() - started);
-  AcceptDial(dial_id, tunnel::SocketEndpoint::Make(std::move(socket), "", tunnel::Hop::kTarget));
+  ClientShares::Place place = std::move(dial.mapped().place);
+  auto memory = place.memory();
+  auto target = tunnel::SocketEndpoint::Make(std::move(socket), "", tunnel::Hop::kTarget);
+  target->OnDone([place = std::move(place)](const tunnel::Failure*) {});
+  AcceptDial(dial_id, std::move(target), std::move(memory));
 }
 
 void AgentSession::OnDialCancelled(int64_t dial_id) {

@@ -12,6 +12,7 @@
 #include "lib/net/event_loop.h"
 #include "lib/net/resolver.h"
 #include "lib/tunnel/dialed_session.h"
+#include "spoke/client_shares.h"
 #include "spoke/counters.h"
 #include "spoke/target_dial.h"
 
@@ -36,7 +37,7 @@ class AgentSession final : public tunnel::DialedSession {
   };
 
   AgentSession(net::EventLoop& loop, net::Resolver& resolver, const tunnel::SessionOptions& options,
-               const TargetRules& rules, Counters& counters, Owner& owner);
+               const TargetRules& rules, ClientShares& clients, Counters& counters, Owner& owner);
 
   bool idle() const { return connection_count() == 0 && pending_dials() == 0; }
 
@@ -50,15 +51,21 @@ class AgentSession final : public tunnel::DialedSession {
   void OnConnectionEnded(tunnel::Connection& connection) override;
 
  private:
+  struct Dial {
+    ClientShares::Place place;
+    std::unique_ptr<TargetDial> target;
+  };
+
   void OnDialed(int64_t dial_id, base::Time started, std::unique_ptr<net::Socket> socket,
                 const tunnel::Failure* failure);
 
   net::EventLoop& loop_;
   net::Resolver& resolver_;
   const TargetRules& rules_;
+  ClientShares& clients_;
   Counters& agent_counters_;
   Owner& owner_;
-  std::unordered_map<int64_t, std::unique_ptr<TargetDial>, base::SeededHash> dials_;
+  std::unordered_map<int64_t, Dial, base::SeededHash> dials_;
 };
 
 }  // namespace hawser::spoke

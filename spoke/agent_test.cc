@@ -2,6 +2,7 @@
 #include "spoke/agent.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <chrono>
 #include <filesystem>
@@ -191,6 +192,42 @@ TEST_F(AgentTest, StripsItsOwnNameAndUsesItsTable) {
   Await([&] { return api.peers.size() == 1; });
   EXPECT_FALSE(Dial("127-0-0-1.ip.paris:" + web.port())->failure);
   Await([&] { return web.peers.size() == 2; });
+}
+
+TEST_F(AgentTest, AClientLeavesHalfOfTheDescriptorsToOthers) {
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  rlimit few = before;
+  few.rlim_cur = 40;
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+  Start();  // looks at the limit
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  Await([this] { return hub_.sessions().size() == 1; });
+  Target target(loop_);
+  const auto dial = [&](const char* client) {
+    auto dialled = hub_.Dial(*hub_.sessions().front(), target.address(), client);
+    Await([&] { return dialled->done; });
+    return dialled;
+  };
+  std::vector<std::shared_ptr<FakeHub::Dialled>> anns;
+  for (int i = 0; i < 20; ++i) {
+    anns.push_back(dial("client/ann"));
+    ASSERT_EQ(anns.back()->failure, std::nullopt) << i;
+  }
+  EXPECT_EQ(dial("client/ann")->failure,
+            (tunnel::Failure{Reason::kOverloaded, Hop::kAgent,
+                             "this client has too many connections through the agent"}));
+  EXPECT_THAT(Admin("/metrics"),
+              HasSubstr("hawser_refusals_total{resource=\"tunnels\",limit=\"identity\"} 1"));
+  EXPECT_EQ(dial("client/bob")->failure, std::nullopt);
+  anns.clear();
+  Await([&] {
+    loop_.Post([] {});  // look again
+    return Admin("/metrics").find("resource=\"tunnels\"} 0\n") != std::string::npos;
+  });
+  // The places come back when the targets have what was sent.
+  while (dial("client/ann")->failure) {
+  }
 }
 
 TEST_F(AgentTest, ADialTimesOut) {

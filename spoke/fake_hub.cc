@@ -75,15 +75,16 @@ void FakeHub::Serve(std::unique_ptr<net::Socket> socket) {
       [this, number](const absl::Status&) { transports_.erase(number); });
 }
 
-std::shared_ptr<FakeHub::Dialled> FakeHub::Dial(Session& session, const std::string& address) {
+std::shared_ptr<FakeHub::Dialled> FakeHub::Dial(Session& session, const std::string& address,
+                                                const std::string& client) {
   const auto [near, far] = testing::UnixPair();
   auto dialled = std::make_shared<Dialled>();
   dialled->client = std::make_unique<testing::LoopbackPeer>(net::MakePlainSocket(loop_, far));
   auto endpoint =
       tunnel::SocketEndpoint::Make(net::MakePlainSocket(loop_, near), "", tunnel::Hop::kClient);
   loop_.RunTurn([&] {
-    dialled->id = session.StartDial({address, "", kDeadline}, std::move(endpoint),
-                                    [dialled](const tunnel::Failure* failure) {
+    dialled->id = session.StartDial({.address = address, .timeout = kDeadline, .client = client},
+                                    std::move(endpoint), [dialled](const tunnel::Failure* failure) {
                                       dialled->done = true;
                                       if (failure != nullptr) dialled->failure = *failure;
                                     });

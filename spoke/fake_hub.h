@@ -73,7 +73,9 @@ class FakeHub {
   size_t handshakes() const { return handshakes_; }
   size_t refused() const { return refused_; }
 
-  std::shared_ptr<Dialled> Dial(Session& session, const std::string& address);
+  // `client`: who asks, to agents that want to know.
+  std::shared_ptr<Dialled> Dial(Session& session, const std::string& address,
+                                const std::string& client = "");
 
  private:
   void Accept(int fd);

@@ -124,7 +124,7 @@ void AddLookups(MetricFamilies& families, const LookupPicture& names) {
                  names.waiting);
   families.Gauge("hawser_lookups_limit", "Lookups of targets that may wait at a time.",
                  names.max_lookups);
-  families.Gauge("hawser_lookups_share_limit", "Those that one server may cause.", names.max_share);
+  families.Gauge("hawser_lookups_share_limit", "Those that one client may cause.", names.max_share);
   const net::Resolver::Counters& counts = names.counters;
   MetricFamily& lookups = families.Family(
       "hawser_lookups_total", "Lookups of targets, by what answered them.", MetricType::Counter);
@@ -182,15 +182,35 @@ std::string MetricsText(const Picture& picture) {
   MetricFamily& resets =
       families.Family("hawser_resets_total", "What was taken back since there was too little.",
                       MetricType::Counter);
-  MetricFamilies::Add(resets, {{"resource", "buffered_bytes"}, {"limit", "total"}},
-                      picture.reset_queues);
+  for (const auto& [limit, tally] :
+       {std::pair("identity", &picture.memory_share), std::pair("total", &picture.memory_total)})
+    MetricFamilies::Add(resets, {{"resource", "buffered_bytes"}, {"limit", limit}},
+                        tally->reset_queues);
   MetricFamilies::Add(resets, {{"resource", "page_connections"}, {"limit", "total"}},
                       picture.dropped_pages.for_total);
   MetricFamilies::Add(resets, {{"resource", "page_connections"}, {"limit", "address"}},
                       picture.dropped_pages.for_address);
-  MetricFamilies::Add(families.Family("hawser_resource_in_use",
-                                      "What is scarce and in use, in all.", MetricType::Gauge),
-                      {{"resource", "page_connections"}}, picture.page_connections);
+  MetricFamily& in_use = families.Family("hawser_resource_in_use",
+                                         "What is scarce and in use, in all.", MetricType::Gauge);
+  MetricFamilies::Add(in_use, {{"resource", "page_connections"}}, picture.page_connections);
+  MetricFamilies::Add(in_use, {{"resource", "buffered_bytes"}}, picture.buffered_bytes);
+  MetricFamilies::Add(in_use, {{"resource", "tunnels"}}, picture.open_connections);
+  MetricFamily& limits = families.Family(
+      "hawser_resource_limit", "How much there is in all, and for one client.", MetricType::Gauge);
+  MetricFamilies::Add(limits, {{"resource", "buffered_bytes"}, {"limit", "total"}},
+                      picture.buffered_bytes_limit);
+  MetricFamilies::Add(limits, {{"resource", "buffered_bytes"}, {"limit", "identity"}},
+                      picture.buffered_bytes_limit / 2);
+  MetricFamilies::Add(limits, {{"resource", "tunnels"}, {"limit", "identity"}},
+                      picture.tunnels_share);
+  MetricFamily& refusals = families.Family(
+      "hawser_refusals_total", "Dials that were refused, by what was short.", MetricType::Counter);
+  MetricFamilies::Add(refusals, {{"resource", "tunnels"}, {"limit", "identity"}},
+                      picture.refused_tunnels);
+  MetricFamilies::Add(refusals, {{"resource", "buffered_bytes"}, {"limit", "identity"}},
+                      picture.memory_share.refused_dials);
+  MetricFamilies::Add(refusals, {{"resource", "buffered_bytes"}, {"limit", "total"}},
+                      picture.memory_total.refused_dials);
   AddCertificate(families, picture);
   const base::BuildInfo& build = base::GetBuildInfo();
   MetricFamily& info =

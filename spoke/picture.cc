@@ -3,19 +3,23 @@
 namespace hawser::spoke {
 
 Picture TakePicture(const Subject& subject) {
-  Picture picture{
-      .counters = subject.counters,
-      .sessions = subject.counters.ended_sessions,
-      .linked = subject.servers.linked(),
-      .wanted = subject.servers.wanted(),
-      .lookups = {.waiting = subject.target_names.waiting(),
-                  .max_lookups = subject.target_names.max_lookups(),
-                  .max_share = subject.target_names.max_share(),
-                  .counters = subject.target_names.counters()},
-      .buffered_bytes = subject.memory.used(),
-      .reset_queues = subject.memory.tally(tunnel::MemoryBudget::Scope::kTotal).reset_queues,
-      .failed_reloads = subject.failed_reloads,
-      .certificate_expiry = subject.certificate_expiry};
+  const tunnel::MemoryBudget& memory = subject.clients.memory();
+  Picture picture{.counters = subject.counters,
+                  .sessions = subject.counters.ended_sessions,
+                  .linked = subject.servers.linked(),
+                  .wanted = subject.servers.wanted(),
+                  .lookups = {.waiting = subject.target_names.waiting(),
+                              .max_lookups = subject.target_names.max_lookups(),
+                              .max_share = subject.target_names.max_share(),
+                              .counters = subject.target_names.counters()},
+                  .buffered_bytes = memory.used(),
+                  .buffered_bytes_limit = memory.cap(),
+                  .memory_share = memory.tally(tunnel::MemoryBudget::Scope::kShare),
+                  .memory_total = memory.tally(tunnel::MemoryBudget::Scope::kTotal),
+                  .tunnels_share = subject.clients.share(),
+                  .refused_tunnels = subject.clients.refused(),
+                  .failed_reloads = subject.failed_reloads,
+                  .certificate_expiry = subject.certificate_expiry};
   subject.servers.ForEachSession([&](const auto&, const AgentSession& session) {
     picture.sessions.Add(session.counters());
     picture.open_connections += session.connection_count();

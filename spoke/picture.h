@@ -13,6 +13,7 @@
 #include "lib/net/http1_server.h"
 #include "lib/net/resolver.h"
 #include "lib/tunnel/memory.h"
+#include "spoke/client_shares.h"
 #include "spoke/counters.h"
 #include "spoke/health_lease.h"
 #include "spoke/server_counter.h"
@@ -43,7 +44,10 @@ struct Picture {
   std::optional<Renewals> health_lease;  // empty: none
   LookupPicture lookups;                 // of targets
   uint64_t buffered_bytes = 0;
-  uint64_t reset_queues = 0;
+  uint64_t buffered_bytes_limit = 0;
+  tunnel::MemoryBudget::Tally memory_share, memory_total;
+  size_t tunnels_share = 0;  // that one client may have
+  uint64_t refused_tunnels = 0;
   size_t page_connections = 0;
   net::Http1Server::Dropped dropped_pages;
   uint64_t failed_reloads = 0;                                              // of certificates
@@ -57,7 +61,7 @@ struct Subject {
   const ServerCounter* leases;      // null: none are counted
   const HealthLease* health_lease;  // null: none
   const net::Resolver& target_names;
-  const tunnel::MemoryBudget& memory;
+  const ClientShares& clients;
   std::vector<const net::Http1Server*> pages;
   uint64_t failed_reloads;
   std::optional<std::chrono::system_clock::time_point> certificate_expiry;

@@ -47,6 +47,7 @@ struct LinkOptions {
   // connected to.
   PortForward* port_forward = nullptr;
   tunnel::SessionOptions session;
+  ClientShares* clients;
   TargetRules targets;
 };
 

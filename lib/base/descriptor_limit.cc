@@ -16,12 +16,16 @@ void RaiseDescriptorLimit() {
     LOG(INFO) << "limit of file descriptors raised from " << before << " to " << limit.rlim_cur;
 }
 
-absl::Status NeedDescriptors(uint64_t count) {
+uint64_t DescriptorLimit() {
   rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= count) return absl::OkStatus();
-  return absl::ResourceExhaustedError(absl::StrCat("file descriptors are limited to ",
-                                                   limit.rlim_cur, " (ulimit -n), at least ", count,
-                                                   " are needed"));
+  return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : RLIM_INFINITY;
+}
+
+absl::Status NeedDescriptors(uint64_t count) {
+  const uint64_t limit = DescriptorLimit();
+  if (limit >= count) return absl::OkStatus();
+  return absl::ResourceExhaustedError(absl::StrCat(
+      "file descriptors are limited to ", limit, " (ulimit -n), at least ", count, " are needed"));
 }
 
 }  // namespace hawser::base

@@ -11,6 +11,9 @@ namespace hawser::base {
 // low one for the sake of programs that use select(). Logs when it changes something.
 void RaiseDescriptorLimit();
 
+// How many may be open.
+uint64_t DescriptorLimit();
+
 // ResourceExhausted, naming the limit, where fewer than `count` descriptors may be open.
 absl::Status NeedDescriptors(uint64_t count);
 

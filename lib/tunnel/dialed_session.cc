@@ -40,11 +40,12 @@ absl::Status DialedSession::OnRequest(const wire::DialRequest& request) {
     return reject(Reason::kOverloaded, "too many connections are open");
   // A server of Konnectivity's passes on what it does not know: its client will send them again.
   pending_.emplace(dial_id, features().early ? request.early() : "");
-  OnDial({dial_id, request.protocol(), request.address()});
+  OnDial({dial_id, request.protocol(), request.address(), request.client()});
   return absl::OkStatus();
 }
 
-void DialedSession::AcceptDial(int64_t dial_id, std::shared_ptr<Endpoint> endpoint) {
+void DialedSession::AcceptDial(int64_t dial_id, std::shared_ptr<Endpoint> endpoint,
+                               std::shared_ptr<MemoryBudget> memory) {
   auto node = pending_.extract(dial_id);
   if (node.empty()) {
     const Failure cancelled{Reason::kCancelled, Hop::kUnknown, "nobody waits for it any more"};
@@ -53,7 +54,8 @@ void DialedSession::AcceptDial(int64_t dial_id, std::shared_ptr<Endpoint> endpoi
   }
   const int64_t id = ++last_id_;
   Answer(dial_id, id, nullptr);
-  Connection& connection = AddConnection(id, std::move(endpoint), 0, options().memory);
+  if (memory == nullptr) memory = options().memory;
+  Connection& connection = AddConnection(id, std::move(endpoint), 0, std::move(memory));
   DeliverEarly(connection, node.mapped());
 }
 

@@ -16,13 +16,16 @@ class DialedSession : public Session {
     int64_t dial_id;       // chosen by the dialler
     std::string protocol;  // "tcp"
     std::string address;   // "host:port", not checked
+    uint64_t client = 0;   // whose dial it is (client_number.h); 0: the dialler does not say
   };
 
   explicit DialedSession(const SessionOptions& options) : Session(options) {}
 
   // Answers a request, now or later. First bytes that came with the dial are delivered to the
   // endpoint. When the dial was cancelled meanwhile, the endpoint is closed with kCancelled.
-  void AcceptDial(int64_t dial_id, std::shared_ptr<Endpoint> endpoint);
+  // `memory`: what the connection's queue is charged to; null: the session's.
+  void AcceptDial(int64_t dial_id, std::shared_ptr<Endpoint> endpoint,
+                  std::shared_ptr<MemoryBudget> memory = nullptr);
   // A no-op when the dial was cancelled meanwhile.
   void RejectDial(int64_t dial_id, const Failure& failure);
 

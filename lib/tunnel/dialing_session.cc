@@ -6,6 +6,8 @@
 #include <random>
 #include <utility>
 
+#include "lib/tunnel/client_number.h"
+
 namespace hawser::tunnel {
 namespace {
 
@@ -33,6 +35,7 @@ DialingSession::DialId DialingSession::StartDial(Dial dial, std::shared_ptr<Endp
   pending.endpoint = std::move(endpoint);
   pending.done = std::move(done);
   pending.target = dial.address;
+  const uint64_t client = dial.client.empty() ? 0 : ClientNumber(dial.client);
   pending.client = std::move(dial.client);
   pending.memory = dial.memory != nullptr ? std::move(dial.memory) : options().memory;
   pending.early = dial.early.size();
@@ -56,6 +59,7 @@ DialingSession::DialId DialingSession::StartDial(Dial dial, std::shared_ptr<Endp
   request.set_address(WireText(dial.address));
   request.set_random(id);
   request.set_early(std::move(dial.early));
+  if (features().any()) request.set_client(client);
   SendPacket(packet);
   return id;
 }

@@ -22,7 +22,7 @@ class DialingSession : public Session {
     // what it accepts: should it not take them, the endpoint still has to send them.
     std::string early;
     base::Duration timeout;  // kTimedOut after that
-    std::string client;      // who asked, for listings
+    std::string client;      // who asked: for listings, and for the peer, which is told a number
     // What the connection's queue is charged to; null: the session's.
     std::shared_ptr<MemoryBudget> memory;
   };

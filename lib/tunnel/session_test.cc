@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/tunnel/client_number.h"
 #include "lib/tunnel/session_fixture.h"
 
 namespace hawser::tunnel {
@@ -24,6 +25,27 @@ std::string ReversedData(int64_t id, const std::string& bytes) {
   type.set_type(wire::DATA);
   // Parts of a message that follow each other are merged.
   return data.SerializeAsString() + rest.SerializeAsString() + type.SerializeAsString();
+}
+
+// A number instead of the client's name, to peers that know the field.
+TEST_P(SessionTest, ADialTellsWhoseItIs) {
+  Start();
+  agent_->hold = true;
+  for (const char* client : {"client/ann", "client/bob", "client/ann", ""})
+    hub_->StartDial({.address = "web:80", .timeout = seconds(10), .client = client},
+                    std::make_shared<FakeEndpoint>(), [](const Failure*) {});
+  pair_.Run();
+  const std::vector<FakeAgent::Request>& asked = agent_->requests;
+  ASSERT_EQ(asked.size(), 4u);
+  if (plain()) {
+    for (const auto& each : asked) EXPECT_EQ(each.client, 0u);
+    return;
+  }
+  EXPECT_EQ(asked[0].client, ClientNumber("client/ann"));
+  EXPECT_EQ(asked[1].client, ClientNumber("client/bob"));
+  EXPECT_NE(asked[0].client, asked[1].client);
+  EXPECT_EQ(asked[2].client, asked[0].client);
+  EXPECT_EQ(asked[3].client, 0u);
 }
 
 TEST_P(SessionTest, CarriesBytesBothWaysInSmallBatchesAndPieces) {

@@ -1,0 +1,13 @@
+// How a hub tells an agent its clients apart without naming them: the same number at every hub, so
+// that a client has one share of the agent however many hubs it goes through.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace hawser::tunnel {
+
+// Never 0, which stands for nobody.
+uint64_t ClientNumber(std::string_view client);
+
+}  // namespace hawser::tunnel
