@@ -8,6 +8,7 @@ It prints "greedy" once it has taken what it got at first, and goes on taking.
 """
 
 import argparse
+import resource
 import select
 import socket
 import ssl
@@ -92,6 +93,58 @@ def pending_dials(arguments):
             clients.append(ask(arguments, arguments.stuck))
 
 
+def lookups(arguments):
+    """Dials of alice's to names that are never answered for, renewed as they fail."""
+    count = 0
+
+    def ask_next():
+        nonlocal count
+        count += 1
+        return ask(arguments, f"n{count}.dead.test.bench:80")
+
+    clients = [ask_next() for _ in range(1200)]
+    yield
+    while True:
+        ready, _, _ = select.select(clients, [], [], 1)
+        for client in ready:
+            client.close()
+            clients.remove(client)
+            clients.append(ask_next())
+
+
+def connections(arguments):
+    """Connections of alice's that are open and idle, more and more of them."""
+    clients = []
+    for count in range(2 * MOST):
+        try:
+            clients.append(ask(arguments, arguments.endless))
+        except OSError:
+            time.sleep(0.1)
+        if count == 500:
+            yield
+    while True:
+        time.sleep(1)
+
+
+def descriptors(arguments):
+    """Tunnels of alice's, more and more of them, of both kinds in turn."""
+    clients, http2 = [], []
+    for count in range(MOST):
+        try:
+            clients.append(ask(arguments, arguments.endless))
+            if count % 500 == 0:
+                http2.append(Http2(tls(arguments, "clients", "alice", arguments.grpc, "h2")))
+            message = dial_request(arguments.endless, 7)
+            http2[-1].frame(DATA, 0, http2[-1].call("/ProxyService/Proxy"), message)
+            http2[-1].forget()
+        except OSError:
+            time.sleep(0.01)
+        if count == 500:
+            yield
+    while True:
+        time.sleep(1)
+
+
 def buffered_bytes(arguments):
     """Downloads without end that alice does not read, more and more of them."""
     clients = []
@@ -166,10 +219,12 @@ def page_connections(arguments):
 
 
 RESOURCES = {each.__name__: each for each in (
-    pending_dials, buffered_bytes, control_bytes, sessions, page_connections)}
+    pending_dials, lookups, buffered_bytes, control_bytes, connections, descriptors, sessions,
+    page_connections)}
 
 
 def main():
+    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("resource", choices=RESOURCES)
     parser.add_argument("--pki", required=True)

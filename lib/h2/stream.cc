@@ -159,16 +159,19 @@ size_t Stream::OnData(std::span<const uint8_t> bytes) {
     return bytes.size();
   }
   handed_over_ = bytes.size();
-  if (const absl::Status status = deframer_.Feed(bytes, *this); !status.ok()) Abort(status);
+  const absl::Status status = deframer_.Feed(bytes, *this);
+  if (!status.ok() && !deaf()) Abort(status);
   return std::exchange(handed_over_, 0);
 }
 
+// A frame may hold thousands of messages: nobody looks at those behind the one that ended the
+// stream.
 absl::Status Stream::OnMessageStart(size_t size) {
-  return deaf() ? absl::OkStatus() : handler_->OnMessageStart(size);
+  return deaf() ? absl::CancelledError() : handler_->OnMessageStart(size);
 }
 
 absl::Status Stream::OnMessageBytes(std::span<const uint8_t> bytes) {
-  return deaf() ? absl::OkStatus() : handler_->OnMessageBytes(bytes);
+  return deaf() ? absl::CancelledError() : handler_->OnMessageBytes(bytes);
 }
 
 void Stream::OnEndOfData() {

@@ -14,6 +14,9 @@ namespace {
 
 // Batches that one turn reads at most, so that one peer cannot hold the loop.
 constexpr int kReadsPerTurn = 4;
+// The same where each stream is a connection of its own, bytes: what arrives may be a request in
+// every few of them.
+constexpr size_t kReadOfMany = 128 * 1024;
 // Frames that may wait for a peer that does not read, answers and window updates mostly.
 constexpr size_t kMaxWaitingFrames = 2000;
 
@@ -175,9 +178,11 @@ void Transport::AddReceiveCallbacks(nghttp2_session_callbacks* callbacks) {
 }
 
 void Transport::OnReadable() {
-  for (int reads = 0; reads < kReadsPerTurn; ++reads) {
+  const bool many = options_.spare_other_streams;
+  const size_t most = many ? kReadOfMany : net::EventLoop::kReadBatch;
+  for (int reads = 0; reads < (many ? 1 : kReadsPerTurn); ++reads) {
     if (state_ != State::kOpen) return;
-    const std::span<uint8_t> space(loop().read_batch(), net::EventLoop::kReadBatch);
+    const std::span<uint8_t> space(loop().read_batch(), most);
     const net::Socket::Result result = socket_->Read(space);
     switch (result.kind) {
       case net::Socket::Result::kOk:

@@ -2,6 +2,8 @@
 // allocate nothing. A connection can stand in one list per hook.
 #pragma once
 
+#include <cstddef>
+
 namespace hawser::tunnel {
 
 class Connection;
@@ -18,6 +20,7 @@ class ConnectionList {
  public:
   bool empty() const { return first_ == nullptr; }
   Connection* first() const { return first_; }
+  size_t size() const { return size_; }
 
   // A no-op when it is in the list already.
   void PushBack(Connection& connection) {
@@ -26,6 +29,7 @@ class ConnectionList {
     hook = {last_, nullptr, true};
     (last_ != nullptr ? (last_->*Hook).next : first_) = &connection;
     last_ = &connection;
+    ++size_;
   }
 
   // A no-op when it is not in the list.
@@ -35,6 +39,7 @@ class ConnectionList {
     (hook.previous != nullptr ? (hook.previous->*Hook).next : first_) = hook.next;
     (hook.next != nullptr ? (hook.next->*Hook).previous : last_) = hook.previous;
     hook = {};
+    --size_;
   }
 
   Connection* PopFront() {
@@ -46,6 +51,7 @@ class ConnectionList {
  private:
   Connection* first_ = nullptr;
   Connection* last_ = nullptr;
+  size_t size_ = 0;
 };
 
 }  // namespace hawser::tunnel

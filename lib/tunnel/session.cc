@@ -10,6 +10,8 @@ namespace hawser::tunnel {
 namespace {
 
 constexpr base::Duration kSweepInterval = MemoryBudget::kStallRound;
+// Connections that one turn looks at.
+constexpr size_t kSweepSlice = 32;
 // When memory is short: how long without progress makes a queue one that may have to go.
 constexpr base::Duration kMemoryStallLimit = std::chrono::seconds(1);
 // A queue that was never empty for that long is slow, however much it moves: others shall not be
@@ -211,10 +213,13 @@ void Session::Watch(Connection& connection) {
   if (!sweep_->armed()) sweep_->Set(kSweepInterval, [this] { Sweep(); });
 }
 
+// A look takes some system calls: a thousand of them in one turn would be felt by everybody else.
 void Session::Sweep() {
-  std::vector<Connection*> watched;
-  while (Connection* connection = watched_.PopFront()) watched.push_back(connection);
-  for (Connection* connection : watched) {
+  if (sweep_left_ == 0) sweep_left_ = watched_.size();
+  std::vector<Connection*> slice;
+  for (; sweep_left_ > 0 && slice.size() < kSweepSlice; --sweep_left_)
+    if (Connection* const connection = watched_.PopFront()) slice.push_back(connection);
+  for (Connection* connection : slice) {
     // An ended one is buried only after this turn.
     if (connection->ended_ || !StillWatched(*connection)) continue;
     if (HasToGo(*connection)) {
@@ -223,6 +228,7 @@ void Session::Sweep() {
       Watch(*connection);
     }
   }
+  if (sweep_left_ > 0) sweep_->Set(base::Duration::zero(), [this] { Sweep(); });
 }
 
 bool Session::HasToGo(const Connection& connection) const {

@@ -245,6 +245,7 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   std::deque<std::string> ended_bytes_;
   std::unique_ptr<base::Deferred> bury_;
   std::unique_ptr<base::Timer> sweep_;
+  size_t sweep_left_ = 0;  // connections that this round of it has still to look at
   std::unique_ptr<base::Timer> idle_;
 };
 

@@ -50,7 +50,10 @@ class FakeEndpoint : public Endpoint {
     closed = true;
     if (f != nullptr) failure = *f;
   }
-  Presence Look() override { return presence; }
+  Presence Look() override {
+    ++looks;
+    return presence;
+  }
 
   void Send(const std::string& bytes) {
     to_send += bytes;
@@ -68,7 +71,7 @@ class FakeEndpoint : public Endpoint {
   Connection* connection = nullptr;
   std::string to_send, received;
   bool finish = false, stalled = false, got_end = false, closed = false;
-  size_t held = 0, pulls = 0, largest_pull = 0;
+  size_t held = 0, pulls = 0, largest_pull = 0, looks = 0;
   Presence presence = Presence::kHere;
   std::optional<Failure> failure;
 };

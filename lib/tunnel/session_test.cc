@@ -339,6 +339,29 @@ TEST_P(WindowTest, AStalledConnectionCostsItsWindowAndOthersGoOn) {
   EXPECT_EQ(target(0).received.size(), 4'000'000u);
 }
 
+TEST_P(WindowTest, ManyStalledOnesAreLookedAtOnceARound) {
+  Start();
+  agent_->stall_new = true;
+  std::vector<std::shared_ptr<Dialled>> stalled;
+  for (int i = 0; i < 100; ++i) {
+    stalled.push_back(Open("stalled:" + std::to_string(i + 1)));
+    stalled.back()->endpoint->Send(std::string(300'000, 's'));
+  }
+  pair_.Run();
+  const auto looks = [&] {
+    size_t sum = 0;
+    for (const auto& each : stalled) sum += each->endpoint->looks;
+    return sum;
+  };
+  const size_t before = looks();
+  scheduler_.Advance(std::chrono::milliseconds(250));
+  EXPECT_EQ(looks() - before, 100u) << "in several turns";
+  scheduler_.Advance(std::chrono::milliseconds(249));
+  EXPECT_EQ(looks() - before, 100u);
+  scheduler_.Advance(std::chrono::milliseconds(1));
+  EXPECT_EQ(looks() - before, 200u);
+}
+
 TEST_P(WindowTest, OverrunResetsThatConnectionOnly) {
   Start();
   auto victim = Open("web:80");
