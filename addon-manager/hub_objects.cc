@@ -126,9 +126,10 @@ json Arguments(const ProxyConfiguration& configuration, const HubSettings& setti
       "--admin-uds-name=/run/hawser/admin.sock",
       // A new one works beside a hub that ends: there is time for most connections to end first.
       "--graceful-shutdown-timeout=5m",
-      // All users share one certificate, so a client's share is everybody's: 256 MiB, a quarter of
-      // the whole at most.
+      // All users share one certificate, so a client's shares are everybody's: 256 MiB, a quarter
+      // of the whole at most.
       "--max-buffered-bytes-per-identity=268435456",
+      "--max-connection-bytes-per-identity=268435456",
   };
   for (const std::string& argument : configuration.server.additional_args)
     arguments.push_back(argument);

@@ -8,8 +8,9 @@ It prints "greedy" once it has taken what it got at first, and goes on taking.
 """
 
 import argparse
+import itertools
 import resource
-import select
+import selectors
 import socket
 import ssl
 import struct
@@ -81,35 +82,42 @@ def dial_request(authority, dial):
     return b"\0" + struct.pack(">I", len(packet)) + packet
 
 
-def pending_dials(arguments):
-    """Dials of alice's to an address that never answers, renewed as they fail."""
-    clients = [ask(arguments, arguments.stuck) for _ in range(1200)]
+def has_answer(client):
+    """Session tickets are none."""
+    client.setblocking(False)
+    try:
+        client.recv(4096)
+        return True
+    except ssl.SSLWantReadError:
+        return False
+    except OSError:
+        return True
+
+
+def keep_asking(ask_next):
+    """1,200 dials, each renewed as it fails."""
+    clients = selectors.DefaultSelector()
+    for _ in range(1200):
+        clients.register(ask_next(), selectors.EVENT_READ)
     yield
     while True:
-        ready, _, _ = select.select(clients, [], [], 1)
-        for client in ready:
-            client.close()
-            clients.remove(client)
-            clients.append(ask(arguments, arguments.stuck))
+        for key, _ in clients.select(1):
+            if not has_answer(key.fileobj):
+                continue
+            clients.unregister(key.fileobj)
+            key.fileobj.close()
+            clients.register(ask_next(), selectors.EVENT_READ)
+
+
+def pending_dials(arguments):
+    """Dials of alice's to an address that never answers."""
+    return keep_asking(lambda: ask(arguments, arguments.stuck))
 
 
 def lookups(arguments):
-    """Dials of alice's to names that are never answered for, renewed as they fail."""
-    count = 0
-
-    def ask_next():
-        nonlocal count
-        count += 1
-        return ask(arguments, f"n{count}.dead.test.bench:80")
-
-    clients = [ask_next() for _ in range(1200)]
-    yield
-    while True:
-        ready, _, _ = select.select(clients, [], [], 1)
-        for client in ready:
-            client.close()
-            clients.remove(client)
-            clients.append(ask_next())
+    """Dials of alice's to names that are never answered for."""
+    numbers = itertools.count()
+    return keep_asking(lambda: ask(arguments, f"n{next(numbers)}.dead.test.bench:80"))
 
 
 def connections(arguments):
@@ -120,7 +128,7 @@ def connections(arguments):
             clients.append(ask(arguments, arguments.endless))
         except OSError:
             time.sleep(0.1)
-        if count == 500:
+        if count == 1300:
             yield
     while True:
         time.sleep(1)

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""The targets of neighbours.py, in a process of their own, and the name server that they are found
-by: web.test sends without end to who asks for it and echoes to everybody else, also for bob, who has
-a listener of his own; nobody is let in at stuck.test; names below dead.test have no answer.
+"""The targets of neighbours.py, in a process of their own, and the name server that knows them.
+
+web.test sends without end to who asks for it and echoes to everybody else, also for bob, who has a
+listener of his own; nobody is let in at stuck.test; names below dead.test have no answer.
 """
 
 import contextlib

@@ -44,6 +44,11 @@ class Processes:
         self._running.append(process)
         return process.pid
 
+    def must_all_run(self):
+        for process in self._running:
+            if process.poll() is not None:
+                raise RuntimeError(f"{process.args} has ended: {process.returncode}")
+
     def log(self, name):
         return self.folder / f"{name}.log"
 

@@ -208,7 +208,7 @@ void ConnectFront::OnConnection(Shard& shard, std::unique_ptr<net::Socket> socke
 
 void ConnectFront::Dial(Shard& shard, ConnectRequest request) {
   RoutedDial::Request dial{request.target, options_.dial_timeout, request.admission->identity,
-                           request.admission->memory};
+                           request.admission->memory, request.admission->connection_memory};
   RoutedDial::Start(registry_, shard, std::move(dial),
                     std::make_unique<SocketDialler>(*this, std::move(request)));
 }

@@ -67,8 +67,8 @@ class DialRaceTest : public ::testing::Test {
     client_stream_.Connect(
         std::move(client),
         std::make_unique<FrontSession>(tunnel::SessionOptions{.one_connection = true},
-                                       std::chrono::seconds(10), "alice", /*surplus=*/false,
-                                       registry_, clients_shard(), log_),
+                                       FrontSession::Client{.identity = "alice"},
+                                       std::chrono::seconds(10), registry_, clients_shard(), log_),
         {});
     agent_stream_.Run();
     client_stream_.Run();
@@ -93,6 +93,7 @@ class DialRaceTest : public ::testing::Test {
                         .handshakes = {},
                         .leases = nullptr,
                         .memory = memory_,
+                        .connection_memory = memory_,
                         .pages = {},
                         .certificates = {}});
   }

@@ -101,17 +101,16 @@ class StreamDialler final : public Dialler {
   std::shared_ptr<tunnel::Endpoint> end_;  // the client's
 };
 
-FrontSession::FrontSession(const tunnel::SessionOptions& options, base::Duration dial_timeout,
-                           std::string client, bool surplus, SessionRegistry& registry,
-                           Shard& shard, base::KeyedLogLimit& failures)
+FrontSession::FrontSession(const tunnel::SessionOptions& options, Client client,
+                           base::Duration dial_timeout, SessionRegistry& registry, Shard& shard,
+                           base::KeyedLogLimit& failures)
     : DialedSession(options),
-      dial_timeout_(dial_timeout),
       client_(std::move(client)),
-      surplus_(surplus),
+      dial_timeout_(dial_timeout),
       registry_(registry),
       shard_(shard),
       failures_(failures),
-      cost_(options.memory),
+      cost_(client_.memory),
       self_(std::make_shared<FrontSession*>(this)) {
   cost_.Set(kStreamBytes);
 }
@@ -129,16 +128,16 @@ void FrontSession::OnClosed(const absl::Status& status) {
   shard_.clients.erase(this);
   if (!status.ok()) shard_.counters.CountStreamError("from_client", status);
   if (IsBreach(status)) {
-    if (const auto line = failures_.Admit(shard_.loop().Now(), client_))
-      LOG(WARNING) << "grpc: stream of " << client_ << " ended: " << std::string(status.message())
-                   << *line;
+    if (const auto line = failures_.Admit(shard_.loop().Now(), client_.identity))
+      LOG(WARNING) << "grpc: stream of " << client_.identity
+                   << " ended: " << std::string(status.message()) << *line;
   }
   DialedSession::OnClosed(status);
   shard_.counters.clients.Add(counters());
 }
 
 void FrontSession::OnDial(Request request) {
-  if (surplus_) {
+  if (client_.surplus) {
     ++shard_.counters.surplus_streams;
     Reject(request.dial_id,
            {Reason::kOverloaded, Hop::kHub, "this connection has as many streams as it may have"});
@@ -155,7 +154,8 @@ void FrontSession::OnDial(Request request) {
     return;
   }
   dial_ = RoutedDial::Start(
-      registry_, shard_, {*target, dial_timeout_, client_, options().memory},
+      registry_, shard_,
+      {*target, dial_timeout_, client_.identity, options().memory, client_.memory},
       std::make_unique<StreamDialler>(self_, request.dial_id, TakeEarly(request.dial_id)));
 }
 
@@ -182,15 +182,18 @@ GrpcFront::GrpcFront(Options options, const Shards& shards, ConnectionLimits& li
           [this, &registry, &lists](const TransportServer::Caller& caller, const std::string& path,
                                     const net::Metadata&) -> std::unique_ptr<net::StreamHandler> {
             if (path != kPath) return ControlCall::ForPath(path, caller.identity, lists);
-            if (caller.memory->ShedsGrowing()) {
-              caller.transport.Close(absl::ResourceExhaustedError("too much memory is in use"));
+            // Its dials are refused, and it opens more and more streams all the same.
+            if (caller.connection_memory != nullptr && caller.connection_memory->Overdrawn()) {
+              caller.transport.Close(absl::ResourceExhaustedError(
+                  "connections of " + caller.identity + " hold too much memory"));
               return nullptr;
             }
             const bool surplus = caller.transport.stream_count() >= options_.streams_per_connection;
             tunnel::SessionOptions session = options_.session;
             session.memory = caller.memory;
-            return std::make_unique<FrontSession>(session, options_.dial_timeout, caller.identity,
-                                                  surplus, registry, caller.shard, failures_);
+            return std::make_unique<FrontSession>(
+                session, FrontSession::Client{caller.identity, caller.connection_memory, surplus},
+                options_.dial_timeout, registry, caller.shard, failures_);
           }),
       port_(
           options_.socket, shards, limits, credentials,

@@ -20,11 +20,15 @@ namespace hawser::hub {
 // One stream of a client. Threads: its shard's. Owned by its transport.
 class FrontSession final : public tunnel::DialedSession {
  public:
-  // `client`: who opened it. `surplus`: one stream too many for its connection, which dials
-  // nothing.
-  FrontSession(const tunnel::SessionOptions& options, base::Duration dial_timeout,
-               std::string client, bool surplus, SessionRegistry& registry, Shard& shard,
-               base::KeyedLogLimit& failures);
+  // Who opened it.
+  struct Client {
+    std::string identity;
+    std::shared_ptr<tunnel::MemoryBudget> memory;  // for its streams; may be null
+    bool surplus = false;  // this is one stream too many for its connection, and dials nothing
+  };
+
+  FrontSession(const tunnel::SessionOptions& options, Client client, base::Duration dial_timeout,
+               SessionRegistry& registry, Shard& shard, base::KeyedLogLimit& failures);
 
   void OnOpen(net::MessageStream& stream, const net::Metadata& headers) override;
   void OnClosed(const absl::Status& status) override;
@@ -38,9 +42,8 @@ class FrontSession final : public tunnel::DialedSession {
   friend class StreamDialler;
   void Reject(int64_t dial_id, const tunnel::Failure& failure);
 
+  const Client client_;
   const base::Duration dial_timeout_;
-  const std::string client_;
-  const bool surplus_;
   SessionRegistry& registry_;
   Shard& shard_;
   base::KeyedLogLimit& failures_;

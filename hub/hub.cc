@@ -48,6 +48,10 @@ MemoryShares::Limits MemoryLimits(const Limits& limits) {
   return {.total = limits.buffered_bytes, .per_identity = limits.buffered_bytes_per_identity};
 }
 
+MemoryShares::Limits ConnectionMemoryLimits(const Limits& limits) {
+  return {.total = limits.buffered_bytes, .per_identity = limits.connection_bytes_per_identity};
+}
+
 // An agent has one stream per connection, and a second one while it replaces that.
 constexpr uint32_t kAgentStreams = 2;
 
@@ -74,6 +78,7 @@ constexpr base::Duration kSweepInterval = std::chrono::seconds(1);
 Hub::Hub(const Options& options)
     : options_(options),
       memory_(MemoryLimits(options.limits)),
+      connection_memory_(ConnectionMemoryLimits(options.limits)),
       registry_(options.strategies, options.grants.names, SessionLimits(options.limits)),
       limits_(ConnectionOptions(options.limits)),
       credentials_(options.denied),
@@ -206,7 +211,8 @@ absl::Status Hub::CreateFrontEnds() {
                                .handshake_threads = &handshake_threads_,
                                .handshake_places = HandshakePlacesOf(options_.limits),
                                .handshake_timeout = options_.limits.handshake_timeout,
-                               .memory = &memory_};
+                               .memory = &memory_,
+                               .connection_memory = &connection_memory_};
     if (!front.tcp) return socket;
     HAWSER_ASSIGN_OR_RETURN(socket.tls, LoadTls(port, options_.server_tls));
     return socket;
@@ -326,6 +332,7 @@ net::Http1Server::Response Hub::Metrics() const {
                                .handshakes = handshakes,
                                .leases = lease_collector_.get(),
                                .memory = memory_,
+                               .connection_memory = connection_memory_,
                                .pages = {&health_->pages(), &admin_->pages()},
                                .certificates = certificates_.pictures()})};
 }
@@ -407,6 +414,7 @@ absl::Status Hub::RefreshConfig(bool asked) {
   limits_.Set(ConnectionOptions(limits));
   registry_.SetLimits(SessionLimits(limits));
   memory_.Set(MemoryLimits(limits));
+  connection_memory_.Set(ConnectionMemoryLimits(limits));
   LOG(INFO) << "grants, limits and denied certificates of " << options_.config_file << " reloaded";
   if (const auto names = ChangedAtNextStart(options_.limits, limits); !names.empty())
     LOG(WARNING) << "limits of " << options_.config_file

@@ -101,7 +101,8 @@ class Hub {
   const Options options_;
   net::EventLoop loop_;  // the main thread's
   // Outlive the shards, whose loops may still hold sockets on their way.
-  MemoryShares memory_;
+  MemoryShares memory_;             // for what is queued
+  MemoryShares connection_memory_;  // for clients' connections themselves
   SessionRegistry registry_;
   ConnectionLimits limits_;
   Credentials credentials_;

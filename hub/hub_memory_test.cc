@@ -7,13 +7,15 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using testing::IsOk;
+
+const std::string kInUse = "hawser_resource_in_use{resource=\"connection_bytes\"} ";
 using ::testing::StartsWith;
 
 class HubMemoryTest : public HubTest {
  protected:
   void StartHubWithShare(uint64_t bytes) {
     Options options = DefaultOptions();
-    options.limits.buffered_bytes_per_identity = bytes;
+    options.limits.connection_bytes_per_identity = bytes;
     StartHub(options);
   }
 };
@@ -33,9 +35,9 @@ TEST_F(HubMemoryTest, AClientHasAsManyConnectionsAsItsMemoryHolds) {
   }
   EXPECT_EQ(open.size(), 18u) << "24 KiB each, up to nine tenths";
   EXPECT_THAT(refusal, AllOf(StartsWith("HTTP/1.1 503"),
-                             HasSubstr("connections of this client hold too much memory")));
+                             HasSubstr("this client has as many connections as it may")));
   EXPECT_TRUE(
-      AwaitMetric("hawser_refusals_total{resource=\"buffered_bytes\",limit=\"identity\"} 1"));
+      AwaitMetric("hawser_refusals_total{resource=\"connection_bytes\",limit=\"identity\"} 1"));
   {
     // Those who never ask have an end, too.
     std::vector<std::unique_ptr<RawClient>> silent;
@@ -46,9 +48,23 @@ TEST_F(HubMemoryTest, AClientHasAsManyConnectionsAsItsMemoryHolds) {
     EXPECT_EQ(Connect(other, "echo.paris:7"), kEstablished);
   }
   open.clear();
-  EXPECT_TRUE(AwaitMetric("hawser_buffered_bytes 0\n"));
+  EXPECT_TRUE(AwaitMetric(kInUse + "0\n"));
   RawClient again(PortOf("http-connect"), ann, "");
   EXPECT_EQ(Connect(again, "echo.paris:7"), kEstablished);
+}
+
+TEST_F(HubMemoryTest, NeitherAgentsNorUnixSocketsPay) {
+  StartHubWithShare(24 * 1024);
+  const auto paris = StartAgent("paris"), tokyo = StartAgent("tokyo");
+  std::vector<std::unique_ptr<RawClient>> open;
+  for (int i = 0; i < 50; ++i) {
+    open.push_back(std::make_unique<RawClient>(folder_ + "/connect.sock"));
+    ASSERT_EQ(Connect(*open.back(), "echo.paris:7"), kEstablished);
+  }
+  TestClient grpc(GrpcSocket());
+  ASSERT_THAT(grpc.Connected(), IsOk());
+  EXPECT_EQ(grpc.Dial("echo.tokyo:7")->Dialled(), std::nullopt);
+  EXPECT_TRUE(AwaitMetric(kInUse + "0\n"));
 }
 
 TEST_F(HubMemoryTest, StreamsCostMemory) {
@@ -64,9 +80,9 @@ TEST_F(HubMemoryTest, StreamsCostMemory) {
   }
   ASSERT_TRUE(failure);
   EXPECT_EQ(failure->reason, tunnel::Reason::kOverloaded);
-  EXPECT_EQ(failure->text, "connections of this client hold too much memory");
+  EXPECT_THAT(failure->text, StartsWith("this client has as many connections as it may"));
   open.front()->Cancel();
-  EXPECT_TRUE(AwaitMetric("hawser_buffered_bytes 226304\n")) << "46 KiB and 35 times 5";
+  EXPECT_TRUE(AwaitMetric(kInUse + "226304\n")) << "46 KiB and 35 times 5";
   EXPECT_EQ(ann.Dial("echo.paris:7")->Dialled(), std::nullopt);
 }
 
@@ -77,10 +93,10 @@ TEST_F(HubMemoryTest, FarBeyondItsShareAClientOpensNoStream) {
   TestClient first(GrpcPort(ann)), second(GrpcPort(ann));
   ASSERT_THAT(first.Connected(), IsOk());
   ASSERT_THAT(second.Connected(), IsOk());
-  ASSERT_TRUE(AwaitMetric("hawser_buffered_bytes 94208\n")) << "46 KiB each";
+  ASSERT_TRUE(AwaitMetric(kInUse + "94208\n")) << "46 KiB each";
   second.Dial("echo.paris:7");
-  EXPECT_THAT(std::string(second.Ended().message()), HasSubstr("too much memory is in use"));
-  EXPECT_TRUE(AwaitMetric("hawser_buffered_bytes 47104\n"));
+  EXPECT_THAT(std::string(second.Ended().message()), HasSubstr("hold too much memory"));
+  EXPECT_TRUE(AwaitMetric(kInUse + "47104\n"));
   EXPECT_EQ(first.Dial("echo.paris:7")->Dialled(), std::nullopt);
 }
 

@@ -289,6 +289,23 @@ TEST_F(HubTest, FirstBytesGoAlongWhenAnotherReplicaIsTried) {
   EXPECT_EQ(client.ReadUntil("second"), "first, second");
 }
 
+TEST_F(HubTest, FirstBytesGoAlongWhenTheFirstReplicaHasNoRoom) {
+  StartHub();
+  const auto full = StartAgent("paris", "1"), other = StartAgent("paris", "2");
+  // Whichever is asked first.
+  for (int i = 0; i < 8; ++i) {
+    RawClient client(folder_ + "/connect.sock");
+    client.Send("CONNECT full.paris:80 HTTP/1.1\r\n\r\nfirst, ");
+    EXPECT_EQ(client.ReadUntil("\r\n\r\n"), kEstablished);
+    client.Send("second");
+    EXPECT_EQ(client.ReadUntil("second"), "first, second");
+    TestClient grpc(GrpcSocket());
+    ASSERT_THAT(grpc.Connected(), IsOk());
+    EXPECT_EQ(grpc.Dial("full.paris:80")->Dialled(), std::nullopt);
+  }
+  EXPECT_FALSE(full->dials().empty());
+}
+
 TEST_F(HubTest, LostAgentEndsItsConnections) {
   StartHub();
   const auto paris = StartAgent("paris");

@@ -76,14 +76,14 @@ void AddConnections(LimitFamilies& families, const ConnectionLimits& connections
   }
 }
 
-void AddMemory(LimitFamilies& families, const MemoryShares& memory) {
-  families.InUse("buffered_bytes", memory.total()->used());
-  families.Limit("buffered_bytes", LimitKind::kTotal, memory.total()->cap());
-  families.Limit("buffered_bytes", LimitKind::kIdentity, memory.share());
+void AddMemory(LimitFamilies& families, const char* resource, const MemoryShares& memory) {
+  families.InUse(resource, memory.total()->used());
+  families.Limit(resource, LimitKind::kTotal, memory.total()->cap());
+  families.Limit(resource, LimitKind::kIdentity, memory.share());
   const auto add = [&](LimitKind kind, tunnel::MemoryBudget::Scope scope) {
     const tunnel::MemoryBudget::Tally tally = memory.total()->tally(scope);
-    families.Refusals("buffered_bytes", kind, tally.refused_dials);
-    families.Resets("buffered_bytes", kind, tally.reset_queues);
+    families.Refusals(resource, kind, tally.refused_dials);
+    families.Resets(resource, kind, tally.reset_queues);
   };
   add(LimitKind::kIdentity, tunnel::MemoryBudget::Scope::kShare);
   add(LimitKind::kTotal, tunnel::MemoryBudget::Scope::kTotal);
@@ -110,11 +110,13 @@ void AddPages(LimitFamilies& families, const std::vector<const net::Http1Server*
 
 void AddLimits(MetricFamilies& metrics, const SessionRegistry& registry,
                const ConnectionLimits& connections, const MemoryShares& memory,
+               const MemoryShares& connection_memory,
                const std::vector<const net::Http1Server*>& pages) {
   LimitFamilies families(metrics);
   AddDialsAndSessions(families, registry);
   AddConnections(families, connections);
-  AddMemory(families, memory);
+  AddMemory(families, "buffered_bytes", memory);
+  AddMemory(families, "connection_bytes", connection_memory);
   AddPages(families, pages);
 }
 

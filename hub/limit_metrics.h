@@ -14,6 +14,7 @@ namespace hawser::hub {
 
 void AddLimits(base::MetricFamilies& families, const SessionRegistry& registry,
                const ConnectionLimits& connections, const MemoryShares& memory,
+               const MemoryShares& connection_memory,
                const std::vector<const net::Http1Server*>& pages);
 
 }  // namespace hawser::hub

@@ -30,9 +30,13 @@ DEFINE_int32(descriptor_reserve, 256,
 DEFINE_int64(max_buffered_bytes, 0,
              "[Limits] bytes queued for slow readers, in all; 0: a quarter of the memory that the "
              "container or machine has, at most 1 GiB");
-DEFINE_int64(max_buffered_bytes_per_identity, 48 << 20,
-             "[Limits] of these, for one client or cluster, a quarter of all at most; a client's "
-             "connections count, 24 KiB with TLS, 46 KiB with gRPC and 5 KiB a stream");
+DEFINE_int64(max_buffered_bytes_per_identity, 32 << 20,
+             "[Limits] of these, for one client or cluster, a quarter of all at most");
+DEFINE_int64(
+    max_connection_bytes_per_identity, 28 << 20,
+    "[Limits] memory for the connections of one client, idle ones too: 24 KiB each, 46 KiB "
+    "with gRPC, 5 KiB a stream; Unix sockets are free. A quarter of --max-buffered-bytes "
+    "at most");
 DEFINE_int64(first_window, 256 * 1024, "[Limits] bytes a new connection may have on its way");
 DEFINE_int64(max_window, 16 * 1024 * 1024, "[Limits] bytes a connection may have on its way");
 DEFINE_string(
@@ -58,6 +62,7 @@ constexpr const char* kLimits[] = {
     "descriptor-reserve",
     "max-buffered-bytes",
     "max-buffered-bytes-per-identity",
+    "max-connection-bytes-per-identity",
     "first-window",
     "max-window",
     "idle-timeout",
@@ -139,6 +144,8 @@ absl::StatusOr<Limits> ReadLimits(const FileLimits& file) {
                           base::BufferBudget("max-buffered-bytes", buffered));
   HAWSER_ASSIGN_OR_RETURN(limits.buffered_bytes_per_identity,
                           source.Number<int64_t>("max-buffered-bytes-per-identity", 1024 * 1024));
+  HAWSER_ASSIGN_OR_RETURN(limits.connection_bytes_per_identity,
+                          source.Number<int64_t>("max-connection-bytes-per-identity", 1024 * 1024));
   HAWSER_ASSIGN_OR_RETURN(limits.first_window, source.Number<int64_t>("first-window", 64 * 1024));
   HAWSER_ASSIGN_OR_RETURN(limits.max_window,
                           source.Number<int64_t>("max-window", limits.first_window));

@@ -28,6 +28,7 @@ struct Limits {
   size_t descriptor_reserve;    // descriptors that clients and agents leave each other
   uint64_t buffered_bytes;      // of the process
   uint64_t buffered_bytes_per_identity;
+  uint64_t connection_bytes_per_identity;
 };
 
 // The flags (parsed before), and `file` for those that are not on the command line.

@@ -1,6 +1,6 @@
-// Each identity's share of the memory for queued bytes: clients' and clusters', by name.
+// Each identity's share of a memory: the one for queued bytes, or the one for connections; clients'
+// and clusters', by name. Threads: any. Touched once per connection, never per byte.
 //
-// Threads: any. Touched once per connection, never per byte.
 #pragma once
 
 #include <cstddef>

@@ -26,6 +26,7 @@ struct MetricsInput {
   const std::map<Port, const HandshakeCounts*>& handshakes;
   const LeaseCollector* leases;  // null: none are collected
   const MemoryShares& memory;
+  const MemoryShares& connection_memory;
   std::vector<const net::Http1Server*> pages;
   const std::map<std::string, Certificates::Picture>& certificates;
 };

@@ -17,13 +17,26 @@ namespace {
 // long it may then say nothing before it counts as silent.
 constexpr base::Duration kPatience = std::chrono::milliseconds(700);
 
-std::optional<Failure> ShortOfMemory(tunnel::MemoryBudget* memory) {
-  const auto scope = memory == nullptr ? std::nullopt : memory->RefusesDial();
-  if (!scope) return std::nullopt;
-  const bool share = *scope == tunnel::MemoryBudget::Scope::kShare;
-  return Failure{Reason::kOverloaded, Hop::kHub,
-                 share ? "connections of this client hold too much memory"
-                       : "memory for connections is short"};
+std::optional<Failure> ShortOfMemory(const RoutedDial::Request& request) {
+  using Scope = tunnel::MemoryBudget::Scope;
+  const auto overloaded = [](const char* text) {
+    return Failure{Reason::kOverloaded, Hop::kHub, text};
+  };
+  if (request.memory != nullptr) {
+    if (const auto scope = request.memory->RefusesDial())
+      return overloaded(*scope == Scope::kShare
+                            ? "too many bytes are queued for connections of this client "
+                              "(--max-buffered-bytes-per-identity)"
+                            : "memory for queued bytes is short (--max-buffered-bytes)");
+  }
+  if (request.connection_memory != nullptr) {
+    if (const auto scope = request.connection_memory->RefusesDial())
+      return overloaded(*scope == Scope::kShare
+                            ? "this client has as many connections as it may "
+                              "(--max-connection-bytes-per-identity)"
+                            : "memory for connections is short (--max-buffered-bytes)");
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -37,7 +50,7 @@ std::shared_ptr<RoutedDial> RoutedDial::Start(SessionRegistry& registry, Shard& 
 }
 
 void RoutedDial::Begin() {
-  if (const auto failure = ShortOfMemory(request_.memory.get())) {
+  if (const auto failure = ShortOfMemory(request_)) {
     Finish(&*failure);
     return;
   }

@@ -44,7 +44,8 @@ class RoutedDial : public std::enable_shared_from_this<RoutedDial> {
     base::HostPort target;
     base::Duration timeout;
     std::string client;  // who asks: for listings, and whose share it counts in
-    std::shared_ptr<tunnel::MemoryBudget> memory;  // the client's, for what is queued; may be null
+    // The client's, for what is queued and for its connections; may be null.
+    std::shared_ptr<tunnel::MemoryBudget> memory, connection_memory;
   };
 
   // On the thread of `here`, where `dialler` is now. May report from within.

@@ -14,12 +14,11 @@
 namespace hawser::hub {
 namespace {
 
-// What a client's connection takes of the hub before anything is queued for it, bytes: measured,
-// rounded up. Agents pay nothing: nothing may keep them from coming back, and they are few.
-uint64_t CostOf(Port port, const net::PeerInfo& peer) {
-  constexpr uint64_t kTunnel = 2 * 1024, kTls = 22 * 1024, kHttp2 = 24 * 1024;
-  if (port == Port::kAgents) return 0;
-  return (port == Port::kGrpc ? kHttp2 : kTunnel) + (peer.uid ? 0 : kTls);
+// What a client's TLS connection takes of the hub before anything is queued for it, bytes:
+// measured, rounded up.
+uint64_t CostOf(Port port) {
+  constexpr uint64_t kTls = 22 * 1024, kTunnel = 2 * 1024, kHttp2 = 24 * 1024;
+  return kTls + (port == Port::kGrpc ? kHttp2 : kTunnel);
 }
 
 std::string HostOf(const std::string& address) { return address.substr(0, address.rfind(':')); }
@@ -152,11 +151,21 @@ absl::Status SocketPort::IdentifyPeer(const net::PeerInfo& peer, Admission& admi
   HAWSER_ASSIGN_OR_RETURN(admission.credential,
                           credentials_.Admit(options_.port, admission.identity, peer));
   HAWSER_RETURN_IF_ERROR(limits_.Identify(admission.permit, identity));
-  const uint64_t cost = CostOf(options_.port, peer);
-  if (cost > 0 && admission.memory->ShedsGrowing())
-    return absl::ResourceExhaustedError("too much memory is in use by " + identity.name);
-  admission.cost = std::make_unique<tunnel::MemoryCharge>(admission.memory);
-  admission.cost->Set(cost);
+  return ChargeFor(peer, admission);
+}
+
+// Nothing may keep agents from coming back, and who may write a Unix socket is the machine's own.
+absl::Status SocketPort::ChargeFor(const net::PeerInfo& peer, Admission& admission) {
+  if (options_.connection_memory == nullptr || peer.uid) return absl::OkStatus();
+  admission.connection_memory = options_.connection_memory->Of(admission.identity);
+  // A while before, dials are refused with a reason.
+  if (admission.connection_memory->pressure() == tunnel::MemoryBudget::Pressure::kFull &&
+      admission.connection_memory->RefusesDial())
+    return absl::ResourceExhaustedError(
+        "connections of " + admission.identity +
+        " hold too much memory (--max-connection-bytes-per-identity)");
+  admission.cost = std::make_unique<tunnel::MemoryCharge>(admission.connection_memory);
+  admission.cost->Set(CostOf(options_.port));
   return absl::OkStatus();
 }
 

@@ -60,9 +60,11 @@ struct Admission {
   std::string host;                              // the peer's address without its port
   std::optional<LoadTicket> load;                // only where connections are spread by load
   std::string identity;                          // who the peer proved to be, for logs and listings
-  std::shared_ptr<tunnel::MemoryBudget> memory;  // the identity's share
-  std::unique_ptr<tunnel::MemoryCharge> cost;    // the connection's own
-  Credentials::Ticket credential;                // whose OnEnd() says how the connection is ended
+  std::shared_ptr<tunnel::MemoryBudget> memory;  // the identity's share, for what is queued
+  // The same for its connections and streams; null for agents and on Unix sockets.
+  std::shared_ptr<tunnel::MemoryBudget> connection_memory;
+  std::unique_ptr<tunnel::MemoryCharge> cost;  // of this connection
+  Credentials::Ticket credential;              // whose OnEnd() says how the connection is ended
 };
 
 // Who may connect to a Unix socket: those who may write it.
@@ -86,6 +88,8 @@ class SocketPort {
     base::Duration handshake_timeout{};
     bool spread_by_load = false;
     MemoryShares* memory;  // outlives the port
+    // What clients' connections are charged to; null: to nobody. Outlives the port.
+    MemoryShares* connection_memory = nullptr;
   };
   // Who a peer is; an error refuses it.
   using Identify = std::function<absl::StatusOr<PeerIdentity>(const net::PeerInfo&)>;
@@ -121,6 +125,7 @@ class SocketPort {
   // On the loop of `socket`, which goes to `shard` unless another has less load.
   void OnConnected(Shard& shard, std::unique_ptr<net::Socket> socket, ConnectionPermit permit);
   absl::Status IdentifyPeer(const net::PeerInfo& peer, Admission& admission);
+  absl::Status ChargeFor(const net::PeerInfo& peer, Admission& admission);
   Shard& NextShard() { return *shards_[turn_++ % shards_.size()]; }
   void LogFailure(base::Time now, const std::string& address, const absl::Status& why);
   // `who`: by whom such lines are bounded.

@@ -63,7 +63,8 @@ class HubTest : public ::testing::Test {
                       .pending_dials = 100,
                       .descriptor_reserve = 16,
                       .buffered_bytes = 64 * 1024 * 1024,
-                      .buffered_bytes_per_identity = 16 * 1024 * 1024};
+                      .buffered_bytes_per_identity = 16 * 1024 * 1024,
+                      .connection_bytes_per_identity = 16 * 1024 * 1024};
     return options;
   }
 

@@ -121,7 +121,10 @@ class TestAgent::Session final : public tunnel::DialedSession {
   void OnDial(Request request) override {
     agent_.awaited_.Change([&] { agent_.state_.dials.push_back(request.address); });
     const std::string label = request.address.substr(0, request.address.find('.'));
-    if (label == "echo" || (label == "held" && agent_.options_.agent_id != "1")) {
+    const bool first = agent_.options_.agent_id == "1";
+    if (label == "full" && first) {
+      RejectDial(request.dial_id, {Reason::kOverloaded, Hop::kAgent, "no room"});
+    } else if (label == "echo" || label == "full" || (label == "held" && !first)) {
       AcceptDial(request.dial_id, std::make_shared<Target>(agent_, "", false));
     } else if (label == "name") {
       AcceptDial(request.dial_id, std::make_shared<Target>(agent_, agent_.options_.agent_id, true));

@@ -47,6 +47,7 @@ struct HubAddress {
 //   refused   refuses
 //   silent    never answers
 //   held      never answers when its id is "1", is echo otherwise
+//   full      says that it is overloaded when its id is "1", is echo otherwise
 //   late      answers with a connection once the dial was cancelled
 //   stuck     takes nothing of what it receives
 class TestAgent {

@@ -28,8 +28,9 @@ void TransportServer::Serve(Shard& shard, std::unique_ptr<net::Socket> socket,
       std::move(socket), transport,
       [this, &shard, &connection](const std::string& path, const net::Metadata& headers)
           -> std::unique_ptr<net::StreamHandler> {
-        auto handler = accept_({shard, *connection.transport, connection.admission.identity,
-                                connection.admission.memory},
+        const Admission& admission = connection.admission;
+        auto handler = accept_({shard, *connection.transport, admission.identity, admission.memory,
+                                admission.connection_memory},
                                path, headers);
         if (handler == nullptr) return nullptr;
         connection.called = true;

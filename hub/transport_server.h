@@ -24,7 +24,8 @@ class TransportServer {
     Shard& shard;
     h2::Transport& transport;
     const std::string& identity;
-    const std::shared_ptr<tunnel::MemoryBudget>& memory;  // the identity's share
+    const std::shared_ptr<tunnel::MemoryBudget>& memory;  // as in Admission
+    const std::shared_ptr<tunnel::MemoryBudget>& connection_memory;
   };
   // The handler of a call; null for a path that is not served.
   using Accept = std::function<std::unique_ptr<net::StreamHandler>(

@@ -97,6 +97,19 @@ TEST_F(AgentMetricsTest, QueuedBytesAreBoundedByTheBudget) {
   EXPECT_FALSE(Dial(target.address())->failure);
 }
 
+TEST_F(AgentMetricsTest, QueuedBytesOfOneClientAreBoundedByItsShare) {
+  options_.buffered_bytes = 280'000;  // of which 210,000 are less than one window
+  Connect();
+  Target target(loop_);
+  const auto dialled = hub_.Dial(*hub_.sessions().front(), target.address(), "client/ann");
+  Await([&] { return dialled->done && !target.peers.empty(); });
+  target.peers.back()->ReadAtMost(0);
+  dialled->client->Send(std::string(32'000'000, 'x'));
+  AwaitValue("hawser_resets_total{resource=\"buffered_bytes\",limit=\"identity\"}", 1);
+  EXPECT_EQ(Read("hawser_resets_total{resource=\"buffered_bytes\",limit=\"total\"}"), 0);
+  AwaitValue("hawser_buffered_bytes", 0);
+}
+
 TEST_F(AgentMetricsTest, Links) {
   Connect();
   AwaitValue("konnectivity_network_proxy_agent_open_server_connections", 1);

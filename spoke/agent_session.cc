@@ -36,7 +36,8 @@ void AgentSession::OnDial(Request request) {
     return;
   }
   auto place = std::get<ClientShares::Place>(std::move(taken));
-  const void* const asker = place.memory().get();  // one for each client
+  // One for each client.
+  const void* const asker = request.client == 0 ? this : static_cast<void*>(place.memory().get());
   const auto [dial, _] = dials_.try_emplace(
       request.dial_id,
       Dial{std::move(place),
@@ -59,6 +60,7 @@ void AgentSession::OnDialed(int64_t dial_id, base::Time started,
   }
   agent_counters_.dials.Observe(loop_.Now() - started);
   ClientShares::Place place = std::move(dial.mapped().place);
+  place.Opened();
   auto memory = place.memory();
   auto target = tunnel::SocketEndpoint::Make(std::move(socket), "", tunnel::Hop::kTarget);
   target->OnDone([place = std::move(place)](const tunnel::Failure*) {});

@@ -1,10 +1,20 @@
 #include "spoke/client_shares.h"
 
+#include <algorithm>
+
 namespace hawser::spoke {
 
 using tunnel::MemoryBudget;
 
 namespace {
+
+// Descriptors for links, files, pages and name lookups.
+constexpr uint64_t kReserve = 128;
+
+size_t ShareOf(uint64_t descriptors) {
+  const uint64_t spare = std::min(kReserve, descriptors / 2);
+  return static_cast<size_t>((descriptors - spare) / 4 * 3);
+}
 
 tunnel::Failure Overloaded(const char* text) {
   return {tunnel::Reason::kOverloaded, tunnel::Hop::kAgent, text};
@@ -12,31 +22,42 @@ tunnel::Failure Overloaded(const char* text) {
 
 }  // namespace
 
-ClientShares::Place::~Place() {
+void ClientShares::Place::GiveBack(size_t descriptors) {
   if (shares_ == nullptr) return;
   const auto client = shares_->clients_.find(client_);
-  if (--client->second.places == 0) shares_->clients_.erase(client);
+  shares_->descriptors_ -= descriptors;
+  client->second.descriptors -= descriptors;
+  if (client->second.descriptors == 0) shares_->clients_.erase(client);
 }
+
+void ClientShares::Place::Opened() { GiveBack(std::exchange(descriptors_, 1) - 1); }
+
+ClientShares::ClientShares(std::shared_ptr<MemoryBudget> memory, uint64_t descriptors)
+    : memory_(std::move(memory)), descriptor_share_(ShareOf(descriptors)) {}
 
 std::variant<ClientShares::Place, tunnel::Failure> ClientShares::Take(uint64_t client) {
   const auto found = clients_.find(client);
-  auto memory = client == 0 ? memory_
-                : found != clients_.end()
-                    ? found->second.memory
-                    : std::make_shared<MemoryBudget>(memory_->cap() / 2, memory_);
-  if (found != clients_.end() && found->second.places >= share_) {
+  std::shared_ptr<MemoryBudget> memory = memory_;
+  if (found != clients_.end()) {
+    memory = found->second.memory;
+  } else if (client != 0) {
+    memory = std::make_shared<MemoryBudget>(memory_share(), memory_);
+  }
+  if (found != clients_.end() && found->second.descriptors + kOfDial > descriptor_share_) {
     ++refused_;
-    return Overloaded("this client has too many connections through the agent");
+    return Overloaded("this client holds as many of the agent's descriptors as it may (ulimit -n)");
   }
   if (const auto scope = memory->RefusesDial()) {
     return Overloaded(*scope == MemoryBudget::Scope::kShare
-                          ? "connections of this client hold too much memory"
-                          : "memory for queued bytes is short");
+                          ? "too many bytes are queued at the agent for connections of this client "
+                            "(--max-buffered-bytes)"
+                          : "the agent's memory for queued bytes is short (--max-buffered-bytes)");
   }
   if (client == 0) return Place(nullptr, 0, std::move(memory));
   Client& owner = clients_[client];
   owner.memory = memory;
-  ++owner.places;
+  owner.descriptors += kOfDial;
+  descriptors_ += kOfDial;
   return Place(this, client, std::move(memory));
 }
 

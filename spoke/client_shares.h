@@ -1,6 +1,6 @@
-// What one client of the hubs may take of this agent: half of its memory for queued bytes and half
-// of its descriptors. Hubs of ours tell clients apart by a number; where they do not, there are no
-// shares, and everybody has the whole.
+// What one client of the hubs may take of this agent: three quarters of its memory for queued bytes
+// and of its descriptors. Hubs of ours tell clients apart by a number; where they do not, as
+// servers of Konnectivity's, there are no shares, and everybody has the whole.
 //
 // Threads: the loop's. It outlives its places.
 #pragma once
@@ -26,10 +26,13 @@ class ClientShares {
     Place(Place&& other) noexcept
         : shares_(std::exchange(other.shares_, nullptr)),
           client_(other.client_),
+          descriptors_(other.descriptors_),
           memory_(std::move(other.memory_)) {}
     Place& operator=(Place&&) = delete;
-    ~Place();
+    ~Place() { GiveBack(descriptors_); }
 
+    // The dial has one socket from now on.
+    void Opened();
     // What the tunnel's queue is charged to.
     const std::shared_ptr<tunnel::MemoryBudget>& memory() const { return memory_; }
 
@@ -38,14 +41,16 @@ class ClientShares {
     Place(ClientShares* shares, uint64_t client, std::shared_ptr<tunnel::MemoryBudget> memory)
         : shares_(shares), client_(client), memory_(std::move(memory)) {}
 
+    void GiveBack(size_t descriptors);
+
     ClientShares* shares_;  // null: there is nothing to give back
     const uint64_t client_;
+    size_t descriptors_ = kOfDial;
     std::shared_ptr<tunnel::MemoryBudget> memory_;
   };
 
-  // `tunnels`: as many as the descriptors of the process suffice for.
-  ClientShares(std::shared_ptr<tunnel::MemoryBudget> memory, size_t tunnels)
-      : memory_(std::move(memory)), share_(tunnels / 2) {}
+  // `descriptors`: of the process.
+  ClientShares(std::shared_ptr<tunnel::MemoryBudget> memory, uint64_t descriptors);
   ClientShares(const ClientShares&) = delete;
   ClientShares& operator=(const ClientShares&) = delete;
 
@@ -53,20 +58,28 @@ class ClientShares {
   std::variant<Place, tunnel::Failure> Take(uint64_t client);
 
   const tunnel::MemoryBudget& memory() const { return *memory_; }
-  // Tunnels that one client may have.
-  size_t share() const { return share_; }
-  // Dials that were refused since a client had as many. Of memory its budget tells.
+  // Bytes that may be queued for one client, and descriptors that it may hold.
+  uint64_t memory_share() const { return memory_->cap() / 4 * 3; }
+  size_t descriptor_share() const { return descriptor_share_; }
+  // Descriptors that named clients hold.
+  size_t descriptors() const { return descriptors_; }
+  // Dials that were refused because their client held as many descriptors. The memory's own tally
+  // has those that were refused for memory.
   uint64_t refused() const { return refused_; }
 
  private:
+  // A dial may try several addresses at a time.
+  static constexpr size_t kOfDial = 2;
+
   struct Client {
     std::shared_ptr<tunnel::MemoryBudget> memory;
-    size_t places = 0;
+    size_t descriptors = 0;
   };
 
   const std::shared_ptr<tunnel::MemoryBudget> memory_;
-  const size_t share_;
+  const size_t descriptor_share_;
   std::unordered_map<uint64_t, Client, base::SeededHash> clients_;  // those with places
+  size_t descriptors_ = 0;
   uint64_t refused_ = 0;
 };
 

@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +12,10 @@ using tunnel::MemoryBudget;
 using tunnel::MemoryCharge;
 
 constexpr uint64_t kAnn = 1, kBob = 2, kNobody = 0;
+const std::string kNoDescriptors =
+    "this client holds as many of the agent's descriptors as it may (ulimit -n)";
+const std::string kMemoryOfAll =
+    "the agent's memory for queued bytes is short (--max-buffered-bytes)";
 
 class ClientSharesTest : public ::testing::Test {
  protected:
@@ -29,27 +32,35 @@ class ClientSharesTest : public ::testing::Test {
   }
 
   const std::shared_ptr<MemoryBudget> memory_ = std::make_shared<MemoryBudget>(1000);
-  ClientShares shares_{memory_, 6};
+  ClientShares shares_{memory_, 136};  // half of which are kept for other things
   std::vector<ClientShares::Place> places_;
 };
 
-TEST_F(ClientSharesTest, AClientHasHalfOfTheTunnels) {
-  for (int i = 0; i < 3; ++i) EXPECT_EQ(Take(kAnn), "");
-  EXPECT_EQ(Take(kAnn), "this client has too many connections through the agent");
+TEST_F(ClientSharesTest, AClientHasThreeQuartersOfTheDescriptors) {
+  ASSERT_EQ(shares_.descriptor_share(), 51u);
+  EXPECT_EQ(ClientShares(memory_, 1128).descriptor_share(), 750u);
+  for (int i = 0; i < 25; ++i) ASSERT_EQ(Take(kAnn), "") << "two each";
+  EXPECT_EQ(Take(kAnn), kNoDescriptors);
   EXPECT_EQ(shares_.refused(), 1u);
   EXPECT_EQ(Take(kBob), "");
+  EXPECT_EQ(shares_.descriptors(), 52u);
+  for (auto& place : places_) place.Opened();
+  EXPECT_EQ(shares_.descriptors(), 26u);
+  EXPECT_EQ(Take(kAnn), "") << "an open one has one";
   places_.clear();
-  EXPECT_EQ(Take(kAnn), "") << "given back";
+  EXPECT_EQ(shares_.descriptors(), 0u);
 }
 
-TEST_F(ClientSharesTest, AClientHasHalfOfTheMemory) {
+TEST_F(ClientSharesTest, AClientHasThreeQuartersOfTheMemory) {
   ASSERT_EQ(Take(kAnn), "");
   ASSERT_EQ(Take(kAnn), "");
   EXPECT_EQ(places_[0].memory(), places_[1].memory()) << "all its tunnels together";
   MemoryCharge charge(places_[0].memory());
-  charge.Set(460);
-  EXPECT_EQ(memory_->used(), 460u);
-  EXPECT_EQ(Take(kAnn), "connections of this client hold too much memory");
+  charge.Set(700);
+  EXPECT_EQ(memory_->used(), 700u);
+  EXPECT_EQ(Take(kAnn),
+            "too many bytes are queued at the agent for connections of this client "
+            "(--max-buffered-bytes)");
   EXPECT_EQ(memory_->tally(MemoryBudget::Scope::kShare).refused_dials, 1u);
   EXPECT_EQ(Take(kBob), "");
 }
@@ -57,14 +68,15 @@ TEST_F(ClientSharesTest, AClientHasHalfOfTheMemory) {
 TEST_F(ClientSharesTest, TheTotalIsEverybodys) {
   MemoryCharge charge(memory_);
   charge.Set(910);
-  EXPECT_EQ(Take(kBob), "memory for queued bytes is short");
-  EXPECT_EQ(Take(kNobody), "memory for queued bytes is short");
+  EXPECT_EQ(Take(kBob), kMemoryOfAll);
+  EXPECT_EQ(Take(kNobody), kMemoryOfAll);
   EXPECT_EQ(memory_->tally(MemoryBudget::Scope::kTotal).refused_dials, 2u);
 }
 
 TEST_F(ClientSharesTest, WhoIsNotNamedHasNoShare) {
-  for (int i = 0; i < 10; ++i) EXPECT_EQ(Take(kNobody), "");
+  for (int i = 0; i < 60; ++i) EXPECT_EQ(Take(kNobody), "");
   EXPECT_EQ(places_[0].memory(), memory_);
+  EXPECT_EQ(shares_.descriptors(), 0u);
 }
 
 }  // namespace

@@ -194,19 +194,19 @@ std::string MetricsText(const Picture& picture) {
                                          "What is scarce and in use, in all.", MetricType::Gauge);
   MetricFamilies::Add(in_use, {{"resource", "page_connections"}}, picture.page_connections);
   MetricFamilies::Add(in_use, {{"resource", "buffered_bytes"}}, picture.buffered_bytes);
-  MetricFamilies::Add(in_use, {{"resource", "tunnels"}}, picture.open_connections);
+  MetricFamilies::Add(in_use, {{"resource", "descriptors"}}, picture.descriptors);
   MetricFamily& limits = families.Family(
       "hawser_resource_limit", "How much there is in all, and for one client.", MetricType::Gauge);
   MetricFamilies::Add(limits, {{"resource", "buffered_bytes"}, {"limit", "total"}},
                       picture.buffered_bytes_limit);
   MetricFamilies::Add(limits, {{"resource", "buffered_bytes"}, {"limit", "identity"}},
-                      picture.buffered_bytes_limit / 2);
-  MetricFamilies::Add(limits, {{"resource", "tunnels"}, {"limit", "identity"}},
-                      picture.tunnels_share);
+                      picture.buffered_bytes_share);
+  MetricFamilies::Add(limits, {{"resource", "descriptors"}, {"limit", "identity"}},
+                      picture.descriptor_share);
   MetricFamily& refusals = families.Family(
       "hawser_refusals_total", "Dials that were refused, by what was short.", MetricType::Counter);
-  MetricFamilies::Add(refusals, {{"resource", "tunnels"}, {"limit", "identity"}},
-                      picture.refused_tunnels);
+  MetricFamilies::Add(refusals, {{"resource", "descriptors"}, {"limit", "identity"}},
+                      picture.refused_for_descriptors);
   MetricFamilies::Add(refusals, {{"resource", "buffered_bytes"}, {"limit", "identity"}},
                       picture.memory_share.refused_dials);
   MetricFamilies::Add(refusals, {{"resource", "buffered_bytes"}, {"limit", "total"}},

@@ -14,10 +14,12 @@ Picture TakePicture(const Subject& subject) {
                               .counters = subject.target_names.counters()},
                   .buffered_bytes = memory.used(),
                   .buffered_bytes_limit = memory.cap(),
+                  .buffered_bytes_share = subject.clients.memory_share(),
                   .memory_share = memory.tally(tunnel::MemoryBudget::Scope::kShare),
                   .memory_total = memory.tally(tunnel::MemoryBudget::Scope::kTotal),
-                  .tunnels_share = subject.clients.share(),
-                  .refused_tunnels = subject.clients.refused(),
+                  .descriptors = subject.clients.descriptors(),
+                  .descriptor_share = subject.clients.descriptor_share(),
+                  .refused_for_descriptors = subject.clients.refused(),
                   .failed_reloads = subject.failed_reloads,
                   .certificate_expiry = subject.certificate_expiry};
   subject.servers.ForEachSession([&](const auto&, const AgentSession& session) {

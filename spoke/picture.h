@@ -45,9 +45,11 @@ struct Picture {
   LookupPicture lookups;                 // of targets
   uint64_t buffered_bytes = 0;
   uint64_t buffered_bytes_limit = 0;
+  uint64_t buffered_bytes_share = 0;  // of one client
   tunnel::MemoryBudget::Tally memory_share, memory_total;
-  size_t tunnels_share = 0;  // that one client may have
-  uint64_t refused_tunnels = 0;
+  size_t descriptors = 0;       // that clients hold
+  size_t descriptor_share = 0;  // that one client may hold
+  uint64_t refused_for_descriptors = 0;
   size_t page_connections = 0;
   net::Http1Server::Dropped dropped_pages;
   uint64_t failed_reloads = 0;                                              // of certificates

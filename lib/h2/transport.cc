@@ -37,6 +37,7 @@ nghttp2_option* MakeOptions() {
 
 // The code that says best to a peer why we close.
 uint32_t GoAwayCode(const absl::Status& status) {
+  if (absl::IsResourceExhausted(status)) return NGHTTP2_ENHANCE_YOUR_CALM;
   return status.ok() ? NGHTTP2_NO_ERROR : NGHTTP2_INTERNAL_ERROR;
 }
 

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <fstream>
 
 namespace hawser::net {
 namespace {
@@ -26,7 +27,16 @@ void AskForSendBuffer(int fd, size_t bytes) {
   ::setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &half, sizeof half);
 }
 
-// What asking for gets one at most. Asked of the kernel, since containers do not see its setting.
+// What the kernel's own growth ends at.
+size_t LargestByItself() {
+  std::ifstream file("/proc/sys/net/ipv4/tcp_wmem");
+  size_t least = 0, first = 0, most = 0;
+  file >> least >> first >> most;
+  return most;
+}
+
+// What asking for gets one at most; 0 when the kernel grows as far by itself, which whoever asks
+// puts an end to. Asked of the kernel, since containers do not see net.core.wmem_max.
 size_t LargestSendBuffer() {
   static const size_t largest = [] {
     const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -34,7 +44,7 @@ size_t LargestSendBuffer() {
     AskForSendBuffer(fd, SendBuffer::kMost);
     const size_t bytes = SendBufferOf(fd);
     ::close(fd);
-    return bytes;
+    return bytes > LargestByItself() ? bytes : 0;
   }();
   return largest;
 }

@@ -189,6 +189,28 @@ TEST_F(TlsSocketTest, UnsentCiphertextRefusesMoreUntilItIsOut) {
   EXPECT_TRUE(a_->written());
 }
 
+TEST_F(TlsSocketTest, OnlyTheSocketOfManyHasMoreRoomInTheKernel) {
+  const auto room = [](const Socket& socket) {
+    int bytes = 0;
+    socklen_t size = sizeof bytes;
+    EXPECT_EQ(::getsockopt(socket.fd(), SOL_SOCKET, SO_SNDBUF, &bytes, &size), 0);
+    return bytes;
+  };
+  const int few = 64 * 1024;
+  for (const auto& socket : {a_.get(), b_.get()})
+    ASSERT_EQ(::setsockopt(socket->fd(), SOL_SOCKET, SO_SNDBUF, &few, sizeof few), 0);
+  const int before = room(*a_);
+  a_->ShareAmongMany();
+  for (const auto& socket : {a_.get(), b_.get()}) {
+    const std::string much(512 * 1024, 'm');
+    const iovec piece{const_cast<char*>(much.data()), much.size()};
+    while (socket->Write({&piece, 1}).kind == Result::kOk) {
+    }
+  }
+  EXPECT_EQ(room(*a_), 2 * before);
+  EXPECT_EQ(room(*b_), before);
+}
+
 TEST_F(TlsSocketTest, SendsSmallSegmentsAtOnceAndQueuesLittleInTheKernel) {
   for (const auto& [option, expected] :
        {std::pair(TCP_NODELAY, 1), std::pair(TCP_NOTSENT_LOWAT, 256 * 1024)}) {

@@ -1,5 +1,6 @@
-// How a hub tells an agent its clients apart without naming them: the same number at every hub, so
-// that a client has one share of the agent however many hubs it goes through.
+// How a hub tells an agent its clients apart: by the same number at every hub, so that a client has
+// one share of the agent however many hubs it goes through. It is no secret: who has a list of
+// names can find whose it is.
 #pragma once
 
 #include <cstdint>

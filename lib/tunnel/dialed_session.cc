@@ -40,7 +40,8 @@ absl::Status DialedSession::OnRequest(const wire::DialRequest& request) {
     return reject(Reason::kOverloaded, "too many connections are open");
   // A server of Konnectivity's passes on what it does not know: its client will send them again.
   pending_.emplace(dial_id, features().early ? request.early() : "");
-  OnDial({dial_id, request.protocol(), request.address(), request.client()});
+  // The same of the number: behind such a server a client could pass for another.
+  OnDial({dial_id, request.protocol(), request.address(), features().any() ? request.client() : 0});
   return absl::OkStatus();
 }
 

@@ -339,6 +339,25 @@ TEST_P(WindowTest, AStalledConnectionCostsItsWindowAndOthersGoOn) {
   EXPECT_EQ(target(0).received.size(), 4'000'000u);
 }
 
+TEST_P(WindowTest, WhoWaitsWaitsForOneTurnOfAnother) {
+  Start();
+  auto one = Open("web:1"), other = Open("web:2");
+  one->endpoint->Send(std::string(200'000, '1'));
+  std::vector<uint8_t> space(256 * 1024);
+  {
+    net::MessageBatch batch(space.data(), space.size(), 64 * 1024);
+    hub_->Produce(batch);
+    EXPECT_GT(batch.size(), 200'000u) << "alone it has all of a batch";
+  }
+  one->endpoint->Send(std::string(50'000, '1'));
+  one->endpoint->largest_pull = 0;
+  other->endpoint->Send(std::string(50'000, '2'));
+  net::MessageBatch batch(space.data(), space.size(), 20 * 1024);
+  hub_->Produce(batch);
+  EXPECT_LE(one->endpoint->largest_pull, 20u * 1024);
+  EXPECT_GT(one->endpoint->largest_pull, 0u);
+}
+
 TEST_P(WindowTest, ManyStalledOnesAreLookedAtOnceARound) {
   Start();
   agent_->stall_new = true;
@@ -589,7 +608,7 @@ TEST_P(PlainTest, ExtensionPacketsAreErrors) {
 }
 
 // A client that hopes for `early`, behind a server of Konnectivity's, sends these bytes once more.
-TEST_P(PlainTest, EarlyBytesThatWereNotAgreedOnAreIgnored) {
+TEST_P(PlainTest, FieldsThatWereNotAgreedOnAreIgnored) {
   Start();
   wire::Packet packet;
   packet.set_type(wire::DIAL_REQ);
@@ -597,8 +616,10 @@ TEST_P(PlainTest, EarlyBytesThatWereNotAgreedOnAreIgnored) {
   packet.mutable_dial_request()->set_address("web:80");
   packet.mutable_dial_request()->set_random(7);
   packet.mutable_dial_request()->set_early("early");
+  packet.mutable_dial_request()->set_client(4711);
   pair_.InjectToClient(packet.SerializeAsString());
   EXPECT_EQ(target().received, "");
+  EXPECT_EQ(agent_->requests.back().client, 0u) << "nor does it say who it is";
 }
 
 INSTANTIATE_TEST_SUITE_P(Peers, PlainTest, ::testing::Values(true));
