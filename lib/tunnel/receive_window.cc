@@ -28,7 +28,7 @@ int64_t ReceiveWindow::Grant(int64_t most, bool shrink, base::Time now, base::Du
 
 bool ReceiveWindow::FillsTheWay(base::Duration elapsed, base::Duration round_trip) const {
   if (round_trip == base::Duration{}) return true;
-  const base::Duration limit = std::max(2 * round_trip, kBusyTurn);
+  const base::Duration limit = std::max(kRoundTrips * round_trip, kBusyTurn);
   return static_cast<double>(taken_) * static_cast<double>(limit.count()) >=
          static_cast<double>(size_) * static_cast<double>(elapsed.count());
 }

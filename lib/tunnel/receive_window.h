@@ -23,6 +23,10 @@ class ReceiveWindow {
   static constexpr int64_t kSmallest = 64 * 1024;
   // So many free bytes are worth a message, however large the window.
   static constexpr int64_t kLargestStep = 512 * 1024;
+  // A window that is used up within so many round trips is too small. One would do to fill the way;
+  // but BBR, which takes a sender that waits for us for one with little to say, sends three times
+  // what the way takes for as long as it finds nothing more to send.
+  static constexpr int kRoundTrips = 5;
   // What a turn may take on a busy machine: windows that last no longer make both ends wait for
   // each other, however short the way between them.
   static constexpr base::Duration kBusyTurn = std::chrono::milliseconds(1);
@@ -63,7 +67,7 @@ class ReceiveWindow {
   // Whether there is something to Grant() that is worth a message.
   bool due() const { return (free_ > 0 && free_ >= std::min(size_ / 4, kLargestStep)) || wanted(); }
   // Returns what the peer is to be allowed on top. The window may at most double, up to `most`
-  // bytes, when the peer lacks some and a whole window is used up within two round trips (which the
+  // bytes, when the peer lacks some and a whole window is used up within kRoundTrips (which the
   // first time is not known, and is supposed); on a shorter way a larger one would only lie in the
   // endpoint's queue. `round_trip` is 0 when not known: then the way counts as long. The window
   // halves, as far as bytes are free, when it is to `shrink`.
@@ -71,7 +75,7 @@ class ReceiveWindow {
 
  private:
   bool wanted() const { return lacking_ && taken_ > size_ - sliver_ && !full(); }
-  // Whether the endpoint takes a whole window within two round trips.
+  // Whether the endpoint takes a whole window within kRoundTrips.
   bool FillsTheWay(base::Duration elapsed, base::Duration round_trip) const;
 
   int64_t size_;

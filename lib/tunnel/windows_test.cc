@@ -117,8 +117,8 @@ int64_t SizeAfter(int64_t bytes, base::Duration elapsed, base::Duration round_tr
 }
 
 TEST(ReceiveWindow, GrowsWhileTheWayHoldsMore) {
-  EXPECT_EQ(SizeAfter(512 * kKiB, milliseconds(99), milliseconds(50)), 1024);
-  EXPECT_EQ(SizeAfter(512 * kKiB, milliseconds(101), milliseconds(50)), 512)
+  EXPECT_EQ(SizeAfter(512 * kKiB, milliseconds(249), milliseconds(50)), 1024);
+  EXPECT_EQ(SizeAfter(512 * kKiB, milliseconds(251), milliseconds(50)), 512)
       << "the reader is slower";
 }
 
