@@ -38,6 +38,9 @@ bool Keepalive::OnAck(uint64_t opaque) {
   outstanding_ = false;
   // A round trip within one turn of the clock is still known: never zero.
   round_trip_ = std::max(scheduler_.Now() - sent_, base::Duration(1));
+  const bool first = least_round_trip_ == base::Duration::zero();
+  least_round_trip_ =
+      first ? round_trip_ : std::min(round_trip_, least_round_trip_ + least_round_trip_ / 16);
   ScheduleNext();
   return true;
 }

@@ -41,6 +41,9 @@ class Keepalive {
   base::Duration timeout() const { return timeout_; }
   // Measured last, zero when unknown.
   base::Duration round_trip() const { return round_trip_; }
+  // The way alone, without what waits along it: the least one, of which older ones count less and
+  // less. Zero when unknown.
+  base::Duration least_round_trip() const { return least_round_trip_; }
 
  private:
   void Ping();
@@ -55,6 +58,7 @@ class Keepalive {
   uint64_t opaque_ = 0;
   base::Time sent_;
   base::Duration round_trip_ = base::Duration::zero();
+  base::Duration least_round_trip_ = base::Duration::zero();
 };
 
 }  // namespace hawser::h2

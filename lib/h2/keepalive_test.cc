@@ -71,6 +71,24 @@ TEST_F(KeepaliveTest, MeasuresTheRoundTrip) {
   EXPECT_EQ(keepalive.round_trip(), 50ms);
 }
 
+TEST_F(KeepaliveTest, KnowsTheWayWithoutWhatWaitsAlongIt) {
+  Keepalive keepalive(scheduler_, link_, 1s, 10s);
+  keepalive.Start(/*ping_now=*/true);
+  const auto answer_after = [&](base::Duration time) {
+    scheduler_.Advance(time);
+    ASSERT_TRUE(keepalive.OnAck(link_.pings.back()));
+    scheduler_.Advance(1s - time);  // to the next one
+  };
+  answer_after(16ms);
+  answer_after(500ms);
+  EXPECT_EQ(keepalive.round_trip(), 500ms);
+  EXPECT_EQ(keepalive.least_round_trip(), 17ms);
+  answer_after(10ms);
+  EXPECT_EQ(keepalive.least_round_trip(), 10ms);
+  for (int i = 0; i < 100; ++i) answer_after(30ms);
+  EXPECT_EQ(keepalive.least_round_trip(), 30ms) << "another way by now";
+}
+
 TEST_F(KeepaliveTest, ARoundTripWithinOneTurnIsStillKnown) {
   Keepalive keepalive(scheduler_, link_, 0s, 10s);
   keepalive.Start(/*ping_now=*/true);

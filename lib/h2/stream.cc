@@ -35,6 +35,8 @@ base::Scheduler& Stream::scheduler() { return transport_.loop(); }
 
 base::Duration Stream::RoundTrip() const { return transport_.RoundTrip(); }
 
+base::Duration Stream::LeastRoundTrip() const { return transport_.LeastRoundTrip(); }
+
 bool Stream::deaf() const { return retired_ || transport_.state_ != Transport::State::kOpen; }
 
 void Stream::SendHeaders(const net::Metadata& headers) {

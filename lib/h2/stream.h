@@ -46,6 +46,7 @@ class Stream final : public net::MessageStream, private Deframer::Sink {
   void Reset() override;
   void Abort(const absl::Status& reason) override;
   base::Duration RoundTrip() const override;
+  base::Duration LeastRoundTrip() const override;
 
   // The rest is the transport's.
 

@@ -124,6 +124,8 @@ class Transport : private Keepalive::Link {
   size_t streams_available() const;
   // Round-trip time measured last, zero when unknown.
   base::Duration RoundTrip() const { return keepalive_.round_trip(); }
+  // See net::MessageStream::LeastRoundTrip().
+  base::Duration LeastRoundTrip() const { return keepalive_.least_round_trip(); }
   bool spares_other_streams() const { return options_.spare_other_streams; }
   // See net::MessageBatch::turn().
   size_t turn() const { return turn_; }

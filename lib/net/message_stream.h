@@ -116,6 +116,8 @@ class MessageStream {
   virtual void Abort(const absl::Status& reason) = 0;
   // Round-trip time measured last, zero when unknown.
   virtual base::Duration RoundTrip() const = 0;
+  // The least lately: the way itself, without what waits along it. Zero when unknown.
+  virtual base::Duration LeastRoundTrip() const = 0;
 };
 
 class StreamHandler {

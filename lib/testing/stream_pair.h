@@ -75,6 +75,7 @@ class StreamPair {
     void Reset() override { pair.LoseLater(absl::CancelledError("stream reset")); }
     void Abort(const absl::Status& reason) override { pair.LoseLater(reason); }
     base::Duration RoundTrip() const override { return pair.round_trip_; }
+    base::Duration LeastRoundTrip() const override { return pair.round_trip_; }
 
     StreamPair& pair;
     const bool client;

@@ -110,7 +110,7 @@ void Session::Progressed(Connection& connection) {
 
 void Session::TuneStreamWindow(size_t bytes) {
   const int64_t before = stream_window_.size();
-  if (!stream_window_.OnTaken(bytes, stream_->scheduler().Now(), stream_->RoundTrip(),
+  if (!stream_window_.OnTaken(bytes, stream_->scheduler().Now(), stream_->LeastRoundTrip(),
                               MostWindow(options_.memory.get(), before),
                               ShortOfMemory(options_.memory.get())))
     return;

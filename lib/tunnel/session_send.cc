@@ -62,8 +62,9 @@ int64_t Session::Grant(Connection& connection) {
   MemoryBudget* const memory = connection.memory_.get();
   const int64_t before = Growth(connection);
   const int64_t size = connection.window_.size();
-  const int64_t bytes = connection.window_.Grant(MostWindow(memory, size), ShortOfMemory(memory),
-                                                 stream_->scheduler().Now(), stream_->RoundTrip());
+  const int64_t bytes =
+      connection.window_.Grant(MostWindow(memory, size), ShortOfMemory(memory),
+                               stream_->scheduler().Now(), stream_->LeastRoundTrip());
   Promise(memory, Growth(connection) - before);
   return bytes;
 }
