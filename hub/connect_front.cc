@@ -41,6 +41,7 @@ class SocketDialler final : public Dialler {
     endpoint_ = tunnel::SocketEndpoint::Make(std::move(request_.socket),
                                              std::move(request_.read_ahead), tunnel::Hop::kClient);
     endpoint_->SetGreeting(kEstablished);
+    endpoint_->ChargeTo(request_.admission->memory);
     endpoint_->OnDone([admission = request_.admission](const Failure*) {});
     EndWithCredential(dial, shard);
     endpoint_->OnHangUp(tunnel::DialWatch::End::kIsGone, [weak = std::weak_ptr(dial)] {

@@ -5,27 +5,39 @@
 namespace hawser::hub {
 
 std::unique_ptr<net::StreamHandler> ControlCall::ForPath(const std::string& path,
-                                                         const std::string& identity,
+                                                         const std::string& identity, Memory memory,
                                                          ControlLists& lists) {
   using List = ControlLists::List;
   const auto call = [&](List list) {
-    return std::unique_ptr<net::StreamHandler>(new ControlCall(list, identity, lists));
+    return std::unique_ptr<net::StreamHandler>(
+        new ControlCall(list, identity, std::move(memory), lists));
   };
   if (path == "/hawser.control.Control/GetClusters") return call(List::kClusters);
   if (path == "/hawser.control.Control/GetSessions") return call(List::kSessions);
   return nullptr;
 }
 
-ControlCall::ControlCall(ControlLists::List list, std::string identity, ControlLists& lists)
+ControlCall::ControlCall(ControlLists::List list, std::string identity, Memory memory,
+                         ControlLists& lists)
     : list_(list),
+      cost_(std::move(memory)),
       identity_(std::move(identity)),
       lists_(lists),
-      self_(std::make_shared<ControlCall*>(this)) {}
+      self_(std::make_shared<ControlCall*>(this)) {
+  cost_.Set(kCost);
+}
 
 void ControlCall::OnOpen(net::MessageStream& stream, const net::Metadata&) {
   stream_ = &stream;
   deadline_ = std::make_unique<base::Timer>(stream.scheduler());
   deadline_->Set(kTimeout, [this] { stream_->Reset(); });
+  // Before anything is kept of its request, which may never end.
+  auto permit = lists_.Admit(identity_);
+  if (permit.ok()) {
+    permit_ = *std::move(permit);
+  } else {
+    stream_->Finish(permit.status());
+  }
 }
 
 absl::Status ControlCall::OnMessageStart(size_t size) {
@@ -37,6 +49,7 @@ absl::Status ControlCall::OnMessageStart(size_t size) {
 }
 
 absl::Status ControlCall::OnMessageBytes(std::span<const uint8_t> bytes) {
+  if (permit_ == nullptr) return absl::OkStatus();
   request_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   return absl::OkStatus();
 }
@@ -51,17 +64,12 @@ absl::StatusOr<ControlLists::Request> ControlCall::ParseRequest() const {
 }
 
 void ControlCall::OnRemoteEnd(const absl::Status&) {
+  if (permit_ == nullptr) return;
   auto request = ParseRequest();
   if (!request.ok()) {
     stream_->Finish(request.status());
     return;
   }
-  auto permit = lists_.Admit(identity_);
-  if (!permit.ok()) {
-    stream_->Finish(permit.status());
-    return;
-  }
-  permit_ = *std::move(permit);
   lists_.Get(*std::move(request), permit_,
              [self = self_, &scheduler = stream_->scheduler()](ControlLists::Answer answer) {
                scheduler.Post([self, answer = std::move(answer)] {

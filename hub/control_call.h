@@ -8,6 +8,7 @@
 #include "hub/control_lists.h"
 #include "lib/base/scheduler.h"
 #include "lib/net/message_stream.h"
+#include "lib/tunnel/memory.h"
 
 namespace hawser::hub {
 
@@ -19,9 +20,12 @@ class ControlCall final : public net::StreamHandler {
   // How long a call may last, until its answer is taken.
   static constexpr base::Duration kTimeout = std::chrono::seconds(10);
 
-  // Of `identity`, for a method by its path; null when it is not served here.
+  using Memory = std::shared_ptr<tunnel::MemoryBudget>;
+
+  // Of `identity`, for a method by its path; null when it is not served here. `memory` is charged
+  // for the call; it may be null.
   static std::unique_ptr<net::StreamHandler> ForPath(const std::string& path,
-                                                     const std::string& identity,
+                                                     const std::string& identity, Memory memory,
                                                      ControlLists& lists);
 
   void OnOpen(net::MessageStream& stream, const net::Metadata& headers) override;
@@ -33,11 +37,15 @@ class ControlCall final : public net::StreamHandler {
   void OnClosed(const absl::Status& status) override;
 
  private:
-  ControlCall(ControlLists::List list, std::string identity, ControlLists& lists);
+  // What a call takes of the hub, bytes.
+  static constexpr uint64_t kCost = 5 * 1024;
+
+  ControlCall(ControlLists::List list, std::string identity, Memory memory, ControlLists& lists);
   absl::StatusOr<ControlLists::Request> ParseRequest() const;
   void OnAnswer(const ControlLists::Answer& answer);
 
   const ControlLists::List list_;
+  tunnel::MemoryCharge cost_;
   const std::string identity_;
   ControlLists& lists_;
   net::MessageStream* stream_ = nullptr;

@@ -35,6 +35,7 @@ class Stream final : public net::MessageStream {
   void Reset() override { reset = true; }
   void Abort(const absl::Status&) override {}
   base::Duration RoundTrip() const override { return {}; }
+  base::Duration LeastRoundTrip() const override { return {}; }
 
   bool headers = false;
   bool reset = false;
@@ -51,7 +52,7 @@ class ControlCallTest : public ::testing::Test {
   }
 
   void Open(const std::string& path) {
-    call_ = ControlCall::ForPath(path, "client/alice", lists_);
+    call_ = ControlCall::ForPath(path, "client/alice", nullptr, lists_);
     ASSERT_NE(call_, nullptr);
     call_->OnOpen(stream_, {});
   }
@@ -87,7 +88,7 @@ class ControlCallTest : public ::testing::Test {
 TEST_F(ControlCallTest, OnlyTheListsAreServed) {
   for (const char* path : {"/hawser.control.Control/WatchClusters", "/hawser.control.Control/",
                            "/grpc.health.v1.Health/Check", "/ProxyService/Proxy", ""})
-    EXPECT_EQ(ControlCall::ForPath(path, "client/alice", lists_), nullptr) << path;
+    EXPECT_EQ(ControlCall::ForPath(path, "client/alice", nullptr, lists_), nullptr) << path;
 }
 
 TEST_F(ControlCallTest, AnAnswerLongerThanABatchGoesInParts) {
@@ -143,6 +144,21 @@ TEST_F(ControlCallTest, AnAnswerThatIsNotTakenEndsWithTheCall) {
   Open(kClusters);
   scheduler_.Advance(ControlCall::kTimeout);
   EXPECT_TRUE(stream_.reset);
+}
+
+TEST_F(ControlCallTest, CallsThatNeverAskHaveTheirNumber) {
+  std::vector<std::unique_ptr<net::StreamHandler>> silent;
+  for (size_t i = 0; i < ControlLists::kMaxCallsOfOne; ++i) {
+    Open(kClusters);
+    EXPECT_FALSE(stream_.finished.has_value());
+    silent.push_back(std::move(call_));
+  }
+  Open(kClusters);
+  ASSERT_TRUE(stream_.finished.has_value());
+  EXPECT_THAT(*stream_.finished, StatusIs(StatusCode::kResourceExhausted));
+  EXPECT_THAT(Send("more"), IsOk()) << "and is not kept";
+  call_->OnRemoteEnd(absl::OkStatus());
+  for (const auto& each : silent) each->OnClosed(absl::CancelledError("left"));
 }
 
 TEST_F(ControlCallTest, ACallerThatLeftGetsNoAnswerAndKeepsNoPlace) {

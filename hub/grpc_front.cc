@@ -181,13 +181,14 @@ GrpcFront::GrpcFront(Options options, const Shards& shards, ConnectionLimits& li
           {Port::kGrpc, options_.transport}, shards,
           [this, &registry, &lists](const TransportServer::Caller& caller, const std::string& path,
                                     const net::Metadata&) -> std::unique_ptr<net::StreamHandler> {
-            if (path != kPath) return ControlCall::ForPath(path, caller.identity, lists);
             // Its dials are refused, and it opens more and more streams all the same.
             if (caller.connection_memory != nullptr && caller.connection_memory->Overdrawn()) {
               caller.transport.Close(absl::ResourceExhaustedError(
                   "connections of " + caller.identity + " hold too much memory"));
               return nullptr;
             }
+            if (path != kPath)
+              return ControlCall::ForPath(path, caller.identity, caller.connection_memory, lists);
             const bool surplus = caller.transport.stream_count() >= options_.streams_per_connection;
             tunnel::SessionOptions session = options_.session;
             session.memory = caller.memory;

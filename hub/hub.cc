@@ -385,7 +385,8 @@ uint64_t Hub::HeldMemory() const {
   uint64_t connections = 0;
   for (const Port port : {Port::kAgents, Port::kGrpc, Port::kHttpConnect})
     connections += limits_.count(port);
-  return memory_.total()->used() + connections * kConnectionMemory;
+  return memory_.total()->used() + connection_memory_.total()->used() +
+         connections * kConnectionMemory;
 }
 
 void Hub::WatchCredentials() {

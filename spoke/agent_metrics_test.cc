@@ -98,7 +98,7 @@ TEST_F(AgentMetricsTest, QueuedBytesAreBoundedByTheBudget) {
 }
 
 TEST_F(AgentMetricsTest, QueuedBytesOfOneClientAreBoundedByItsShare) {
-  options_.buffered_bytes = 280'000;  // of which 210,000 are less than one window
+  options_.buffered_bytes = 350'000;  // of which 210,000 are less than one window
   Connect();
   Target target(loop_);
   const auto dialled = hub_.Dial(*hub_.sessions().front(), target.address(), "client/ann");

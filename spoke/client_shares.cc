@@ -11,9 +11,8 @@ namespace {
 // Descriptors for links, files, pages and name lookups.
 constexpr uint64_t kReserve = 128;
 
-size_t ShareOf(uint64_t descriptors) {
-  const uint64_t spare = std::min(kReserve, descriptors / 2);
-  return static_cast<size_t>((descriptors - spare) / 4 * 3);
+size_t Spare(uint64_t descriptors) {
+  return static_cast<size_t>(descriptors - std::min(kReserve, descriptors / 2));
 }
 
 tunnel::Failure Overloaded(const char* text) {
@@ -33,7 +32,15 @@ void ClientShares::Place::GiveBack(size_t descriptors) {
 void ClientShares::Place::Opened() { GiveBack(std::exchange(descriptors_, 1) - 1); }
 
 ClientShares::ClientShares(std::shared_ptr<MemoryBudget> memory, uint64_t descriptors)
-    : memory_(std::move(memory)), descriptor_share_(ShareOf(descriptors)) {}
+    : memory_(std::move(memory)),
+      descriptors_in_all_(Spare(descriptors)),
+      descriptor_share_(descriptors_in_all_ / 5 * 3) {}
+
+bool ClientShares::IsFull(const Client* client) const {
+  const size_t own = client == nullptr ? 0 : client->descriptors;
+  const size_t kept = own < kFew ? 0 : descriptors_in_all_ / 8;
+  return descriptors_ + kOfDial > descriptors_in_all_ - kept;
+}
 
 std::variant<ClientShares::Place, tunnel::Failure> ClientShares::Take(uint64_t client) {
   const auto found = clients_.find(client);
@@ -46,6 +53,10 @@ std::variant<ClientShares::Place, tunnel::Failure> ClientShares::Take(uint64_t c
   if (found != clients_.end() && found->second.descriptors + kOfDial > descriptor_share_) {
     ++refused_;
     return Overloaded("this client holds as many of the agent's descriptors as it may (ulimit -n)");
+  }
+  if (client != 0 && IsFull(found == clients_.end() ? nullptr : &found->second)) {
+    ++refused_;
+    return Overloaded("the agent's descriptors are in use (ulimit -n)");
   }
   if (const auto scope = memory->RefusesDial()) {
     return Overloaded(*scope == MemoryBudget::Scope::kShare

@@ -1,6 +1,7 @@
-// What one client of the hubs may take of this agent: three quarters of its memory for queued bytes
-// and of its descriptors. Hubs of ours tell clients apart by a number; where they do not, as
-// servers of Konnectivity's, there are no shares, and everybody has the whole.
+// What one client of the hubs may take of this agent: three fifths of its memory for queued bytes
+// and of its descriptors. Some of these are left for whoever comes next, whoever took the others.
+// Hubs of ours tell clients apart by a number; where they do not, as servers of Konnectivity's,
+// there are no shares, and everybody has the whole.
 //
 // Threads: the loop's. It outlives its places.
 #pragma once
@@ -59,7 +60,8 @@ class ClientShares {
 
   const tunnel::MemoryBudget& memory() const { return *memory_; }
   // Bytes that may be queued for one client, and descriptors that it may hold.
-  uint64_t memory_share() const { return memory_->cap() / 4 * 3; }
+  // A share may be exceeded by a quarter, and must not make the whole short then.
+  uint64_t memory_share() const { return memory_->cap() / 5 * 3; }
   size_t descriptor_share() const { return descriptor_share_; }
   // Descriptors that named clients hold.
   size_t descriptors() const { return descriptors_; }
@@ -68,15 +70,20 @@ class ClientShares {
   uint64_t refused() const { return refused_; }
 
  private:
-  // A dial may try several addresses at a time.
-  static constexpr size_t kOfDial = 2;
-
   struct Client {
     std::shared_ptr<tunnel::MemoryBudget> memory;
     size_t descriptors = 0;
   };
 
+  // A dial may try several addresses at a time.
+  static constexpr size_t kOfDial = 2;
+  // Who has fewer is a newcomer, for whom an eighth is kept.
+  static constexpr size_t kFew = 16;
+
+  bool IsFull(const Client* client) const;
+
   const std::shared_ptr<tunnel::MemoryBudget> memory_;
+  const size_t descriptors_in_all_;  // without those for other things
   const size_t descriptor_share_;
   std::unordered_map<uint64_t, Client, base::SeededHash> clients_;  // those with places
   size_t descriptors_ = 0;

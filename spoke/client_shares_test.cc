@@ -32,32 +32,42 @@ class ClientSharesTest : public ::testing::Test {
   }
 
   const std::shared_ptr<MemoryBudget> memory_ = std::make_shared<MemoryBudget>(1000);
-  ClientShares shares_{memory_, 136};  // half of which are kept for other things
+  ClientShares shares_{memory_, 136};  // half of which are for other things
   std::vector<ClientShares::Place> places_;
 };
 
-TEST_F(ClientSharesTest, AClientHasThreeQuartersOfTheDescriptors) {
-  ASSERT_EQ(shares_.descriptor_share(), 51u);
-  EXPECT_EQ(ClientShares(memory_, 1128).descriptor_share(), 750u);
-  for (int i = 0; i < 25; ++i) ASSERT_EQ(Take(kAnn), "") << "two each";
+TEST_F(ClientSharesTest, AClientHasThreeFifthsOfTheDescriptors) {
+  ASSERT_EQ(shares_.descriptor_share(), 39u);
+  EXPECT_EQ(ClientShares(memory_, 1128).descriptor_share(), 600u);
+  for (int i = 0; i < 19; ++i) ASSERT_EQ(Take(kAnn), "") << "two each";
   EXPECT_EQ(Take(kAnn), kNoDescriptors);
   EXPECT_EQ(shares_.refused(), 1u);
   EXPECT_EQ(Take(kBob), "");
-  EXPECT_EQ(shares_.descriptors(), 52u);
+  EXPECT_EQ(shares_.descriptors(), 40u);
   for (auto& place : places_) place.Opened();
-  EXPECT_EQ(shares_.descriptors(), 26u);
+  EXPECT_EQ(shares_.descriptors(), 20u);
   EXPECT_EQ(Take(kAnn), "") << "an open one has one";
   places_.clear();
   EXPECT_EQ(shares_.descriptors(), 0u);
 }
 
-TEST_F(ClientSharesTest, AClientHasThreeQuartersOfTheMemory) {
+TEST_F(ClientSharesTest, SomeDescriptorsAreKeptForNewcomers) {
+  for (int i = 0; i < 19; ++i) ASSERT_EQ(Take(kAnn), "");
+  int bobs = 0;
+  while (Take(kBob).empty()) ++bobs;
+  EXPECT_EQ(bobs, 11) << "60 of 68 are taken: an eighth is kept";
+  EXPECT_EQ(Take(kBob), "the agent's descriptors are in use (ulimit -n)");
+  EXPECT_EQ(Take(3), "");
+  EXPECT_EQ(shares_.descriptors(), 62u);
+}
+
+TEST_F(ClientSharesTest, AClientHasThreeFifthsOfTheMemory) {
   ASSERT_EQ(Take(kAnn), "");
   ASSERT_EQ(Take(kAnn), "");
   EXPECT_EQ(places_[0].memory(), places_[1].memory()) << "all its tunnels together";
   MemoryCharge charge(places_[0].memory());
-  charge.Set(700);
-  EXPECT_EQ(memory_->used(), 700u);
+  charge.Set(750);  // a quarter more than its share
+  EXPECT_EQ(memory_->used(), 750u);
   EXPECT_EQ(Take(kAnn),
             "too many bytes are queued at the agent for connections of this client "
             "(--max-buffered-bytes)");

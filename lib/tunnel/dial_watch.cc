@@ -17,7 +17,13 @@ void DialWatch::Start(End end, base::Closure hung_up) {
   WaitReadable();
 }
 
+void DialWatch::ChargeTo(std::shared_ptr<MemoryBudget> budget) {
+  charge_.Attach(std::move(budget));
+  charge_.Set(client_.read_ahead.size());
+}
+
 DialWatch::Client DialWatch::Take() {
+  charge_.Set(0);
   if (client_.socket != nullptr && hung_up_) client_.socket->StopWaiting();
   hung_up_ = nullptr;
   return std::move(client_);
@@ -33,6 +39,7 @@ net::Socket::Result DialWatch::ReadSome() {
   if (room == 0) return {net::Socket::Result::kOk};
   const net::Socket::Result result = client_.socket->Read({bytes, std::min(room, sizeof bytes)});
   client_.read_ahead.append(bytes, bytes + result.bytes);
+  charge_.Set(client_.read_ahead.size());
   return result;
 }
 

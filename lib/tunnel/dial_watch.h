@@ -15,6 +15,7 @@
 
 #include "lib/base/scheduler.h"
 #include "lib/net/socket.h"
+#include "lib/tunnel/memory.h"
 
 namespace hawser::tunnel {
 
@@ -34,6 +35,8 @@ class DialWatch {
   // `hung_up` runs once when the client is gone altogether, and may destroy this. A client that
   // said something and then sent FIN has only half-closed: it may well wait for an answer.
   void Start(End end, base::Closure hung_up);
+  // What the client has said, and says, is charged there until the watch ends.
+  void ChargeTo(std::shared_ptr<MemoryBudget> budget);
   // Ends the watch.
   Client Take();
   // Reads what the client has said by now, without waiting for more.
@@ -48,6 +51,7 @@ class DialWatch {
   void HangUp();
 
   Client client_;
+  MemoryCharge charge_;
   base::Closure hung_up_;
   End end_ = End::kIsHalfClose;
 };

@@ -63,6 +63,7 @@ Session::Session(const SessionOptions& options)
     : options_(options),
       decoder_(*this),
       control_charge_(options.memory),
+      incomplete_charge_(options.memory),
       stream_window_(options.first_window, {}),
       late_budget_(kFirstLateBudget) {}
 
@@ -109,6 +110,7 @@ void Session::OnClosed(const absl::Status& status) {
   while (!connections_.empty()) End(*connections_.begin()->second, &lost);
   control_.Clear();
   control_charge_.Set(0);
+  incomplete_charge_.Set(0);
   Promise(options_.memory.get(), -promised_);
   ended_.clear();
   bury_.reset();

@@ -197,6 +197,8 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   absl::Status OnClose(const wire::Packet& packet);
   void HandOver(Connection& connection, std::span<const uint8_t> bytes, bool stable);
   void HoldIncomplete();
+  // False: there is no memory for it.
+  bool ChargeIncomplete();
   void Hold(Connection& connection, size_t bytes);
   void Unhold(Connection& connection, size_t bytes);
   void TuneStreamWindow(size_t bytes);
@@ -234,6 +236,9 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   // and what is withheld on account of a packet that the decoder collects.
   size_t fresh_ = 0;
   size_t withheld_incomplete_ = 0;
+  // Of a packet that is collected, as far as it is charged.
+  size_t incomplete_ = 0;
+  MemoryCharge incomplete_charge_;
 
   int64_t highest_id_ = 0;
   int64_t promised_ = 0;        // bytes that windows of ours grew by

@@ -12,18 +12,31 @@ namespace {
 constexpr int64_t kLatePacketCost = 64;
 // When memory is used up: how long without progress makes a queue one that may not grow.
 constexpr base::Duration kGrowingStallLimit = std::chrono::milliseconds(100);
+// A packet that is collected is charged from here on, bytes.
+constexpr size_t kSmallPacket = 1024;
 
 }  // namespace
 
 absl::Status Session::OnMessageStart(size_t size) { return decoder_.Start(size); }
 
 absl::Status Session::OnMessageBytes(std::span<const uint8_t> bytes) {
-  if (features_.window) return decoder_.Feed(bytes);
-  fresh_ = bytes.size();
-  const absl::Status status = decoder_.Feed(bytes);
-  HoldIncomplete();
+  fresh_ = features_.window ? 0 : bytes.size();
+  absl::Status status = decoder_.Feed(bytes);
+  if (!features_.window) HoldIncomplete();
   fresh_ = 0;
-  return status;
+  return ChargeIncomplete() || !status.ok()
+             ? status
+             : absl::ResourceExhaustedError("tunnel: no memory for the rest of a packet");
+}
+
+// A client may have thousands of streams, each with a packet that never ends.
+bool Session::ChargeIncomplete() {
+  const size_t kept = decoder_.kept() < kSmallPacket ? 0 : decoder_.kept();
+  if (kept == incomplete_) return true;
+  incomplete_ = kept;
+  incomplete_charge_.Set(kept);
+  return kept == 0 || !options_.one_connection || options_.memory == nullptr ||
+         !options_.memory->ShedsGrowing();
 }
 
 Connection* Session::Find(int64_t id) {

@@ -339,6 +339,23 @@ TEST_P(WindowTest, AStalledConnectionCostsItsWindowAndOthersGoOn) {
   EXPECT_EQ(target(0).received.size(), 4'000'000u);
 }
 
+TEST_P(WindowTest, APacketThatNeverEndsIsCharged) {
+  const auto memory = std::make_shared<MemoryBudget>(10'000);
+  SessionOptions options;
+  options.memory = memory;
+  Start(options);
+  const auto feed = [&](const std::string& bytes) {
+    return agent_->OnMessageBytes({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
+  };
+  ASSERT_TRUE(agent_->OnMessageStart(30'000).ok());
+  EXPECT_TRUE(feed("\x12\xa6\xea\x01" + std::string(9'000, 'x')).ok());
+  EXPECT_GE(memory->used(), 9'000u);
+  EXPECT_TRUE(feed(std::string(9'000, 'x')).ok()) << "one of a session with many connections";
+  EXPECT_GE(memory->used(), 18'000u);
+  agent_->OnClosed(absl::CancelledError());
+  EXPECT_EQ(memory->used(), 0u);
+}
+
 TEST_P(WindowTest, WhoWaitsWaitsForOneTurnOfAnother) {
   Start();
   auto one = Open("web:1"), other = Open("web:2");

@@ -46,6 +46,10 @@ class SocketEndpoint final : public Endpoint,
   void SetPatience(base::Duration patience);
   // As DialWatch::Start().
   void OnHangUp(DialWatch::End end, base::Closure callback);
+  // See DialWatch::ChargeTo(): until the connection's own memory is known.
+  void ChargeTo(std::shared_ptr<MemoryBudget> budget) {
+    unopened_->watch.ChargeTo(std::move(budget));
+  }
   // Reads what the socket has already, without waiting.
   void ReadAhead() { unopened_->watch.ReadAhead(); }
   // The first bytes for the dial to carry, `limit` at most. They are not sent again when the
