@@ -76,7 +76,7 @@ Pulled End::Pull(std::span<uint8_t> space) {
   Shared::Side& source = other();
   const size_t taken = source.bytes.Read(space);
   if (taken > 0) {
-    source.charge.Set(source.bytes.size());
+    source.charge.Set(source.bytes.memory());
     source.pulled += taken;
     const bool last = source.bytes.empty() && !source.end && !source.closed;
     WakeOther(std::move(lock));
@@ -103,7 +103,7 @@ void End::Deliver(std::span<const uint8_t> bytes) {
     return;
   }
   mine().bytes.Append(bytes);
-  mine().charge.Set(mine().bytes.size());
+  mine().charge.Set(mine().bytes.memory());
   WakeOther(std::move(lock));
 }
 

@@ -68,11 +68,13 @@ void ByteQueue::AddBlock(size_t wanted) {
   *block = {nullptr, 0, 0, capacity};
   (last_ != nullptr ? last_->next : first_) = block;
   last_ = block;
+  memory_ += sizeof(Block) + capacity;
 }
 
 void ByteQueue::DropFirst() {
   Block* block = first_;
   first_ = block->next;
+  memory_ -= sizeof(Block) + block->capacity;
   if (first_ == nullptr) last_ = nullptr;
   ::operator delete(block);
 }

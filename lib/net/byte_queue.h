@@ -21,6 +21,8 @@ class ByteQueue {
 
   size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
+  // Bytes that the blocks take, those that are free included.
+  size_t memory() const { return memory_; }
 
   void Append(std::span<const uint8_t> bytes);
   // Points `pieces` to the bytes at the head, in order, without removing them; returns how many
@@ -44,6 +46,7 @@ class ByteQueue {
   Block* first_ = nullptr;
   Block* last_ = nullptr;
   size_t size_ = 0;
+  size_t memory_ = 0;
 };
 
 }  // namespace hawser::net

@@ -19,6 +19,18 @@ std::string ReadText(ByteQueue& queue, size_t max) {
   return {space.begin(), space.begin() + count};
 }
 
+TEST(ByteQueue, TellsWhatItTakes) {
+  ByteQueue queue;
+  EXPECT_EQ(queue.memory(), 0u);
+  const std::vector<uint8_t> bytes(5'000);
+  queue.Append(bytes);
+  queue.Append(bytes);
+  EXPECT_GE(queue.memory(), 10'000u);
+  EXPECT_LE(queue.memory(), 40'000u);
+  queue.Consume(10'000);
+  EXPECT_EQ(queue.memory(), 0u);
+}
+
 TEST(ByteQueue, StartsEmpty) {
   ByteQueue queue;
   iovec piece;
