@@ -13,18 +13,22 @@ uint64_t MemoryShares::ShareOf(const Limits& limits) {
   return std::min(limits.per_identity, limits.total / 4);
 }
 
-std::shared_ptr<MemoryBudget> MemoryShares::Of(const std::string& identity) {
+uint64_t MemoryShares::CapOf(Whose whose) const {
+  return whose == Whose::kLocal ? total_->cap() / 4 : share_;
+}
+
+std::shared_ptr<MemoryBudget> MemoryShares::Of(const std::string& identity, Whose whose) {
   const std::lock_guard lock(mutex_);
-  std::weak_ptr<MemoryBudget>& known = shares_[identity];
-  if (auto share = known.lock()) return share;
-  auto share = std::make_shared<MemoryBudget>(share_, total_);
-  known = share;
+  Known& known = shares_[identity];
+  if (auto share = known.share.lock()) return share;
+  auto share = std::make_shared<MemoryBudget>(CapOf(whose), total_);
+  known = {share, whose};
   if (shares_.size() >= forget_at_) ForgetUnused();
   return share;
 }
 
 void MemoryShares::ForgetUnused() {
-  std::erase_if(shares_, [](const auto& entry) { return entry.second.expired(); });
+  std::erase_if(shares_, [](const auto& entry) { return entry.second.share.expired(); });
   forget_at_ = std::max<size_t>(64, 2 * shares_.size());
 }
 
@@ -33,7 +37,7 @@ void MemoryShares::Set(const Limits& limits) {
   total_->SetCap(limits.total);
   share_ = ShareOf(limits);
   for (const auto& [identity, known] : shares_)
-    if (const auto share = known.lock()) share->SetCap(share_);
+    if (const auto share = known.share.lock()) share->SetCap(CapOf(known.whose));
 }
 
 uint64_t MemoryShares::share() const {

@@ -26,20 +26,30 @@ class MemoryShares {
   MemoryShares& operator=(const MemoryShares&) = delete;
 
   const std::shared_ptr<tunnel::MemoryBudget>& total() const { return total_; }
+  // Who comes through a Unix socket is the machine's own, and has a quarter of the total.
+  enum class Whose { kRemote, kLocal };
+
   // The one of `identity`, the same for all its connections that live at the same time.
-  std::shared_ptr<tunnel::MemoryBudget> Of(const std::string& identity);
+  std::shared_ptr<tunnel::MemoryBudget> Of(const std::string& identity,
+                                           Whose whose = Whose::kRemote);
   // From now on, also for those there are; what is queued stays.
   void Set(const Limits& limits);
   uint64_t share() const;
 
  private:
+  struct Known {
+    std::weak_ptr<tunnel::MemoryBudget> share;
+    Whose whose = Whose::kRemote;
+  };
+
   static uint64_t ShareOf(const Limits& limits);
-  void ForgetUnused();  // needs the mutex
+  uint64_t CapOf(Whose whose) const;  // needs the mutex
+  void ForgetUnused();                // needs the mutex
 
   const std::shared_ptr<tunnel::MemoryBudget> total_;
   mutable std::mutex mutex_;  // guards all below
   uint64_t share_;
-  std::unordered_map<std::string, std::weak_ptr<tunnel::MemoryBudget>> shares_;
+  std::unordered_map<std::string, Known> shares_;
   size_t forget_at_ = 64;  // entries
 };
 

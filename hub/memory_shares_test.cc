@@ -30,6 +30,14 @@ TEST(MemoryShares, MayChangeWhileTheyAreUsed) {
   EXPECT_EQ(shares.total()->cap(), 2000u);
 }
 
+TEST(MemoryShares, TheMachinesOwnHaveAQuarter) {
+  MemoryShares shares({.total = 1000, .per_identity = 100});
+  const auto local = shares.Of("uid 0", MemoryShares::Whose::kLocal);
+  EXPECT_EQ(local->cap(), 250u);
+  shares.Set({.total = 2000, .per_identity = 200});
+  EXPECT_EQ(local->cap(), 500u);
+}
+
 TEST(MemoryShares, AreForgottenWithTheirIdentities) {
   MemoryShares shares({.total = 1000, .per_identity = 100});
   const auto kept = shares.Of("kept");

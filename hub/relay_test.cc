@@ -322,7 +322,7 @@ TEST_P(OpenRelayTest, StalledTargetHoldsTheClientBackWithinTheWindows) {
   EXPECT_LE(target_->received.size(), kWindow);
   // What waits in the relay is at most what the client's stream window let through.
   EXPECT_GT(memory_->used(), 0);
-  EXPECT_LE(memory_->used(), 2 * kWindow + kBlock);
+  EXPECT_LE(memory_->used(), 2 * (kWindow + kBlock));
   target_->stalled = false;
   target_->Take();
   Run();

@@ -147,7 +147,8 @@ void SocketPort::OnConnected(Shard& here, std::unique_ptr<net::Socket> socket,
 absl::Status SocketPort::IdentifyPeer(const net::PeerInfo& peer, Admission& admission) {
   HAWSER_ASSIGN_OR_RETURN(const PeerIdentity identity, identify_(peer));
   admission.identity = identity.name;
-  admission.memory = options_.memory->Of(identity.name);
+  admission.memory = options_.memory->Of(
+      identity.name, peer.uid ? MemoryShares::Whose::kLocal : MemoryShares::Whose::kRemote);
   HAWSER_ASSIGN_OR_RETURN(admission.credential,
                           credentials_.Admit(options_.port, admission.identity, peer));
   HAWSER_RETURN_IF_ERROR(limits_.Identify(admission.permit, identity));
