@@ -108,18 +108,23 @@ def lookups(arguments):
     return keep_dialling(arguments, (f"n{n}.dead.test.bench:80" for n in itertools.count()))
 
 
-def connections(arguments):
-    """Connections of alice's that are open and idle, more and more of them."""
-    clients = []
-    for count in range(2 * MOST):
+def more_and_more(take, most, told_at):
+    """Takes one after the other and keeps them all, `told_at` of them before anybody is told."""
+    taken = []
+    for count in range(most):
         try:
-            clients.append(ask(arguments, arguments.endless))
+            taken.append(take())
         except OSError:
             time.sleep(0.1)
-        if count == 1300:
+        if count == told_at:
             yield
     while True:
         time.sleep(1)
+
+
+def connections(arguments):
+    """Connections of alice's that are open and idle."""
+    return more_and_more(lambda: ask(arguments, arguments.endless), 2 * MOST, 1300)
 
 
 def descriptors(arguments):
@@ -142,19 +147,12 @@ def descriptors(arguments):
 
 
 def buffered_bytes(arguments):
-    """Downloads without end that alice does not read, more and more of them."""
-    clients = []
-    for count in range(MOST):
-        try:
-            client = ask(arguments, arguments.endless)
-            client.sendall(b"endless")
-            clients.append(client)
-        except OSError:
-            time.sleep(0.1)
-        if count == 200:
-            yield
-    while True:
-        time.sleep(1)
+    """Downloads without end that alice does not read."""
+    def download():
+        client = ask(arguments, arguments.endless)
+        client.sendall(b"endless")
+        return client
+    return more_and_more(download, MOST, 200)
 
 
 def control_bytes(arguments):

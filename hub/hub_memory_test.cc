@@ -67,6 +67,15 @@ TEST_F(HubMemoryTest, NeitherAgentsNorUnixSocketsPay) {
   EXPECT_TRUE(AwaitMetric(kInUse + "0\n"));
 }
 
+TEST_F(HubMemoryTest, WhatIsSaidBehindAPendingDialIsCharged) {
+  StartHubWithShare(1024 * 1024);
+  const auto paris = StartAgent("paris");
+  RawClient client(folder_ + "/connect.sock");
+  client.Send("CONNECT silent.paris:80 HTTP/1.1\r\n\r\n" + std::string(5000, 'x'));
+  ASSERT_TRUE(paris->AwaitDials(1));
+  EXPECT_TRUE(AwaitMetric("hawser_buffered_bytes 5000\n"));
+}
+
 TEST_F(HubMemoryTest, StreamsCostMemory) {
   StartHubWithShare(256 * 1024);
   const auto paris = StartAgent("paris");

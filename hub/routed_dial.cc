@@ -17,26 +17,24 @@ namespace {
 // long it may then say nothing before it counts as silent.
 constexpr base::Duration kPatience = std::chrono::milliseconds(700);
 
+std::optional<Failure> Refusal(tunnel::MemoryBudget* budget, const char* for_share,
+                               const char* for_total) {
+  const auto scope = budget == nullptr ? std::nullopt : budget->RefusesDial();
+  if (!scope) return std::nullopt;
+  const bool share = *scope == tunnel::MemoryBudget::Scope::kShare;
+  return Failure{Reason::kOverloaded, Hop::kHub, share ? for_share : for_total};
+}
+
 std::optional<Failure> ShortOfMemory(const RoutedDial::Request& request) {
-  using Scope = tunnel::MemoryBudget::Scope;
-  const auto overloaded = [](const char* text) {
-    return Failure{Reason::kOverloaded, Hop::kHub, text};
-  };
-  if (request.memory != nullptr) {
-    if (const auto scope = request.memory->RefusesDial())
-      return overloaded(*scope == Scope::kShare
-                            ? "too many bytes are queued for connections of this client "
-                              "(--max-buffered-bytes-per-identity)"
-                            : "memory for queued bytes is short (--max-buffered-bytes)");
-  }
-  if (request.connection_memory != nullptr) {
-    if (const auto scope = request.connection_memory->RefusesDial())
-      return overloaded(*scope == Scope::kShare
-                            ? "this client has as many connections as it may "
-                              "(--max-connection-bytes-per-identity)"
-                            : "memory for connections is short (--max-buffered-bytes)");
-  }
-  return std::nullopt;
+  auto refusal = Refusal(request.memory.get(),
+                         "too many bytes are queued for connections of this client "
+                         "(--max-buffered-bytes-per-identity)",
+                         "memory for queued bytes is short (--max-buffered-bytes)");
+  if (refusal) return refusal;
+  return Refusal(request.connection_memory.get(),
+                 "this client has as many connections as it may "
+                 "(--max-connection-bytes-per-identity)",
+                 "memory for connections is short (--max-buffered-bytes)");
 }
 
 }  // namespace
