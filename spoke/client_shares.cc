@@ -51,11 +51,11 @@ std::variant<ClientShares::Place, tunnel::Failure> ClientShares::Take(uint64_t c
     memory = std::make_shared<MemoryBudget>(memory_share(), memory_);
   }
   if (found != clients_.end() && found->second.descriptors + kOfDial > descriptor_share_) {
-    ++refused_;
+    ++refused_for_share_;
     return Overloaded("this client holds as many of the agent's descriptors as it may (ulimit -n)");
   }
   if (client != 0 && IsFull(found == clients_.end() ? nullptr : &found->second)) {
-    ++refused_;
+    ++refused_for_total_;
     return Overloaded("the agent's descriptors are in use (ulimit -n)");
   }
   if (const auto scope = memory->RefusesDial()) {

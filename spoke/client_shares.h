@@ -1,7 +1,7 @@
 // What one client of the hubs may take of this agent: three fifths of its memory for queued bytes
-// and of its descriptors. Some of these are left for whoever comes next, whoever took the others.
-// Hubs of ours tell clients apart by a number; where they do not, as servers of Konnectivity's,
-// there are no shares, and everybody has the whole.
+// and of its descriptors, an eighth of which is kept for clients that have hardly any. Hubs of ours
+// tell clients apart by a number; servers of Konnectivity's do not: behind them there are no
+// shares.
 //
 // Threads: the loop's. It outlives its places.
 #pragma once
@@ -65,9 +65,10 @@ class ClientShares {
   size_t descriptor_share() const { return descriptor_share_; }
   // Descriptors that named clients hold.
   size_t descriptors() const { return descriptors_; }
-  // Dials that were refused because their client held as many descriptors. The memory's own tally
-  // has those that were refused for memory.
-  uint64_t refused() const { return refused_; }
+  // Dials that were refused for want of descriptors: because their client held as many as it may,
+  // and because all were in use. The memory's own tally has those that were refused for memory.
+  uint64_t refused_for_share() const { return refused_for_share_; }
+  uint64_t refused_for_total() const { return refused_for_total_; }
 
  private:
   struct Client {
@@ -87,7 +88,7 @@ class ClientShares {
   const size_t descriptor_share_;
   std::unordered_map<uint64_t, Client, base::SeededHash> clients_;  // those with places
   size_t descriptors_ = 0;
-  uint64_t refused_ = 0;
+  uint64_t refused_for_share_ = 0, refused_for_total_ = 0;
 };
 
 }  // namespace hawser::spoke

@@ -41,7 +41,7 @@ TEST_F(ClientSharesTest, AClientHasThreeFifthsOfTheDescriptors) {
   EXPECT_EQ(ClientShares(memory_, 1128).descriptor_share(), 600u);
   for (int i = 0; i < 19; ++i) ASSERT_EQ(Take(kAnn), "") << "two each";
   EXPECT_EQ(Take(kAnn), kNoDescriptors);
-  EXPECT_EQ(shares_.refused(), 1u);
+  EXPECT_EQ(shares_.refused_for_share(), 1u);
   EXPECT_EQ(Take(kBob), "");
   EXPECT_EQ(shares_.descriptors(), 40u);
   for (auto& place : places_) place.Opened();
@@ -57,6 +57,7 @@ TEST_F(ClientSharesTest, SomeDescriptorsAreKeptForNewcomers) {
   while (Take(kBob).empty()) ++bobs;
   EXPECT_EQ(bobs, 11) << "60 of 68 are taken: an eighth is kept";
   EXPECT_EQ(Take(kBob), "the agent's descriptors are in use (ulimit -n)");
+  EXPECT_EQ(shares_.refused_for_total(), 2u);
   EXPECT_EQ(Take(3), "");
   EXPECT_EQ(shares_.descriptors(), 62u);
 }

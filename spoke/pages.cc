@@ -206,6 +206,8 @@ std::string MetricsText(const Picture& picture) {
   MetricFamily& refusals = families.Family(
       "hawser_refusals_total", "Dials that were refused, by what was short.", MetricType::Counter);
   MetricFamilies::Add(refusals, {{"resource", "descriptors"}, {"limit", "identity"}},
+                      picture.refused_for_descriptor_share);
+  MetricFamilies::Add(refusals, {{"resource", "descriptors"}, {"limit", "total"}},
                       picture.refused_for_descriptors);
   MetricFamilies::Add(refusals, {{"resource", "buffered_bytes"}, {"limit", "identity"}},
                       picture.memory_share.refused_dials);

@@ -19,7 +19,8 @@ Picture TakePicture(const Subject& subject) {
                   .memory_total = memory.tally(tunnel::MemoryBudget::Scope::kTotal),
                   .descriptors = subject.clients.descriptors(),
                   .descriptor_share = subject.clients.descriptor_share(),
-                  .refused_for_descriptors = subject.clients.refused(),
+                  .refused_for_descriptor_share = subject.clients.refused_for_share(),
+                  .refused_for_descriptors = subject.clients.refused_for_total(),
                   .failed_reloads = subject.failed_reloads,
                   .certificate_expiry = subject.certificate_expiry};
   subject.servers.ForEachSession([&](const auto&, const AgentSession& session) {

@@ -49,7 +49,7 @@ struct Picture {
   tunnel::MemoryBudget::Tally memory_share, memory_total;
   size_t descriptors = 0;       // that clients hold
   size_t descriptor_share = 0;  // that one client may hold
-  uint64_t refused_for_descriptors = 0;
+  uint64_t refused_for_descriptor_share = 0, refused_for_descriptors = 0;
   size_t page_connections = 0;
   net::Http1Server::Dropped dropped_pages;
   uint64_t failed_reloads = 0;                                              // of certificates
