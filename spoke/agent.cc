@@ -114,7 +114,7 @@ Agent::Agent(const Options& options, net::TlsSource tls, std::shared_ptr<net::Tl
                     .proxies = options.proxies,
                     .proxy_tls = std::move(proxy_tls),
                     .session = SessionOptions(options.session, memory_),
-                    .clients = &clients_,
+                    .clients = clients_,
                     .targets = {std::move(names), options.allow_list, options.dial_timeout}},
       config_watch_({options.config_file}, /*read=*/true),
       leases_(std::move(leases)),

@@ -149,7 +149,7 @@ void ServerLink::OpenStream() {
   AgentSession::Owner& owner = *this;
   auto session =
       std::make_unique<AgentSession>(loop_, resolvers_.targets, options_.session, options_.targets,
-                                     *options_.clients, counters_, owner);
+                                     options_.clients, counters_, owner);
   net::Metadata headers;
   headers.Add("agentid", options_.agent_id);
   headers.Add("agentidentifiers", options_.identifiers);

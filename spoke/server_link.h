@@ -47,7 +47,7 @@ struct LinkOptions {
   // connected to.
   PortForward* port_forward = nullptr;
   tunnel::SessionOptions session;
-  ClientShares* clients;
+  ClientShares& clients;  // outlives the links
   TargetRules targets;
 };
 

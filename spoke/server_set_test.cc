@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,6 +18,8 @@
 #include "lib/net/test_dns_server.h"
 #include "lib/testing/loopback.h"
 #include "lib/testing/test_certificates.h"
+#include "lib/tunnel/memory.h"
+#include "spoke/client_shares.h"
 #include "spoke/fake_hub.h"
 #include "spoke/lease_watch.h"
 
@@ -37,6 +40,8 @@ class FixedCounter final : public ServerCounter {
 
 class ServerSetTest : public ::testing::Test {
  protected:
+  static constexpr size_t kLookupsOfOne = 4;
+
   ServerSetTest() {
     first_.Listen();
     dns_.Add("hub.test", "127.0.0.1");
@@ -72,9 +77,11 @@ class ServerSetTest : public ::testing::Test {
   const net::TlsFiles files_ = certificates_.HubAgentPortNamed("hub.test");
   net::EventLoop loop_;
   net::TestDnsServer dns_{loop_};
-  net::Resolver resolver_{loop_, {.files = {}, .servers = {dns_.endpoint()}}};
+  net::Resolver resolver_{
+      loop_, {.files = {}, .servers = {dns_.endpoint()}, .max_lookups = 2 * kLookupsOfOne}};
   std::shared_ptr<net::TlsContext> tls_ =
       *net::TlsContext::Client({.files = certificates_.Agent("paris")});
+  ClientShares clients_{std::make_shared<tunnel::MemoryBudget>(1 << 20), 1000};
   LinkOptions link_options_{.agent_id = "agent-1",
                             .identifiers = "host=paris",
                             .keepalive = seconds(15),
@@ -84,6 +91,7 @@ class ServerSetTest : public ::testing::Test {
                             .proxies = {},
                             .proxy_tls = nullptr,
                             .session = {},
+                            .clients = clients_,
                             .targets = {TargetNames(TargetNames::Options{}), {}, seconds(5)}};
   Counters counters_;
   FakeHub first_{loop_, files_, {.id = "hub-1", .count = 3}};
@@ -135,6 +143,29 @@ TEST_F(ServerSetTest, LinksEachServerBehindAName) {
   third = Another("hub-4", "127.0.0.3", 3);
   AwaitLinked(3);
   EXPECT_EQ(third->sessions().size(), 1u);
+}
+
+TEST_F(ServerSetTest, LookupsOfAClientCountTogetherOnAllLinks) {
+  dns_.Add("hub.test", "127.0.0.2");
+  const auto second = Another("hub-2", "127.0.0.2", 3);
+  Start({});
+  AwaitLinked(2);
+  dns_.set_silent(true);
+  const auto dial = [](FakeHub& hub, const std::string& name, const std::string& client) {
+    return hub.Dial(*hub.sessions().front(), name + ".test:80", client);
+  };
+  std::vector<std::shared_ptr<FakeHub::Dialled>> ann;
+  for (size_t i = 0; i < kLookupsOfOne; ++i)
+    ann.push_back(dial(i % 2 == 0 ? first_ : *second, "a" + std::to_string(i), "ann"));
+  const auto bob = dial(first_, "b", "bob");
+  RunUntil(loop_, [&] { return resolver_.waiting() == kLookupsOfOne + 1; });
+  EXPECT_EQ(resolver_.counters().beyond_share, 0u);
+  const auto next = dial(*second, "c", "ann");
+  RunUntil(loop_, [&] {
+    return std::any_of(ann.begin(), ann.end(), [](const auto& dialled) { return dialled->done; });
+  });
+  EXPECT_EQ(resolver_.counters().beyond_share, 1u);
+  EXPECT_FALSE(bob->done || next->done);
 }
 
 TEST_F(ServerSetTest, AServerThatHasMovedIsFoundAtOnce) {

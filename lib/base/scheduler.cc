@@ -6,8 +6,11 @@
 namespace hawser::base {
 
 void TimerQueue::RunDue(Time now) {
+  ++round_;
   while (!timers_.empty() && timers_.begin()->first <= now) {
     Timer& timer = *timers_.begin()->second;
+    // Those that were set before are due earlier, or stand ahead of it.
+    if (timer.set_in_round_ == round_) return;
     timers_.erase(timers_.begin());
     timer.armed_ = false;
     // Moved out first: the callback may destroy the timer or set it again.
@@ -32,6 +35,7 @@ void Timer::Set(Duration delay, Closure callback) {
   const Time due = scheduler_.Now() + std::max(delay, Duration::zero());
   const bool earliest = due < queue.next();
   position_ = queue.timers_.emplace(due, this);
+  set_in_round_ = queue.round_;
   armed_ = true;
   if (earliest) scheduler_.OnTimersChanged();
 }

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <map>
 
 #include "absl/functional/any_invocable.h"
@@ -26,7 +27,9 @@ class TimerQueue {
  public:
   // The time of the earliest timer, Time::max() when there is none.
   Time next() const { return timers_.empty() ? Time::max() : timers_.begin()->first; }
-  // Runs every timer that is due at `now`, in order. Callbacks may set and cancel timers.
+  // Runs every timer that is due at `now`, in order. Callbacks may set and cancel timers; one that
+  // they set waits for the next call, however soon it is due, so that work which is cut into slices
+  // lets others in between them.
   void RunDue(Time now);
   // Forgets every timer and what its callback holds, which may be the timer's own owner. For
   // schedulers that end.
@@ -35,6 +38,7 @@ class TimerQueue {
  private:
   friend class Timer;
   std::multimap<Time, Timer*> timers_;
+  uint64_t round_ = 0;  // calls of RunDue so far
 };
 
 // Work that runs once at the end of the current turn, however often it was asked for. Owned by
@@ -106,6 +110,7 @@ class Timer {
   Scheduler& scheduler_;
   std::multimap<Time, Timer*>::iterator position_;
   Closure callback_;
+  uint64_t set_in_round_ = 0;
   bool armed_ = false;
 };
 

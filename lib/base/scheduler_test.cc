@@ -132,11 +132,17 @@ TEST_F(TimerTest, CallbackMayCancelAnotherDueAtTheSameTime) {
   EXPECT_THAT(ran_, ElementsAre("first"));
 }
 
-TEST_F(TimerTest, CallbackMaySetAnotherThatIsDueAtOnce) {
-  Timer first(scheduler_), second(scheduler_);
-  first.Set(1s, [&] { second.Set(0s, Note("second")); });
+TEST_F(TimerTest, OneThatACallbackSetsHasATurnOfItsOwn) {
+  Timer first(scheduler_), second(scheduler_), third(scheduler_);
+  Deferred end_of_turn(Note("end of turn"));
+  first.Set(1s, [&] {
+    ran_.push_back("first");
+    end_of_turn.RequestOn(scheduler_.flushes());
+    second.Set(0s, Note("second"));
+  });
+  third.Set(1s, Note("third"));
   scheduler_.Advance(1s);
-  EXPECT_THAT(ran_, ElementsAre("second"));
+  EXPECT_THAT(ran_, ElementsAre("first", "third", "end of turn", "second"));
 }
 
 TEST_F(TimerTest, CallbackMayDestroyTheTimersOwner) {

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -287,6 +288,50 @@ TEST(TransportTest, WhoBreaksTheProtocolIsResetAloneWhereStreamsAreStrangers) {
   net.Do([&] { one->Send("still here"); });
   ASSERT_TRUE(net.Await([&] { return !first->received.empty(); }));
   EXPECT_FALSE(net.server_closed.has_value());
+}
+
+TEST(TransportTest, NobodyLooksAtMessagesBehindTheOneThatEndedTheStream) {
+  Options options;
+  options.spare_other_streams = true;
+  Loopback net(options);
+  auto call = net.OpenAnswered();
+  int started = 0;
+  net.accepted()->on_message_start = [&] {
+    ++started;
+    return absl::InvalidArgumentError("no such packet");
+  };
+  net.Do([&] {
+    for (int i = 0; i < 1000; ++i) call->Send("x");
+  });
+  ASSERT_TRUE(net.Await([&] { return call->closed.has_value(); }));
+  EXPECT_EQ(started, 1);
+
+  call = net.OpenAnswered();
+  net.accepted()->on_message = [raw = net.accepted().get()] { raw->stream->Reset(); };
+  net.Do([&] {
+    for (int i = 0; i < 1000; ++i) call->Send("x");
+  });
+  ASSERT_TRUE(net.Await([&] { return call->closed.has_value(); }));
+  EXPECT_EQ(net.accepted()->received.size(), 1u);
+}
+
+// Among its streams are strangers' to each other, and there are many such connections.
+TEST(TransportTest, ATurnReadsLittleOfAConnectionWhoseStreamsAreStrangers) {
+  Options options;
+  options.spare_other_streams = true;
+  options.stream_window = 8 << 20;
+  Loopback net(options);
+  auto call = net.OpenAnswered();
+  net.accepted()->check_pattern = true;
+  net.Do([&] { call->SendPattern(4 << 20); });
+  uint64_t seen = net.server->counters().bytes_received, most = 0;
+  ASSERT_TRUE(net.Await([&] {
+    most = std::max(most, net.server->counters().bytes_received - seen);
+    seen = net.server->counters().bytes_received;
+    return net.accepted()->pattern_received == 4 << 20;
+  }));
+  EXPECT_LE(most, 128u * 1024);
+  EXPECT_GT(most, 64u * 1024) << "nothing that would show it";
 }
 
 TEST(TransportTest, AnErrorOfTheHandlerEndsTheConnection) {

@@ -54,6 +54,19 @@ TEST(EventLoopTest, ATimerMayBeSetAgainByItsCallback) {
   RunUntil(loop, [&] { return runs == 5; });
 }
 
+TEST(EventLoopTest, WorkInSlicesLetsOthersInBetween) {
+  EventLoop loop;
+  base::Timer slices(loop);
+  int done = 0, done_when_posted_ran = -1;
+  base::Closure slice = [&] {
+    if (++done == 1) loop.Post([&] { done_when_posted_ran = done; });
+    if (done < 5) slices.Set(0ms, [&] { slice(); });
+  };
+  slices.Set(0ms, [&] { slice(); });
+  RunUntil(loop, [&] { return done == 5; });
+  EXPECT_EQ(done_when_posted_ran, 1);
+}
+
 TEST(EventLoopTest, NowIsTheStartOfTheTurn) {
   EventLoop loop;
   base::Time first, second;

@@ -43,6 +43,7 @@ void ManualScheduler::EndTurn() {
     sinks().Run();
     flushes().Run();
   } while (!sinks().empty());
+  ++turns_;
 }
 
 }  // namespace hawser::testing

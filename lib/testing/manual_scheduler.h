@@ -11,6 +11,7 @@
 // Threads: Post() from anywhere, all else on the test's thread.
 #pragma once
 
+#include <cstddef>
 #include <deque>
 #include <mutex>
 
@@ -28,6 +29,8 @@ class ManualScheduler final : public base::Scheduler {
   // Runs what was posted, and what that posts, until nothing is left.
   void RunPosted();
   bool has_posted() const;
+  // Turns that have ended.
+  size_t turns() const { return turns_; }
 
   // Runs `handler`, the test's own event, as a turn.
   template <typename Handler>
@@ -44,6 +47,7 @@ class ManualScheduler final : public base::Scheduler {
   base::Time now_{std::chrono::hours(1)};
   mutable std::mutex mutex_;
   std::deque<base::Closure> posted_;  // guarded by mutex_
+  size_t turns_ = 0;
 };
 
 }  // namespace hawser::testing

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "lib/base/scheduler.h"
 #include "lib/testing/manual_scheduler.h"
 #include "lib/testing/stream_pair.h"
 #include "lib/tunnel/dialed_session.h"
@@ -52,6 +53,7 @@ class FakeEndpoint : public Endpoint {
   }
   Presence Look() override {
     ++looks;
+    if (on_look) on_look();
     return presence;
   }
 
@@ -73,6 +75,7 @@ class FakeEndpoint : public Endpoint {
   bool finish = false, stalled = false, got_end = false, closed = false;
   size_t held = 0, pulls = 0, largest_pull = 0, looks = 0;
   Presence presence = Presence::kHere;
+  base::Closure on_look;
   std::optional<Failure> failure;
 };
 
