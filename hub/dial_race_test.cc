@@ -64,12 +64,14 @@ class DialRaceTest : public ::testing::Test {
                           {});
     auto client = std::make_unique<tunnel::DialingSession>(tunnel::SessionOptions{});
     client_ = client.get();
-    client_stream_.Connect(
-        std::move(client),
-        std::make_unique<FrontSession>(tunnel::SessionOptions{.one_connection = true},
-                                       FrontSession::Client{.identity = "alice"},
-                                       std::chrono::seconds(10), registry_, clients_shard(), log_),
-        {});
+    client_stream_.Connect(std::move(client),
+                           std::make_unique<FrontSession>(
+                               tunnel::SessionOptions{.one_connection = true},
+                               FrontSession::Client{.identity = "alice"},
+                               FrontSession::Timeouts{.first_dial = std::chrono::seconds(10),
+                                                      .dial = std::chrono::seconds(10)},
+                               registry_, clients_shard(), log_),
+                           {});
     agent_stream_.Run();
     client_stream_.Run();
   }

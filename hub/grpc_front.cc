@@ -42,7 +42,10 @@ class StreamDialler final : public Dialler {
         home_((*session_)->shard_),
         memory_((*session_)->options().memory),
         dial_id_(dial_id),
-        early_(std::move(early)) {}
+        early_(std::move(early)),
+        early_charge_(memory_) {
+    early_charge_.Set(tunnel::MemoryOf(early_));
+  }
 
   void MoveTo(Shard& shard, base::Closure then) override {
     if (shard.loop().InLoopThread()) {
@@ -97,20 +100,22 @@ class StreamDialler final : public Dialler {
   Shard& home_;
   const std::shared_ptr<tunnel::MemoryBudget> memory_;  // the client's
   const int64_t dial_id_;
-  const std::string early_;                // the client's first bytes
+  const std::string early_;  // the client's first bytes, for each attempt
+  tunnel::MemoryCharge early_charge_;
   std::shared_ptr<tunnel::Endpoint> end_;  // the client's
 };
 
 FrontSession::FrontSession(const tunnel::SessionOptions& options, Client client,
-                           base::Duration dial_timeout, SessionRegistry& registry, Shard& shard,
+                           const Timeouts& timeouts, SessionRegistry& registry, Shard& shard,
                            base::KeyedLogLimit& failures)
     : DialedSession(options),
       client_(std::move(client)),
-      dial_timeout_(dial_timeout),
+      timeouts_(timeouts),
       registry_(registry),
       shard_(shard),
       failures_(failures),
       cost_(client_.memory),
+      silent_(shard.loop()),
       self_(std::make_shared<FrontSession*>(this)) {
   cost_.Set(kStreamBytes);
 }
@@ -121,10 +126,14 @@ void FrontSession::OnOpen(net::MessageStream& stream, const net::Metadata& heade
   net::Metadata answer;
   AnswerFeatures(answer);
   stream.SendHeaders(answer);
+  silent_.Set(timeouts_.first_dial, [this] {
+    this->stream()->Finish(absl::DeadlineExceededError("no dial came in time"));
+  });
 }
 
 void FrontSession::OnClosed(const absl::Status& status) {
   *self_ = nullptr;
+  silent_.Cancel();
   shard_.clients.erase(this);
   if (!status.ok()) shard_.counters.CountStreamError("from_client", status);
   if (IsBreach(status)) {
@@ -137,6 +146,7 @@ void FrontSession::OnClosed(const absl::Status& status) {
 }
 
 void FrontSession::OnDial(Request request) {
+  silent_.Cancel();
   if (client_.surplus) {
     ++shard_.counters.surplus_streams;
     Reject(request.dial_id,
@@ -155,7 +165,7 @@ void FrontSession::OnDial(Request request) {
   }
   dial_ = RoutedDial::Start(
       registry_, shard_,
-      {*target, dial_timeout_, client_.identity, options().memory, client_.memory},
+      {*target, timeouts_.dial, client_.identity, options().memory, client_.memory},
       std::make_unique<StreamDialler>(self_, request.dial_id, TakeEarly(request.dial_id)));
 }
 
@@ -194,7 +204,7 @@ GrpcFront::GrpcFront(Options options, const Shards& shards, ConnectionLimits& li
             session.memory = caller.memory;
             return std::make_unique<FrontSession>(
                 session, FrontSession::Client{caller.identity, caller.connection_memory, surplus},
-                options_.dial_timeout, registry, caller.shard, failures_);
+                options_.timeouts, registry, caller.shard, failures_);
           }),
       port_(
           options_.socket, shards, limits, credentials,

@@ -13,6 +13,7 @@
 #include "hub/socket_port.h"
 #include "hub/transport_server.h"
 #include "lib/base/keyed_log_limit.h"
+#include "lib/base/scheduler.h"
 #include "lib/tunnel/dialed_session.h"
 
 namespace hawser::hub {
@@ -27,7 +28,12 @@ class FrontSession final : public tunnel::DialedSession {
     bool surplus = false;  // this is one stream too many for its connection, and dials nothing
   };
 
-  FrontSession(const tunnel::SessionOptions& options, Client client, base::Duration dial_timeout,
+  struct Timeouts {
+    base::Duration first_dial;  // until the stream has dialled: before that it is of no use
+    base::Duration dial;
+  };
+
+  FrontSession(const tunnel::SessionOptions& options, Client client, const Timeouts& timeouts,
                SessionRegistry& registry, Shard& shard, base::KeyedLogLimit& failures);
 
   void OnOpen(net::MessageStream& stream, const net::Metadata& headers) override;
@@ -43,11 +49,12 @@ class FrontSession final : public tunnel::DialedSession {
   void Reject(int64_t dial_id, const tunnel::Failure& failure);
 
   const Client client_;
-  const base::Duration dial_timeout_;
+  const Timeouts timeouts_;
   SessionRegistry& registry_;
   Shard& shard_;
   base::KeyedLogLimit& failures_;
   tunnel::MemoryCharge cost_;         // the stream's own
+  base::Timer silent_;                // until it dials
   std::shared_ptr<RoutedDial> dial_;  // while it is pending
   // Null once the session is gone; what comes from other loops holds it.
   std::shared_ptr<FrontSession*> self_;
@@ -63,7 +70,7 @@ class GrpcFront {
     // clients wait for streams that are not announced.
     size_t streams_per_connection;
     tunnel::SessionOptions session;
-    base::Duration dial_timeout;
+    FrontSession::Timeouts timeouts;
   };
 
   GrpcFront(Options options, const Shards& shards, ConnectionLimits& limits,

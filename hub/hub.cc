@@ -55,8 +55,8 @@ MemoryShares::Limits ConnectionMemoryLimits(const Limits& limits) {
 // An agent has one stream per connection, and a second one while it replaces that.
 constexpr uint32_t kAgentStreams = 2;
 
-// What a connection holds beside queued bytes: its sockets, TLS and HTTP/2 states.
-constexpr uint64_t kConnectionMemory = 40 * 1024;
+// What an agent's connection holds beside queued bytes: its socket, TLS and HTTP/2 states.
+constexpr uint64_t kAgentMemory = 40 * 1024;
 
 // What a hub opens before it serves anybody: files, pages, libgrpc++'s, loops that serve no
 // clients.
@@ -232,7 +232,8 @@ absl::Status Hub::CreateFrontEnds() {
     grpc.session = SessionOptions();
     grpc.session.one_connection = true;
     grpc.session.idle_timeout = {};  // the agent's side of the connection keeps it
-    grpc.dial_timeout = options_.backend_dial_timeout;
+    grpc.timeouts = {.first_dial = options_.limits.request_head_timeout,
+                     .dial = options_.backend_dial_timeout};
     grpc_ = std::make_unique<GrpcFront>(std::move(grpc), shards_, limits_, credentials_, registry_,
                                         control_lists_);
   }
@@ -382,11 +383,9 @@ void Hub::WatchFiles() {
 }
 
 uint64_t Hub::HeldMemory() const {
-  uint64_t connections = 0;
-  for (const Port port : {Port::kAgents, Port::kGrpc, Port::kHttpConnect})
-    connections += limits_.count(port);
+  // Of clients' connections only those over Unix sockets are free, and they are few.
   return memory_.total()->used() + connection_memory_.total()->used() +
-         connections * kConnectionMemory;
+         limits_.count(Port::kAgents) * kAgentMemory;
 }
 
 void Hub::WatchCredentials() {

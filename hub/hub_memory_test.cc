@@ -76,6 +76,31 @@ TEST_F(HubMemoryTest, WhatIsSaidBehindAPendingDialIsCharged) {
   EXPECT_TRUE(AwaitMetric("hawser_buffered_bytes 5000\n"));
 }
 
+TEST_F(HubMemoryTest, FirstBytesOfAPendingDialAreCharged) {
+  StartHubWithShare(1024 * 1024);
+  const auto paris = StartAgent("paris");
+  TestClient client(GrpcSocket());
+  ASSERT_THAT(client.Connected(), IsOk());
+  const auto tunnel = client.Dial("silent.paris:80", std::string(2000, 'x'));
+  ASSERT_TRUE(paris->AwaitDials(1));
+  EXPECT_TRUE(AwaitMetric("hawser_buffered_bytes 2000\n"));
+}
+
+TEST_F(HubMemoryTest, AStreamThatDialsNothingEnds) {
+  Options options = DefaultOptions();
+  options.limits.request_head_timeout = std::chrono::milliseconds(50);
+  StartHub(options);
+  const auto paris = StartAgent("paris");
+  TestClient client(GrpcSocket());
+  ASSERT_THAT(client.Connected(), IsOk());
+  const auto tunnel = client.Dial("echo.paris:7");
+  EXPECT_EQ(tunnel->Dialled(), std::nullopt);
+  EXPECT_THAT(client.Dial("")->StreamEnded(),
+              testing::StatusIs(absl::StatusCode::kDeadlineExceeded, "no dial came in time"));
+  tunnel->Send("still here");
+  EXPECT_TRUE(tunnel->AwaitReceived("still here"));
+}
+
 TEST_F(HubMemoryTest, StreamsCostMemory) {
   StartHubWithShare(256 * 1024);
   const auto paris = StartAgent("paris");

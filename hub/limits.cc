@@ -12,8 +12,9 @@
 #include "lib/base/status.h"
 
 DEFINE_string(handshake_timeout, "10s", "[Limits] a TLS handshake");
-DEFINE_string(request_head_timeout, "10s",
-              "[Limits] a CONNECT request's head, or an agent's first call");
+DEFINE_string(
+    request_head_timeout, "10s",
+    "[Limits] a CONNECT request's head, the dial of a gRPC stream, or an agent's first call");
 DEFINE_int32(max_connections_per_address, 8192, "[Limits] TCP connections of one peer address");
 DEFINE_int32(max_connections_per_identity, 65536,
              "[Limits] connections of one client, which has half of all clients' at most");

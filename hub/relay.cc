@@ -172,7 +172,7 @@ Relay MakeRelay(base::Scheduler& client, base::Scheduler& agent,
   const auto shared = std::make_shared<Shared>(memory);
   if (!early.empty()) {
     shared->sides[0].bytes.Append({reinterpret_cast<const uint8_t*>(early.data()), early.size()});
-    shared->sides[0].charge.Set(early.size());
+    shared->sides[0].charge.Set(shared->sides[0].bytes.memory());
   }
   const auto client_end = std::make_shared<End>(client, agent, shared, 0);
   const auto agent_end = std::make_shared<End>(agent, client, shared, 1);

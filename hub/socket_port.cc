@@ -160,11 +160,14 @@ absl::Status SocketPort::ChargeFor(const net::PeerInfo& peer, Admission& admissi
   if (options_.connection_memory == nullptr || peer.uid) return absl::OkStatus();
   admission.connection_memory = options_.connection_memory->Of(admission.identity);
   // A while before, dials are refused with a reason.
-  if (admission.connection_memory->pressure() == tunnel::MemoryBudget::Pressure::kFull &&
-      admission.connection_memory->RefusesDial())
-    return absl::ResourceExhaustedError(
-        "connections of " + admission.identity +
-        " hold too much memory (--max-connection-bytes-per-identity)");
+  if (admission.connection_memory->pressure() == tunnel::MemoryBudget::Pressure::kFull) {
+    if (const auto scope = admission.connection_memory->RefusesDial())
+      return absl::ResourceExhaustedError(
+          *scope == tunnel::MemoryBudget::Scope::kShare
+              ? "connections of " + admission.identity +
+                    " hold too much memory (--max-connection-bytes-per-identity)"
+              : "clients' connections hold too much memory (--max-buffered-bytes)");
+  }
   admission.cost = std::make_unique<tunnel::MemoryCharge>(admission.connection_memory);
   admission.cost->Set(CostOf(options_.port));
   return absl::OkStatus();

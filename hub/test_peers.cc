@@ -305,14 +305,16 @@ class TestClient::Tunnel::End final : public tunnel::Endpoint {
 
 class TestClient::Tunnel::Session final : public tunnel::DialingSession {
  public:
-  Session(std::shared_ptr<Tunnel> tunnel, std::string address)
+  Session(std::shared_ptr<Tunnel> tunnel, std::string address, std::string early)
       : DialingSession({.one_connection = true}),
         tunnel_(std::move(tunnel)),
-        address_(std::move(address)) {}
+        address_(std::move(address)),
+        early_(std::move(early)) {}
 
   void OnOpen(net::MessageStream& stream, const net::Metadata& headers) override {
     DialingSession::OnOpen(stream, headers);
-    dial_ = StartDial({address_, "", kDeadline}, tunnel_->end_, [this](const Failure* failure) {
+    if (address_.empty()) return;
+    dial_ = StartDial({address_, early_, kDeadline}, tunnel_->end_, [this](const Failure* failure) {
       tunnel_->client_->awaited_.Change([&] {
         tunnel_->answered_ = true;
         if (failure != nullptr) tunnel_->dial_failure_ = *failure;
@@ -322,6 +324,7 @@ class TestClient::Tunnel::Session final : public tunnel::DialingSession {
   void OnClosed(const absl::Status& status) override {
     tunnel_->session_ = nullptr;
     DialingSession::OnClosed(status);
+    tunnel_->client_->awaited_.Change([&] { tunnel_->stream_end_ = status; });
   }
   void Cancel() {
     CancelDial(dial_);
@@ -330,7 +333,7 @@ class TestClient::Tunnel::Session final : public tunnel::DialingSession {
 
  private:
   const std::shared_ptr<Tunnel> tunnel_;
-  const std::string address_;
+  const std::string address_, early_;
   DialId dial_ = 0;
 };
 
@@ -365,12 +368,13 @@ absl::Status TestClient::Ended() {
   return *ended_;
 }
 
-std::shared_ptr<TestClient::Tunnel> TestClient::Dial(const std::string& address) {
+std::shared_ptr<TestClient::Tunnel> TestClient::Dial(const std::string& address,
+                                                     const std::string& early) {
   auto tunnel = std::make_shared<Tunnel>();
   tunnel->client_ = this;
   shard_.RunAndWait([&] {
     tunnel->end_ = std::make_shared<Tunnel::End>(*tunnel);
-    auto session = std::make_unique<Tunnel::Session>(tunnel, address);
+    auto session = std::make_unique<Tunnel::Session>(tunnel, address, early);
     tunnel->session_ = session.get();
     net::Metadata headers;
     session->OfferFeatures(headers);
@@ -379,6 +383,12 @@ std::shared_ptr<TestClient::Tunnel> TestClient::Dial(const std::string& address)
     CHECK(opened.ok()) << opened;
   });
   return tunnel;
+}
+
+absl::Status TestClient::Tunnel::StreamEnded() {
+  if (!client_->awaited_.Wait([this] { return stream_end_.has_value(); }))
+    return absl::InternalError("the stream did not end");
+  return *stream_end_;
 }
 
 std::optional<Failure> TestClient::Tunnel::Dialled() {

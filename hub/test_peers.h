@@ -129,6 +129,8 @@ class TestClient {
     bool AwaitEnd();
     // Waits until the connection is over; the failure when it was not orderly.
     std::optional<tunnel::Failure> Closed();
+    // Waits until the stream has ended.
+    absl::Status StreamEnded();
 
    private:
     friend class TestClient;
@@ -142,8 +144,10 @@ class TestClient {
     std::string received_;
     bool ended_ = false, closed_ = false;
     std::optional<tunnel::Failure> failure_;
+    std::optional<absl::Status> stream_end_;
   };
-  std::shared_ptr<Tunnel> Dial(const std::string& address);
+  // `early`: first bytes for the target. Without an address the stream stays silent.
+  std::shared_ptr<Tunnel> Dial(const std::string& address, const std::string& early = "");
   // Waits for the end of the transport.
   absl::Status Ended();
 

@@ -14,6 +14,7 @@
 #include <variant>
 
 #include "lib/base/seeded_hash.h"
+#include "lib/net/dialer.h"
 #include "lib/tunnel/failure.h"
 #include "lib/tunnel/memory.h"
 
@@ -77,7 +78,7 @@ class ClientShares {
   };
 
   // A dial may try several addresses at a time.
-  static constexpr size_t kOfDial = 2;
+  static constexpr size_t kOfDial = net::kMostOpen;
   // Who has fewer is a newcomer, for whom an eighth is kept.
   static constexpr size_t kFew = 16;
 

@@ -39,27 +39,27 @@ class ClientSharesTest : public ::testing::Test {
 TEST_F(ClientSharesTest, AClientHasThreeFifthsOfTheDescriptors) {
   ASSERT_EQ(shares_.descriptor_share(), 39u);
   EXPECT_EQ(ClientShares(memory_, 1128).descriptor_share(), 600u);
-  for (int i = 0; i < 19; ++i) ASSERT_EQ(Take(kAnn), "") << "two each";
+  for (int i = 0; i < 9; ++i) ASSERT_EQ(Take(kAnn), "") << "four each";
   EXPECT_EQ(Take(kAnn), kNoDescriptors);
   EXPECT_EQ(shares_.refused_for_share(), 1u);
   EXPECT_EQ(Take(kBob), "");
   EXPECT_EQ(shares_.descriptors(), 40u);
   for (auto& place : places_) place.Opened();
-  EXPECT_EQ(shares_.descriptors(), 20u);
+  EXPECT_EQ(shares_.descriptors(), 10u);
   EXPECT_EQ(Take(kAnn), "") << "an open one has one";
   places_.clear();
   EXPECT_EQ(shares_.descriptors(), 0u);
 }
 
 TEST_F(ClientSharesTest, SomeDescriptorsAreKeptForNewcomers) {
-  for (int i = 0; i < 19; ++i) ASSERT_EQ(Take(kAnn), "");
+  for (int i = 0; i < 9; ++i) ASSERT_EQ(Take(kAnn), "");
   int bobs = 0;
   while (Take(kBob).empty()) ++bobs;
-  EXPECT_EQ(bobs, 11) << "60 of 68 are taken: an eighth is kept";
+  EXPECT_EQ(bobs, 6) << "60 of 68 are taken: an eighth is kept";
   EXPECT_EQ(Take(kBob), "the agent's descriptors are in use (ulimit -n)");
   EXPECT_EQ(shares_.refused_for_total(), 2u);
   EXPECT_EQ(Take(3), "");
-  EXPECT_EQ(shares_.descriptors(), 62u);
+  EXPECT_EQ(shares_.descriptors(), 64u);
 }
 
 TEST_F(ClientSharesTest, AClientHasThreeFifthsOfTheMemory) {

@@ -38,11 +38,23 @@ bool Keepalive::OnAck(uint64_t opaque) {
   outstanding_ = false;
   // A round trip within one turn of the clock is still known: never zero.
   round_trip_ = std::max(scheduler_.Now() - sent_, base::Duration(1));
-  const bool first = least_round_trip_ == base::Duration::zero();
-  least_round_trip_ =
-      first ? round_trip_ : std::min(round_trip_, least_round_trip_ + least_round_trip_ / 16);
+  least_.Add(round_trip_, scheduler_.Now());
   ScheduleNext();
   return true;
+}
+
+void Keepalive::Least::Add(base::Duration round_trip, base::Time now) {
+  if (now - since_ >= kSpan) {
+    older_ = newer_;
+    newer_ = base::Duration::max();
+    since_ = now;
+  }
+  newer_ = std::min(newer_, round_trip);
+}
+
+base::Duration Keepalive::Least::value() const {
+  const base::Duration least = std::min(older_, newer_);
+  return least == base::Duration::max() ? base::Duration::zero() : least;
 }
 
 void Keepalive::Ping() {

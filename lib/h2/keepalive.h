@@ -4,6 +4,7 @@
 // about the other way. At most one ping is outstanding.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 
 #include "lib/base/scheduler.h"
@@ -41,11 +42,25 @@ class Keepalive {
   base::Duration timeout() const { return timeout_; }
   // Measured last, zero when unknown.
   base::Duration round_trip() const { return round_trip_; }
-  // The way alone, without what waits along it: the least one, of which older ones count less and
-  // less. Zero when unknown.
-  base::Duration least_round_trip() const { return least_round_trip_; }
+  // The way alone, without what waits along it: the least one of the last minutes. Zero when
+  // unknown.
+  base::Duration least_round_trip() const { return least_.value(); }
 
  private:
+  // The least of this span of time and of the one before: a way that has changed is believed after
+  // two of them, and for as long bytes that wait along it do not count.
+  class Least {
+   public:
+    void Add(base::Duration round_trip, base::Time now);
+    base::Duration value() const;
+
+   private:
+    static constexpr base::Duration kSpan = std::chrono::minutes(3);
+    base::Time since_{};
+    base::Duration newer_ = base::Duration::max();
+    base::Duration older_ = base::Duration::max();
+  };
+
   void Ping();
   void ScheduleNext();
 
@@ -58,7 +73,7 @@ class Keepalive {
   uint64_t opaque_ = 0;
   base::Time sent_;
   base::Duration round_trip_ = base::Duration::zero();
-  base::Duration least_round_trip_ = base::Duration::zero();
+  Least least_;
 };
 
 }  // namespace hawser::h2

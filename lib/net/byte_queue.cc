@@ -63,7 +63,7 @@ void ByteQueue::Clear() {
 // A few bytes get a small block, a queue that grows gets larger ones.
 void ByteQueue::AddBlock(size_t wanted) {
   const size_t least = empty() ? kSmallestBlock : kBlock;
-  const size_t capacity = std::clamp(wanted, least, kLargestBlock) - sizeof(Block);
+  const size_t capacity = std::clamp(wanted + sizeof(Block), least, kLargestBlock) - sizeof(Block);
   Block* block = static_cast<Block*>(::operator new(sizeof(Block) + capacity));
   *block = {nullptr, 0, 0, capacity};
   (last_ != nullptr ? last_->next : first_) = block;

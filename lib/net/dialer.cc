@@ -16,9 +16,6 @@ namespace {
 using Endpoints = std::vector<asio::ip::tcp::endpoint>;
 
 constexpr base::Duration kStagger = std::chrono::milliseconds(250);
-// Descriptors of one attempt: a name may have hundreds of addresses where nobody answers. What has
-// had no answer while so many others were begun is given up.
-constexpr size_t kMaxOpen = 8;
 
 class TcpConnectAttempt final : public ConnectAttempt {
  public:
@@ -55,6 +52,7 @@ class TcpConnectAttempt final : public ConnectAttempt {
       Failed(errno, endpoint);
     } else if (::connect(fd, endpoint.data(), static_cast<socklen_t>(endpoint.size())) == 0) {
       connected_ = fd;  // on this machine
+      pending_.clear();
       InNextTurn([this] { Finish(std::exchange(connected_, -1)); });
     } else if (errno == EINPROGRESS) {
       AwaitConnection(fd, endpoint);
@@ -65,7 +63,7 @@ class TcpConnectAttempt final : public ConnectAttempt {
   }
 
   void AwaitConnection(int fd, const asio::ip::tcp::endpoint& endpoint) {
-    if (pending_.size() == kMaxOpen) pending_.erase(pending_.begin());
+    if (pending_.size() == kMostOpen) pending_.erase(pending_.begin());
     pending_.push_back(std::make_unique<DescriptorWatch>(loop_, fd));
     DescriptorWatch* const watch = pending_.back().get();
     watch->WaitWritable([this, watch, &endpoint] {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <asio/ip/tcp.hpp>
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,6 +17,10 @@
 #include "lib/net/event_loop.h"
 
 namespace hawser::net {
+
+// Descriptors that one attempt holds at most: a name may have hundreds of addresses where nobody
+// answers. What has had no answer while so many others were begun is given up.
+inline constexpr size_t kMostOpen = 4;
 
 using Connected = absl::AnyInvocable<void(absl::StatusOr<int> fd)>;
 

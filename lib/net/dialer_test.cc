@@ -135,7 +135,7 @@ TEST_F(DialerTest, HasFewDescriptorsForManySilentAddresses) {
     most = std::max(most, OpenDescriptors());
     return connected;
   });
-  EXPECT_LE(most, before + 8);
+  EXPECT_LE(most, before + kMostOpen);
 }
 
 TEST_F(DialerTest, WaitsForTheLastAddressThatMightAnswer) {

@@ -19,7 +19,7 @@ void DialWatch::Start(End end, base::Closure hung_up) {
 
 void DialWatch::ChargeTo(std::shared_ptr<MemoryBudget> budget) {
   charge_.Attach(std::move(budget));
-  charge_.Set(client_.read_ahead.size());
+  charge_.Set(MemoryOf(client_.read_ahead));
 }
 
 DialWatch::Client DialWatch::Take() {
@@ -39,7 +39,7 @@ net::Socket::Result DialWatch::ReadSome() {
   if (room == 0) return {net::Socket::Result::kOk};
   const net::Socket::Result result = client_.socket->Read({bytes, std::min(room, sizeof bytes)});
   client_.read_ahead.append(bytes, bytes + result.bytes);
-  charge_.Set(client_.read_ahead.size());
+  charge_.Set(MemoryOf(client_.read_ahead));
   return result;
 }
 

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "lib/base/scheduler.h"
 
@@ -106,6 +107,11 @@ class MemoryBudget {
   Largest largest_;
   std::array<AtomicTally, kScopes> tallies_;
 };
+
+// What a text takes beside its object, which may hold a short one itself.
+inline uint64_t MemoryOf(const std::string& text) {
+  return text.capacity() > std::string().capacity() ? text.capacity() : 0;
+}
 
 // What one queue has charged to a budget; gives it back when destroyed.
 class MemoryCharge {

@@ -42,6 +42,8 @@ class PacketDecoder {
   absl::Status Feed(std::span<const uint8_t> bytes);
   // Bytes that are kept of a message that is not complete yet.
   size_t kept() const { return state_ == State::kIdle ? 0 : buffer_.size(); }
+  // What keeping them takes.
+  size_t memory() const { return state_ == State::kIdle ? 0 : buffer_.capacity(); }
 
  private:
   enum class State { kIdle, kHead, kWhole, kPayload };

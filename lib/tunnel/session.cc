@@ -230,7 +230,12 @@ void Session::Sweep() {
       Watch(*connection);
     }
   }
-  if (sweep_left_ > 0) sweep_->Set(base::Duration::zero(), [this] { Sweep(); });
+  if (sweep_left_ > 0) {
+    sweep_->Set(base::Duration::zero(), [this] { Sweep(); });
+  } else if (!watched_.empty() && !sweep_->armed()) {
+    // Of earlier slices, whose timer was for the next slice.
+    sweep_->Set(kSweepInterval, [this] { Sweep(); });
+  }
 }
 
 bool Session::HasToGo(const Connection& connection) const {
@@ -290,18 +295,30 @@ void Session::Fail(Connection& connection, Reason reason, std::string text) {
   CloseByUs(connection, &failure);
 }
 
-void Session::EndIdle() {
+bool Session::IsIdle(Connection& connection) {
   const base::Time now = stream_->scheduler().Now();
-  std::vector<Connection*> idle;
-  for (const auto& [id, connection] : connections_) {
-    const uint64_t moved = connection->bytes_sent_ + connection->bytes_received_;
-    if (std::exchange(connection->moved_, moved) != moved) connection->moved_at_ = now;
-    const base::Time active = std::max(connection->moved_at_, connection->progress_at_);
-    if (now - active >= options_.idle_timeout) idle.push_back(connection.get());
+  const uint64_t moved = connection.bytes_sent_ + connection.bytes_received_;
+  if (std::exchange(connection.moved_, moved) != moved) connection.moved_at_ = now;
+  return now - std::max(connection.moved_at_, connection.progress_at_) >= options_.idle_timeout;
+}
+
+// To look at all of them costs little, to end one some system calls.
+void Session::EndIdle() {
+  if (idle_ids_.empty()) {
+    for (const auto& [id, connection] : connections_)
+      if (IsIdle(*connection)) idle_ids_.push_back(id);
   }
-  for (Connection* connection : idle)
-    Fail(*connection, Reason::kTimedOut, "idle for longer than the limit");
-  if (!connections_.empty()) idle_->Set(options_.idle_timeout / 4, [this] { EndIdle(); });
+  for (size_t left = kSweepSlice; left > 0 && !idle_ids_.empty(); --left) {
+    Connection* const connection = Find(idle_ids_.back());
+    idle_ids_.pop_back();
+    if (connection != nullptr && IsIdle(*connection))
+      Fail(*connection, Reason::kTimedOut, "idle for longer than the limit");
+  }
+  if (!idle_ids_.empty()) {
+    idle_->Set(base::Duration::zero(), [this] { EndIdle(); });
+  } else if (!connections_.empty()) {
+    idle_->Set(options_.idle_timeout / 4, [this] { EndIdle(); });
+  }
 }
 
 }  // namespace hawser::tunnel

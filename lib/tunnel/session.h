@@ -215,6 +215,7 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   // The same for what the connection's local side is up to.
   bool LocalSideStays(Connection& connection);
   void Fail(Connection& connection, Reason reason, std::string text);
+  bool IsIdle(Connection& connection);
   void EndIdle();
 
   const SessionOptions options_;
@@ -252,6 +253,7 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   std::unique_ptr<base::Timer> sweep_;
   size_t sweep_left_ = 0;  // connections that this round of it has still to look at
   std::unique_ptr<base::Timer> idle_;
+  std::vector<int64_t> idle_ids_;  // of connections that were idle when they were looked at
 };
 
 }  // namespace hawser::tunnel

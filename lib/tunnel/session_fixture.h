@@ -50,6 +50,7 @@ class FakeEndpoint : public Endpoint {
     connection = nullptr;
     closed = true;
     if (f != nullptr) failure = *f;
+    if (on_closed) on_closed();
   }
   Presence Look() override {
     ++looks;
@@ -75,7 +76,7 @@ class FakeEndpoint : public Endpoint {
   bool finish = false, stalled = false, got_end = false, closed = false;
   size_t held = 0, pulls = 0, largest_pull = 0, looks = 0;
   Presence presence = Presence::kHere;
-  base::Closure on_look;
+  base::Closure on_look, on_closed;
   std::optional<Failure> failure;
 };
 

@@ -31,11 +31,11 @@ absl::Status Session::OnMessageBytes(std::span<const uint8_t> bytes) {
 
 // A client may have thousands of streams, each with a packet that never ends.
 bool Session::ChargeIncomplete() {
-  const size_t kept = decoder_.kept() < kSmallPacket ? 0 : decoder_.kept();
-  if (kept == incomplete_) return true;
-  incomplete_ = kept;
-  incomplete_charge_.Set(kept);
-  return kept == 0 || !options_.one_connection || options_.memory == nullptr ||
+  const size_t taken = decoder_.memory() < kSmallPacket ? 0 : decoder_.memory();
+  if (taken == incomplete_) return true;
+  incomplete_ = taken;
+  incomplete_charge_.Set(taken);
+  return taken == 0 || !options_.one_connection || options_.memory == nullptr ||
          !options_.memory->ShedsGrowing();
 }
 

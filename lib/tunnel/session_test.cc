@@ -404,6 +404,23 @@ TEST_P(WindowTest, ManyStalledOnesAreLookedAtOnceARound) {
   EXPECT_EQ(looks() - before, 200u);
 }
 
+TEST_P(WindowTest, ThoseAreLookedAtAgainAfterWhomNobodyStays) {
+  Start();
+  agent_->stall_new = true;
+  std::vector<std::shared_ptr<Dialled>> stalled;
+  for (int i = 0; i < 40; ++i) {
+    stalled.push_back(Open("stalled:" + std::to_string(i + 1)));
+    stalled.back()->endpoint->Send(std::string(300'000, 's'));
+  }
+  pair_.Run();
+  // The first slice is of 32; those behind it have all been read when it is their turn.
+  for (int i = 32; i < 40; ++i) target(i).Unstall();
+  pair_.Run();
+  const size_t before = stalled[0]->endpoint->looks;
+  scheduler_.Advance(std::chrono::seconds(1));
+  EXPECT_EQ(stalled[0]->endpoint->looks - before, 4u);
+}
+
 TEST_P(WindowTest, OverrunResetsThatConnectionOnly) {
   Start();
   auto victim = Open("web:80");
@@ -530,6 +547,25 @@ TEST_P(SessionTest, IdleConnectionsEndWhereThatIsWanted) {
   EXPECT_EQ(idle->endpoint->failure->reason, Reason::kTimedOut);
   EXPECT_TRUE(target(0).closed);
   EXPECT_FALSE(busy->endpoint->closed);
+}
+
+TEST_P(SessionTest, FewIdleConnectionsEndInATurn) {
+  SessionOptions options;
+  options.idle_timeout = seconds(100);
+  Start(options);
+  std::map<size_t, size_t> ends_by_turn;
+  std::vector<std::shared_ptr<Dialled>> idle;
+  for (int i = 0; i < 100; ++i) {
+    idle.push_back(Open("idle:1"));
+    idle.back()->endpoint->on_closed = [&] { ++ends_by_turn[scheduler_.turns()]; };
+  }
+  scheduler_.Advance(seconds(150));
+  size_t ended = 0;
+  for (const auto& [turn, count] : ends_by_turn) {
+    EXPECT_LE(count, 32u);
+    ended += count;
+  }
+  EXPECT_EQ(ended, 100u);
 }
 
 // What only holds with a plain Konnectivity peer.

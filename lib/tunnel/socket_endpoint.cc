@@ -55,7 +55,8 @@ void SocketEndpoint::OnOpen(Connection& connection) {
   DialWatch::Client client = unopened->watch.Take();
   if (connection.session().features().early) client.read_ahead.erase(0, unopened->early);
   socket_ = std::move(client.socket);
-  source_.emplace(*socket_, std::move(client.read_ahead), static_cast<SocketSource::Owner&>(*this));
+  source_.emplace(*socket_, std::move(client.read_ahead), connection.memory(),
+                  static_cast<SocketSource::Owner&>(*this));
   sink_.emplace(*socket_, static_cast<SocketSink::Owner&>(*this), unopened->patience);
   sink_->ChargeTo(connection.memory());
   if (!unopened->greeting.empty()) sink_->Greet(unopened->greeting);

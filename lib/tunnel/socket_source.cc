@@ -6,8 +6,14 @@
 
 namespace hawser::tunnel {
 
-SocketSource::SocketSource(net::Socket& socket, std::string read_ahead, Owner& owner)
-    : socket_(socket), owner_(owner), read_ahead_(std::move(read_ahead)) {}
+SocketSource::SocketSource(net::Socket& socket, std::string read_ahead,
+                           std::shared_ptr<MemoryBudget> memory, Owner& owner)
+    : socket_(socket),
+      owner_(owner),
+      read_ahead_(std::move(read_ahead)),
+      charge_(std::move(memory)) {
+  charge_.Set(MemoryOf(read_ahead_));
+}
 
 void SocketSource::Start() {
   if (read_ahead_.empty()) {
@@ -26,7 +32,10 @@ SocketSource::Read SocketSource::Pull(std::span<uint8_t> space) {
     const size_t take = std::min(space.size(), read_ahead_.size());
     std::memcpy(space.data(), read_ahead_.data(), take);
     read_ahead_.erase(0, take);
-    if (read_ahead_.empty()) read_ahead_.shrink_to_fit();
+    if (read_ahead_.empty()) {
+      std::string().swap(read_ahead_);
+      charge_.Set(0);
+    }
     return {Read::kBytes, take};
   }
   const net::Socket::Result result = socket_.Read(space);

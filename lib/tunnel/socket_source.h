@@ -7,10 +7,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 
 #include "lib/net/socket.h"
+#include "lib/tunnel/memory.h"
 
 namespace hawser::tunnel {
 
@@ -36,8 +38,10 @@ class SocketSource {
     size_t bytes = 0;
   };
 
-  // `read_ahead`: bytes that were read from the socket already. References outlive this.
-  SocketSource(net::Socket& socket, std::string read_ahead, Owner& owner);
+  // `read_ahead`: bytes that were read from the socket already, charged to `memory` until they are
+  // pulled. References outlive this.
+  SocketSource(net::Socket& socket, std::string read_ahead, std::shared_ptr<MemoryBudget> memory,
+               Owner& owner);
 
   // Calls OnReadable() when there is something, maybe from within.
   void Start();
@@ -52,6 +56,7 @@ class SocketSource {
   net::Socket& socket_;
   Owner& owner_;
   std::string read_ahead_;
+  MemoryCharge charge_;
   bool ended_ = false;
 };
 

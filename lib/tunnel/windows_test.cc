@@ -251,15 +251,26 @@ TEST(SendCredit, TellsWhatIsGivenBackFromWhatIsMore) {
   EXPECT_EQ(credit.Add(1), 1);
 }
 
-TEST(StreamWindow, HoldsTwiceWhatIsTakenInARoundTrip) {
+TEST(StreamWindow, HoldsWhatIsTakenInAFewRoundTrips) {
   StreamWindow window(256 * kKiB, kStart);
   EXPECT_FALSE(
-      window.OnTaken(200 * kKiB, kStart + milliseconds(49), milliseconds(50), kMost, false));
-  EXPECT_TRUE(window.OnTaken(50 * kKiB, kStart + milliseconds(50), milliseconds(50), kMost, false));
-  EXPECT_EQ(window.size(), 500 * kKiB);
+      window.OnTaken(60 * kKiB, kStart + milliseconds(49), milliseconds(50), kMost, false));
+  EXPECT_TRUE(window.OnTaken(20 * kKiB, kStart + milliseconds(50), milliseconds(50), kMost, false));
+  EXPECT_EQ(window.size(), 400 * kKiB);
   EXPECT_TRUE(
       window.OnTaken(5000 * kKiB, kStart + milliseconds(100), milliseconds(50), kMost, false));
-  EXPECT_EQ(window.size(), 1000 * kKiB) << "it doubles at most";
+  EXPECT_EQ(window.size(), 800 * kKiB) << "it doubles at most";
+}
+
+// What others have sent waits along the way: a window is used up no sooner than after 3 times the
+// way alone.
+TEST(StreamWindow, GrowsOnAWayThatOthersHaveFilled) {
+  StreamWindow window(256 * kKiB, kStart);
+  base::Time now = kStart;
+  for (int i = 0; i < 10; ++i)
+    window.OnTaken(static_cast<size_t>(window.size()), now += milliseconds(60), milliseconds(20),
+                   kMost, false);
+  EXPECT_EQ(window.size(), kMost);
 }
 
 TEST(StreamWindow, AnUnknownWayIsLong) {
