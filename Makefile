@@ -46,8 +46,7 @@ images:  ## OCI archives of what runs in clusters and of the CLI, in out/images
 	@tools/setup.sh images && tools/build.sh images && tools/images.sh
 
 bench:  ## ours against haproxy and stunnel, on one machine and over long links; floors and goals
-	@tools/setup.sh bench && tools/build.sh bench && bench/run.py && bench/handshakes.py && bench/wan.py && \
-	  bench/neighbours.py
+	@tools/setup.sh bench && tools/build.sh bench && bench/all.sh
 
 bench-addons:  ## addon-manager with 1,000 clusters in a real kube-apiserver
 	@tools/setup.sh bench-addons && tools/build.sh bench-addons && e2e/kubernetes/apiserver.sh run \
