@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """How addon-manager copes with many clusters: a real kube-apiserver, the CRDs of Open Cluster
 Management, and a ManagedClusterAddOn made by hand in each of N clusters (install strategy Manual).
+Prints a Markdown table and writes out/addons.json; there are no goals.
 
 usage: e2e/kubernetes/apiserver.sh run bench/addons.py PROGRAM FOLDER_OF_CRDS [N]
 """
@@ -20,6 +21,8 @@ import threading
 import time
 import urllib.parse
 import urllib.request
+
+import goals
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 NAMESPACE = "open-cluster-management-addon"
@@ -171,15 +174,19 @@ def main():
             before, time_before, cpu_before = manager.metric(done), time.monotonic(), manager.cpu()
             time.sleep(30)
             quiet = time.monotonic() - time_before
-            print(f"{count} ManagedClusterAddOns")
-            print(f"first convergence   {first:6.1f} s   {cpu_first:6.1f} s of CPU")
-            print(f"configuration change{change:6.1f} s   {cpu_change:6.1f} s of CPU")
-            print(f"memory              {manager.memory('VmRSS'):6.1f} MiB now"
-                  f"   {manager.memory('VmHWM'):.1f} MiB at most")
-            print(f"quiet               {manager.metric(done) - before:6.0f} looks at clusters"
-                  f" in {quiet:.0f} s   {manager.cpu() - cpu_before:.2f} s of CPU")
-            print(f"lists               {lists:6.0f} for 11 kinds"
-                  f"   {manager.metric(r'lists_total{.*}') - lists:.0f} more afterwards")
+            rows = {
+                "first convergence": f"{first:.1f} s, {cpu_first:.1f} s of CPU",
+                "configuration change": f"{change:.1f} s, {cpu_change:.1f} s of CPU",
+                "memory, at most": f"{manager.memory('VmHWM'):.1f} MiB",
+                f"at rest, {quiet:.0f} s": f"{manager.cpu() - cpu_before:.2f} s of CPU",
+                "looks at clusters meanwhile": f"{manager.metric(done) - before:.0f}",
+                "lists of whole kinds": f"{lists:.0f} for 11 kinds, "
+                                        f"{manager.metric(r'lists_total{.*}') - lists:.0f} more "
+                                        "afterwards",
+            }
+            print(f"| figure, {count:,} clusters | value |\n|---|---|")
+            print(*(f"| {figure} | {value} |" for figure, value in rows.items()), sep="\n")
+            goals.write(ROOT / "out/addons.json", {"clusters": count, **rows})
         finally:
             manager.process.terminate()
             manager.process.wait()

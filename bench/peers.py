@@ -159,6 +159,16 @@ def start_hawser(processes, pki, target, *flags, place=HERE):
                 ["--hub", f"unix:{grpc}", "--address", f"target.bench:{target_port}"])
 
 
+def start_forward(processes, peer):
+    """The same hub and agent behind our client library: a local port that it forwards."""
+    _, hub, _, address = peer.client_route
+    host, port = address.split(":")
+    client = processes.start("forward", BIN / "cli/hawser", f"--hub={hub}", "port-forward",
+                             "--address=127.0.0.1", host, f":{port}")
+    local = processes.wait_for("forward", r"^forwarding (\S+) ->")
+    return Peer(peer.name, ["--via", local], [*peer.pids, client])
+
+
 def reference():
     """Paths of Konnectivity's server and agent, or None where they are not given."""
     paths = [os.environ.get(name) for name in ("HAWSER_REF_SERVER", "HAWSER_REF_AGENT")]
