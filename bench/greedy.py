@@ -8,6 +8,7 @@ It prints "greedy" once it has taken what it got at first, and goes on taking.
 """
 
 import argparse
+import contextlib
 import itertools
 import resource
 import socket
@@ -195,26 +196,43 @@ def sessions(arguments):
         time.sleep(1)
 
 
-def page_connections(arguments):
-    """A stranger's connections to the health port, each of which says one byte."""
+def strangers(addresses, port, first_bytes, kept):
+    """Connections from those in turn that say so much and no more; the last `kept` stay open."""
     connections = []
+    addresses = itertools.cycle(addresses)
     while True:
         for _ in range(100):
             stranger = socket.socket()
-            stranger.bind(("127.0.0.2", 0))
-            stranger.connect(("127.0.0.1", arguments.health))
-            stranger.sendall(b"G")
+            stranger.bind((next(addresses), 0))
+            stranger.connect(("127.0.0.1", port))
             connections.append(stranger)
-        for stranger in connections[:-200]:
+            with contextlib.suppress(OSError):  # refused
+                stranger.sendall(first_bytes)
+        for stranger in connections[:-kept]:
             stranger.close()
-        del connections[:-200]
+        del connections[:-kept]
         yield
         time.sleep(0.02)
 
 
+def page_connections(arguments):
+    """A stranger's connections to the health port, each of which says one byte."""
+    return strangers(["127.0.0.2"], arguments.health, b"G", 200)
+
+
+def unfinished_handshakes(arguments):
+    """TLS handshakes of several strangers with clients' port, half a first message each."""
+    hello = ssl.MemoryBIO()
+    with contextlib.suppress(ssl.SSLWantReadError):
+        ssl.create_default_context().wrap_bio(
+            ssl.MemoryBIO(), hello, server_hostname="hub").do_handshake()
+    half = hello.read(hello.pending // 2)
+    return strangers([f"127.0.{n}.1" for n in range(1, 9)], arguments.connect, half, MOST)
+
+
 RESOURCES = {each.__name__: each for each in (
     pending_dials, lookups, buffered_bytes, control_bytes, connections, descriptors, sessions,
-    page_connections)}
+    page_connections, unfinished_handshakes)}
 
 
 def main():
