@@ -1,10 +1,13 @@
-"""Does everything in cases.py to one agent each, all at once, and prints what came of it.
+"""Does everything in cases.py to one agent each, all at once, and prints what came of it, as a
+Markdown table and in out/balancer.json.
 
-usage: run.py FOLDER_OF_BINARIES [--fault SECONDS] [--rounds N] [--only WORD]
+usage: run.py FOLDER_OF_BINARIES [--fault SECONDS] [--rounds N] [--only WORD] [--output FILE]
 """
 import argparse
 import asyncio
+import json
 import os
+import pathlib
 import shutil
 import subprocess
 import sys
@@ -21,6 +24,7 @@ MOST_IN_FIRST_MINUTE = 20
 PROBE_INTERVAL, PROBE_PATIENCE = 0.5, 3  # seconds
 IN_A_ROW = 8  # dials that must succeed before an agent counts as back
 START_PATIENCE, HEAL_PATIENCE = 30, 60  # seconds
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 
 
 class Lab:
@@ -121,6 +125,9 @@ class Result:
             and (self.worst_minute or 0) <= MOST_PER_MINUTE
         )
 
+    def as_json(self, harmless):
+        return {**vars(self), "met": self.ok(harmless)}
+
 
 async def run_case(case, watch, options):
     results = []
@@ -154,19 +161,35 @@ def cell(results):
     first = max(each.first_minute for each in results)
     later = [each.worst_minute for each in results if each.worst_minute is not None]
     backs = [each.back for each in results]
-    back = "never" if None in backs else f"{max(backs):.1f}"
+    back = f"not within {HEAL_PATIENCE}" if None in backs else f"{max(backs):.1f}"
     return f"{first} | {max(later) if later else '-'} | {back}"
 
 
-def report(rows, kinds, options):
+def report(rows, harmless, kinds, options):
+    """`rows`: {title: {name of a kind: results}}; the titles of those that must feel nothing."""
     times = "once" if options.rounds == 1 else f"{options.rounds} times"
-    print(f"{options.fault} s of each fault, {times}: attempts to connect in the first minute and\n"
-          "in the worst later one, and the seconds from its end until dials work again, at most\n")
-    titles = "{}: attempts, first minute | later | back after, s |"
-    print("| fault | " + " ".join(titles.format(kind.name) for kind in kinds))
-    print("|---|" + "---|---|---|" * len(kinds))
+    print(f"{options.fault} s of each fault, {times}: attempts to connect in the first minute and "
+          "in the worst later one, and the seconds from its end until dials work again, the worst "
+          f"of all rounds. Goals: at most {MOST_IN_FIRST_MINUTE} attempts, at most "
+          f"{MOST_PER_MINUTE}, back within {BACK_WITHIN} s; none, and no dial that fails, for "
+          f"{' and '.join(harmless) or 'what does no harm'}.\n")
+    titles = "{}: attempts, first minute | later | back after, s | "
+    print("| fault | " + "".join(titles.format(kind.name) for kind in kinds) + "verdict |")
+    print("|---|" + "---|---|---|" * len(kinds) + "---|")
     for title, results in rows.items():
-        print(f"| {title} |" + "".join(f" {cell(results.get(kind.name))} |" for kind in kinds))
+        met = all(each.ok(title in harmless) for each in results[kinds[0].name])
+        print(f"| {title} |" + "".join(f" {cell(results.get(kind.name))} |" for kind in kinds)
+              + f" {'met' if met else 'MISSED'} |")
+
+
+def write(rows, harmless, options):
+    goals = {"back_within_s": BACK_WITHIN, "attempts_in_first_minute": MOST_IN_FIRST_MINUTE,
+             "attempts_per_minute_later": MOST_PER_MINUTE}
+    faults = {title: {name: [each.as_json(title in harmless) for each in results]
+                      for name, results in by_kind.items()} for title, by_kind in rows.items()}
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    content = {"fault_s": options.fault, "goals": goals, "harmless": harmless, "faults": faults}
+    options.output.write_text(json.dumps(content, indent=1) + "\n")
 
 
 def make_pki(hawser, numbers):
@@ -214,7 +237,9 @@ async def run(kinds, options):
             bad.append(case)
         watch.stop()
     await shut_down([watch.case for watch in watches])
-    report(rows, kinds, options)
+    harmless = sorted({watch.case.title for watch in watches if watch.case.harmless})
+    report(rows, harmless, kinds, options)
+    write(rows, harmless, options)
     for case in bad:
         print(f"FAILED  {case.title}; {case.agent.process.log} ends with:")
         with open(case.agent.process.log, errors="replace") as log:
@@ -230,6 +255,8 @@ def main():
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--only", default="")
     parser.add_argument("--keep", action="store_true")
+    parser.add_argument("--output", type=lambda path: pathlib.Path(path).resolve(),
+                        default=ROOT / "out/balancer.json")
     options = parser.parse_args()
     kinds = [Ours(options.binaries)]
     reference = os.environ.get("HAWSER_REF_SERVER"), os.environ.get("HAWSER_REF_AGENT")
