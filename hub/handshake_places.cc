@@ -24,6 +24,7 @@ std::variant<HandshakePlaces::Place, HandshakePlaces::Refusal> HandshakePlaces::
     if (!displaced) return Refusal::kNoPlace;
   }
   const Id id = ++last_id_;
+  if (own.taken.empty()) ++occupants_;
   own.taken.insert(id);
   taken_[id] = {&entry, now};
   return Place{id, displaced};
@@ -47,10 +48,15 @@ void HandshakePlaces::Return(Id id, base::Time now, bool failed) {
   const auto found = taken_.find(id);
   Network& network = found->second.network->second;
   network.taken.erase(id);
+  if (network.taken.empty()) --occupants_;
   if (failed) network.failures = Failures(network, now) + 1;
   if (network.taken.empty() && Failures(network, now) <= 0)
     networks_.erase(networks_.find(found->second.network->first));
   taken_.erase(found);
+}
+
+size_t HandshakePlaces::share() const {
+  return options_.places / std::clamp<size_t>(occupants_, 1, options_.places);
 }
 
 double HandshakePlaces::Failures(Network& network, base::Time now) const {

@@ -46,6 +46,9 @@ class HandshakePlaces {
   void Return(Id id, base::Time now, bool failed);
 
   size_t taken() const { return taken_.size(); }
+  // What each of the networks that have places keeps, whoever comes from another of them: an equal
+  // part of all. While there are free ones it may have more.
+  size_t share() const;
   // Networks that have places, or are remembered for what they failed.
   size_t networks() const { return networks_.size(); }
 
@@ -69,6 +72,7 @@ class HandshakePlaces {
   const Options options_;
   Networks networks_;
   std::map<Id, Taken> taken_;
+  size_t occupants_ = 0;  // networks that have places
   Id last_id_ = 0;
 };
 

@@ -44,6 +44,16 @@ TEST_F(HandshakePlacesTest, AllAreForWhoeverComes) {
   EXPECT_EQ(places_.taken(), 0u);
 }
 
+TEST_F(HandshakePlacesTest, ThoseWhoHavePlacesHaveEqualShares) {
+  EXPECT_EQ(places_.share(), 8u);
+  const auto crowd = Take("crowd", 8);
+  EXPECT_EQ(places_.share(), 8u);
+  std::vector<Id> others = {Take("a").id, Take("b").id};
+  EXPECT_EQ(places_.share(), 2u);
+  for (const Id id : others) places_.Return(id, now_, true);
+  EXPECT_EQ(places_.share(), 8u) << "what they failed takes no place";
+}
+
 TEST_F(HandshakePlacesTest, TheCrowdMakesRoomForOthers) {
   const auto few = Take("few", 2);
   const auto crowd = Take("crowd", 6);

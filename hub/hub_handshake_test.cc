@@ -49,6 +49,9 @@ class HubHandshakeTest : public HubTest {
   static std::string Ended(const std::string& port, const std::string& result) {
     return "hawser_handshakes_total{port=\"" + port + "\",result=\"" + result + "\"} ";
   }
+  static std::string PlacesOf(const std::string& limit) {
+    return "{resource=\"unfinished_handshakes\",limit=\"" + limit + "\",port=\"agents\"} ";
+  }
 
   std::vector<int> strangers_;
 };
@@ -62,9 +65,18 @@ TEST_F(HubHandshakeTest, ACrowdOfStrangersMakesRoomForAnAgent) {
     Strangers("agents", bytes, 20);
     EXPECT_TRUE(AwaitMetric(Ended("agents", "no_place") + "12"));
     EXPECT_TRUE(AwaitMetric("hawser_unfinished_handshakes{port=\"agents\"} 8"));
+    EXPECT_TRUE(AwaitMetric("hawser_resource_limit" + PlacesOf("total") + "8\n"));
+    EXPECT_TRUE(AwaitMetric("hawser_resource_limit" + PlacesOf("address") + "8\n"));
     StartAgent("paris");
     EXPECT_TRUE(AwaitMetric(Ended("agents", "displaced") + "1"));
     EXPECT_TRUE(AwaitMetric(Ended("agents", "done") + "1"));
+    Stranger(PortOf("agents"), bytes, "127.0.0.3");
+    EXPECT_TRUE(AwaitMetric("hawser_resource_limit" + PlacesOf("address") + "4\n"))
+        << "there are two addresses";
+    EXPECT_TRUE(AwaitMetric(
+        "hawser_resource_in_use{resource=\"unfinished_handshakes\",port=\"agents\"} 8\n"));
+    EXPECT_TRUE(AwaitMetric("hawser_refusals_total" + PlacesOf("address") + "12\n"));
+    EXPECT_TRUE(AwaitMetric("hawser_resets_total" + PlacesOf("address") + "1\n"));
     StopHub();
   }
 }

@@ -1,5 +1,12 @@
 // Each metric of the hub, driven by its cause.
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <regex>
+#include <set>
+
 #include "hub/test_hub.h"
+#include "lib/base/descriptor_limit.h"
 
 namespace hawser::hub {
 namespace {
@@ -16,6 +23,66 @@ class HubMetricsTest : public HubTest {
     return AwaitMetric("konnectivity_network_proxy_server_" + line);
   }
 };
+
+// Of `family`, by labels as they are written.
+std::map<std::string, double> Samples(const std::string& page, const std::string& family) {
+  std::map<std::string, double> samples;
+  const std::regex line("\n" + family + R"(\{(.*)\} (\S+))");
+  for (std::sregex_iterator each(page.begin(), page.end(), line), end; each != end; ++each)
+    samples[(*each)[1]] = std::stod((*each)[2]);
+  return samples;
+}
+
+TEST_F(HubMetricsTest, WhateverIsScarceHasAShareAndATotal) {
+  StartHub();
+  const auto paris = StartAgent("paris");
+  const std::string page = Get("admin", "/metrics");
+  const auto limits = Samples(page, "hawser_resource_limit");
+  // The descriptors but those that agents and clients leave each other.
+  const auto connections = static_cast<double>(base::DescriptorLimit() - 16);
+  const double mib = 1024 * 1024;
+  std::map<std::string, double> expected = {
+      {R"(resource="pending_dials",limit="total")", 100},
+      {R"(resource="pending_dials",limit="identity")", 25},
+      {R"(resource="sessions",limit="total")", 2 * connections},
+      {R"(resource="sessions",limit="identity")", 64},
+      {R"(resource="agent_connections",limit="total")", connections},
+      {R"(resource="agent_connections",limit="identity")", 64},
+      {R"(resource="agent_connections",limit="address")", 1000},
+      {R"(resource="client_connections",limit="total")", connections},
+      {R"(resource="client_connections",limit="identity")",
+       std::min(1000.0, std::floor(connections / 2))},
+      {R"(resource="client_connections",limit="address")", 1000},
+      {R"(resource="buffered_bytes",limit="total")", 64 * mib},
+      {R"(resource="buffered_bytes",limit="identity")", 16 * mib},
+      {R"(resource="connection_bytes",limit="total")", 64 * mib},
+      {R"(resource="connection_bytes",limit="identity")", 16 * mib},
+      {R"(resource="page_connections",limit="total")", 128},
+      {R"(resource="page_connections",limit="address")", 32},
+  };
+  for (const std::string port : {"agents", "grpc", "http-connect"})
+    for (const std::string limit : {"total", "address"})
+      expected["resource=\"unfinished_handshakes\",limit=\"" + limit + "\",port=\"" + port + "\""] =
+          64;
+  EXPECT_EQ(limits, expected);
+  const auto in_use = Samples(page, "hawser_resource_in_use");
+  EXPECT_EQ(in_use.at(R"(resource="sessions")"), 1);
+  EXPECT_EQ(in_use.at(R"(resource="agent_connections")"), 1);
+  // Each kind in use has both limits, and there is no limit of anything else.
+  std::set<std::string> limited;
+  for (const auto& [labels, amount] : in_use) {
+    const std::string resource = labels.substr(0, labels.find(','));
+    const std::string port = labels.substr(resource.size());
+    const std::string begin = resource + ",limit=\"";
+    EXPECT_TRUE(limits.contains(begin + "total\"" + port)) << labels;
+    EXPECT_TRUE(limits.contains(begin + "identity\"" + port) ||
+                limits.contains(begin + "address\"" + port))
+        << labels;
+    limited.insert(resource);
+  }
+  for (const auto& [labels, amount] : limits)
+    EXPECT_TRUE(limited.contains(labels.substr(0, labels.find(',')))) << labels;
+}
 
 TEST_F(HubMetricsTest, DialsThatFailAreCountedByReason) {
   Options options = DefaultOptions();

@@ -1,5 +1,7 @@
 #include "hub/limit_metrics.h"
 
+#include <optional>
+
 namespace hawser::hub {
 namespace {
 
@@ -7,6 +9,10 @@ using base::MetricFamilies;
 using prometheus::MetricFamily;
 using prometheus::MetricType;
 
+// An agent's connection carries two streams, so that it can replace a session by another.
+constexpr size_t kSessionsPerConnection = 2;
+
+// `port`: of a resource that each port has for itself.
 class LimitFamilies {
  public:
   explicit LimitFamilies(MetricFamilies& families)
@@ -22,30 +28,35 @@ class LimitFamilies {
                                 "What was taken back since there was too little, by the limit.",
                                 MetricType::Counter)) {}
 
-  void InUse(const char* resource, size_t amount) {
-    MetricFamilies::Add(in_use_, {{"resource", resource}}, static_cast<double>(amount));
+  void InUse(const char* resource, size_t amount, std::optional<Port> port = {}) {
+    Add(in_use_, {{"resource", resource}}, amount, port);
   }
-  void Limit(const char* resource, LimitKind kind, size_t amount) {
-    MetricFamilies::Add(limits_, {{"resource", resource}, {"limit", LimitKindName(kind)}},
-                        static_cast<double>(amount));
+  void Limit(const char* resource, LimitKind kind, size_t amount, std::optional<Port> port = {}) {
+    Add(limits_, {{"resource", resource}, {"limit", LimitKindName(kind)}}, amount, port);
   }
-  void Refusals(const char* resource, LimitKind kind, uint64_t count) {
-    MetricFamilies::Add(refusals_, {{"resource", resource}, {"limit", LimitKindName(kind)}},
-                        static_cast<double>(count));
+  void Refusals(const char* resource, LimitKind kind, uint64_t count,
+                std::optional<Port> port = {}) {
+    Add(refusals_, {{"resource", resource}, {"limit", LimitKindName(kind)}}, count, port);
   }
-  void Resets(const char* resource, LimitKind kind, uint64_t count) {
-    MetricFamilies::Add(resets_, {{"resource", resource}, {"limit", LimitKindName(kind)}},
-                        static_cast<double>(count));
+  void Resets(const char* resource, LimitKind kind, uint64_t count, std::optional<Port> port = {}) {
+    Add(resets_, {{"resource", resource}, {"limit", LimitKindName(kind)}}, count, port);
   }
 
  private:
+  static void Add(MetricFamily& family, MetricFamilies::Labels labels, uint64_t value,
+                  std::optional<Port> port) {
+    if (port) labels.push_back({"port", PortName(*port)});
+    MetricFamilies::Add(family, labels, static_cast<double>(value));
+  }
+
   MetricFamily& in_use_;
   MetricFamily& limits_;
   MetricFamily& refusals_;
   MetricFamily& resets_;
 };
 
-void AddDialsAndSessions(LimitFamilies& families, const SessionRegistry& registry) {
+void AddDialsAndSessions(LimitFamilies& families, const SessionRegistry& registry,
+                         size_t agent_connections) {
   const SessionRegistry::Limits limits = registry.limits();
   families.InUse("pending_dials", registry.pending_dials());
   families.Limit("pending_dials", LimitKind::kTotal, limits.pending_dials);
@@ -54,6 +65,7 @@ void AddDialsAndSessions(LimitFamilies& families, const SessionRegistry& registr
   for (const LimitKind kind : {LimitKind::kTotal, LimitKind::kIdentity})
     families.Refusals("pending_dials", kind, registry.refused_dials(kind));
   families.InUse("sessions", registry.size());
+  families.Limit("sessions", LimitKind::kTotal, kSessionsPerConnection * agent_connections);
   families.Limit("sessions", LimitKind::kIdentity, limits.sessions_per_cluster);
   families.Refusals("sessions", LimitKind::kIdentity, registry.refused_sessions());
 }
@@ -63,6 +75,7 @@ void AddConnections(LimitFamilies& families, const ConnectionLimits& connections
   families.InUse("client_connections",
                  connections.count(Port::kGrpc) + connections.count(Port::kHttpConnect));
   const ConnectionLimits::Options limits = connections.options();
+  families.Limit("agent_connections", LimitKind::kTotal, limits.agents);
   families.Limit("agent_connections", LimitKind::kIdentity, limits.per_cluster);
   families.Limit("agent_connections", LimitKind::kAddress, limits.per_address);
   families.Limit("client_connections", LimitKind::kTotal, limits.front_ends);
@@ -73,6 +86,22 @@ void AddConnections(LimitFamilies& families, const ConnectionLimits& connections
     families.Refusals(
         "client_connections", kind,
         connections.refused(Port::kGrpc, kind) + connections.refused(Port::kHttpConnect, kind));
+  }
+}
+
+// Nobody is refused as long as there are places; then those of the address that has the most.
+void AddHandshakes(LimitFamilies& families,
+                   const std::map<Port, const HandshakeCounts*>& handshakes) {
+  constexpr char kName[] = "unfinished_handshakes";
+  for (const auto& [port, counts] : handshakes) {
+    if (counts->places() == 0) continue;
+    families.InUse(kName, counts->unfinished(), port);
+    families.Limit(kName, LimitKind::kTotal, counts->places(), port);
+    families.Limit(kName, LimitKind::kAddress, counts->share(), port);
+    families.Refusals(
+        kName, LimitKind::kAddress,
+        counts->count(HandshakeResult::kNoPlace) + counts->count(HandshakeResult::kFailures), port);
+    families.Resets(kName, LimitKind::kAddress, counts->count(HandshakeResult::kDisplaced), port);
   }
 }
 
@@ -100,8 +129,8 @@ void AddPages(LimitFamilies& families, const std::vector<const net::Http1Server*
   }
   const net::Http1Server::Options& limits = pages.front()->options();
   families.InUse("page_connections", connections);
-  families.Limit("page_connections", LimitKind::kTotal, limits.max_connections);
-  families.Limit("page_connections", LimitKind::kAddress, limits.max_per_address);
+  families.Limit("page_connections", LimitKind::kTotal, pages.size() * limits.max_connections);
+  families.Limit("page_connections", LimitKind::kAddress, pages.size() * limits.max_per_address);
   families.Resets("page_connections", LimitKind::kTotal, dropped.for_total);
   families.Resets("page_connections", LimitKind::kAddress, dropped.for_address);
 }
@@ -109,12 +138,14 @@ void AddPages(LimitFamilies& families, const std::vector<const net::Http1Server*
 }  // namespace
 
 void AddLimits(MetricFamilies& metrics, const SessionRegistry& registry,
-               const ConnectionLimits& connections, const MemoryShares& memory,
+               const ConnectionLimits& connections,
+               const std::map<Port, const HandshakeCounts*>& handshakes, const MemoryShares& memory,
                const MemoryShares& connection_memory,
                const std::vector<const net::Http1Server*>& pages) {
   LimitFamilies families(metrics);
-  AddDialsAndSessions(families, registry);
+  AddDialsAndSessions(families, registry, connections.options().agents);
   AddConnections(families, connections);
+  AddHandshakes(families, handshakes);
   AddMemory(families, "buffered_bytes", memory);
   AddMemory(families, "connection_bytes", connection_memory);
   AddPages(families, pages);

@@ -2,9 +2,11 @@
 // name of the resource and by the limit that was reached; never by anybody's name.
 #pragma once
 
+#include <map>
 #include <vector>
 
 #include "hub/connection_limits.h"
+#include "hub/handshake_counts.h"
 #include "hub/memory_shares.h"
 #include "hub/session_registry.h"
 #include "lib/base/metrics.h"
@@ -13,7 +15,8 @@
 namespace hawser::hub {
 
 void AddLimits(base::MetricFamilies& families, const SessionRegistry& registry,
-               const ConnectionLimits& connections, const MemoryShares& memory,
+               const ConnectionLimits& connections,
+               const std::map<Port, const HandshakeCounts*>& handshakes, const MemoryShares& memory,
                const MemoryShares& connection_memory,
                const std::vector<const net::Http1Server*>& pages);
 

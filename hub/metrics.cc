@@ -283,8 +283,8 @@ std::string MetricsText(const MetricsInput& input) {
                    counters.surplus_streams);
   families.Gauge(Hawser("buffered_bytes"), "Bytes queued for sockets that do not take them.",
                  input.memory.total()->used());
-  AddLimits(families, input.registry, input.limits, input.memory, input.connection_memory,
-            input.pages);
+  AddLimits(families, input.registry, input.limits, input.handshakes, input.memory,
+            input.connection_memory, input.pages);
   AddCertificates(families, input);
   const base::BuildInfo& build = base::GetBuildInfo();
   MetricFamily& info =

@@ -29,7 +29,10 @@ TlsAcceptor::TlsAcceptor(net::EventLoop& loop, std::unique_ptr<net::Listener> li
       limits_(limits),
       counts_(counts),
       callbacks_(std::move(callbacks)),
-      places_(options_.places) {}
+      places_(options_.places) {
+  counts_.AddPlaces(options_.places.places);
+  CountShare();
+}
 
 TlsAcceptor::~TlsAcceptor() {
   listener_.reset();
@@ -63,12 +66,18 @@ void TlsAcceptor::OnAccept(int fd) {
   if (displaced)
     unfinished_.at(*displaced)
         ->Cancel(absl::ResourceExhaustedError("an unfinished tls handshake made room for others"));
+  CountShare();
   counts_.Begin();
   unfinished_[id] =
       net::TlsAccept(loop_, fd, options_.tls->Get(), options_.timeout,
                      [this, id = id, address, permit = *std::move(permit)](auto outcome) mutable {
                        OnEnded(id, address, std::move(permit), std::move(outcome));
                      });
+}
+
+void TlsAcceptor::CountShare() {
+  const size_t share = places_.share();
+  counts_.ChangeShare(std::exchange(share_, share), share);
 }
 
 void TlsAcceptor::Refuse(int fd, const std::string& address, HandshakeResult result,
@@ -83,6 +92,7 @@ void TlsAcceptor::OnEnded(Id id, const std::string& address, ConnectionPermit pe
   const auto handshake = std::move(unfinished_.extract(id).mapped());
   counts_.End();
   places_.Return(id, loop_.Now(), !outcome.ok() && handshake->begun());
+  CountShare();
   if (absl::IsCancelled(outcome.status())) return;
   counts_.Add(ResultOf(outcome.status()));
   if (outcome.ok()) {

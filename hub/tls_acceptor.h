@@ -50,6 +50,8 @@ class TlsAcceptor {
   using Id = HandshakePlaces::Id;
 
   void OnAccept(int fd);
+  // To be called when places were taken or returned.
+  void CountShare();
   void Refuse(int fd, const std::string& address, HandshakeResult result, const char* why);
   void OnEnded(Id id, const std::string& address, ConnectionPermit permit,
                absl::StatusOr<std::unique_ptr<net::Socket>> outcome);
@@ -61,6 +63,7 @@ class TlsAcceptor {
   HandshakeCounts& counts_;
   const Callbacks callbacks_;
   HandshakePlaces places_;
+  size_t share_ = 0;  // as it was counted last
   std::unordered_map<Id, std::shared_ptr<net::Handshake>> unfinished_;
 };
 

@@ -2,12 +2,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <optional>
 #include <sstream>
 #include <string>
 
+#include "lib/base/descriptor_limit.h"
 #include "lib/kube/client.h"
 #include "lib/kube/fake_api_server.h"
 #include "lib/kube/lease.h"
@@ -17,7 +19,11 @@ namespace hawser::spoke {
 namespace {
 
 using std::chrono::milliseconds;
+using ::testing::AllOf;
+using ::testing::Ge;
 using ::testing::HasSubstr;
+using ::testing::Le;
+using ::testing::Optional;
 
 class AgentMetricsTest : public AgentTest {
  protected:
@@ -108,6 +114,46 @@ TEST_F(AgentMetricsTest, QueuedBytesOfOneClientAreBoundedByItsShare) {
   AwaitValue("hawser_resets_total{resource=\"buffered_bytes\",limit=\"identity\"}", 1);
   EXPECT_EQ(Read("hawser_resets_total{resource=\"buffered_bytes\",limit=\"total\"}"), 0);
   AwaitValue("hawser_buffered_bytes", 0);
+}
+
+TEST_F(AgentMetricsTest, WhateverIsScarceHasAShareAndATotal) {
+  options_.buffered_bytes = 1'000'000;
+  Connect();
+  const auto descriptors = static_cast<double>(base::DescriptorLimit() - 128);  // for clients
+  struct Resource {
+    std::string name;
+    double total, share;
+    std::string whose = "identity";
+    double rounded = 0;  // what the total may be less by
+  };
+  const Resource resources[] = {
+      {"buffered_bytes", 1'000'000, 600'000},
+      {"descriptors", descriptors, std::floor(descriptors / 5) * 3, "identity", 4},
+      {"lookups", 2048, 1024},
+      {"page_connections", 128, 32, "address"},
+  };
+  for (const auto& [name, total, share, whose, rounded] : resources) {
+    const auto limit = [&, name = name](const std::string& kind) {
+      return Read("hawser_resource_limit{resource=\"" + name + "\",limit=\"" + kind + "\"}");
+    };
+    EXPECT_THAT(limit("total"), Optional(AllOf(Ge(total - rounded), Le(total)))) << name;
+    EXPECT_EQ(limit(whose), share) << name;
+    EXPECT_TRUE(Read("hawser_resource_in_use{resource=\"" + name + "\"}")) << name;
+  }
+  // There is no other.
+  const std::string page = Admin("/metrics");
+  for (const auto& [family, of_each] :
+       {std::pair("\nhawser_resource_in_use{", 1), {"\nhawser_resource_limit{", 2}}) {
+    size_t count = 0;
+    for (size_t at = page.find(family); at != std::string::npos; at = page.find(family, at + 1))
+      ++count;
+    EXPECT_EQ(count, of_each * std::size(resources)) << family;
+  }
+
+  Target target(loop_);
+  const auto dialled = hub_.Dial(*hub_.sessions().front(), target.address(), "client/ann");
+  Await([&] { return dialled->done; });
+  EXPECT_EQ(Read("hawser_resource_in_use{resource=\"descriptors\"}"), 1);
 }
 
 TEST_F(AgentMetricsTest, Links) {

@@ -151,6 +151,56 @@ void AddCertificate(MetricFamilies& families, const Picture& picture) {
       std::chrono::duration<double>(picture.certificate_expiry->time_since_epoch()).count());
 }
 
+// Everything scarce: how much there is, how much is in use, and what was refused or taken back for
+// want of it, by the limit that was met.
+void AddScarce(MetricFamilies& families, const Picture& picture) {
+  struct Resource {
+    const char* name;
+    uint64_t in_use, total, share;
+    const char* whose;  // the share
+  };
+  const LookupPicture& lookups = picture.lookups;
+  const Resource resources[] = {
+      {"page_connections", picture.page_connections, picture.page_connections_limit,
+       picture.page_connections_share, "address"},
+      {"buffered_bytes", picture.buffered_bytes, picture.buffered_bytes_limit,
+       picture.buffered_bytes_share, "identity"},
+      {"descriptors", picture.descriptors, picture.descriptor_limit, picture.descriptor_share,
+       "identity"},
+      {"lookups", lookups.waiting, lookups.max_lookups, lookups.max_share, "identity"},
+  };
+  MetricFamily& in_use = families.Family("hawser_resource_in_use",
+                                         "What is scarce and in use, in all.", MetricType::Gauge);
+  MetricFamily& limits = families.Family("hawser_resource_limit",
+                                         "How much there is in all, and for one client or address.",
+                                         MetricType::Gauge);
+  for (const Resource& resource : resources) {
+    MetricFamilies::Add(in_use, {{"resource", resource.name}}, resource.in_use);
+    MetricFamilies::Add(limits, {{"resource", resource.name}, {"limit", "total"}}, resource.total);
+    MetricFamilies::Add(limits, {{"resource", resource.name}, {"limit", resource.whose}},
+                        resource.share);
+  }
+  const auto add = [](MetricFamily& family, const char* resource, const char* whose, uint64_t share,
+                      uint64_t total) {
+    MetricFamilies::Add(family, {{"resource", resource}, {"limit", whose}}, share);
+    MetricFamilies::Add(family, {{"resource", resource}, {"limit", "total"}}, total);
+  };
+  MetricFamily& refusals = families.Family(
+      "hawser_refusals_total", "Dials that were refused, by what was short.", MetricType::Counter);
+  add(refusals, "descriptors", "identity", picture.refused_for_descriptor_share,
+      picture.refused_for_descriptors);
+  add(refusals, "buffered_bytes", "identity", picture.memory_share.refused_dials,
+      picture.memory_total.refused_dials);
+  MetricFamily& resets =
+      families.Family("hawser_resets_total", "What was taken back since there was too little.",
+                      MetricType::Counter);
+  add(resets, "buffered_bytes", "identity", picture.memory_share.reset_queues,
+      picture.memory_total.reset_queues);
+  add(resets, "page_connections", "address", picture.dropped_pages.for_address,
+      picture.dropped_pages.for_total);
+  add(resets, "lookups", "identity", lookups.counters.beyond_share, lookups.counters.beyond_total);
+}
+
 }  // namespace
 
 Readiness CheckReadiness(const ServerSet& servers, bool stopping) {
@@ -179,40 +229,7 @@ std::string MetricsText(const Picture& picture) {
   AddLookups(families, picture.lookups);
   families.Gauge("hawser_buffered_bytes", "Bytes queued for targets that do not take them.",
                  picture.buffered_bytes);
-  MetricFamily& resets =
-      families.Family("hawser_resets_total", "What was taken back since there was too little.",
-                      MetricType::Counter);
-  for (const auto& [limit, tally] :
-       {std::pair("identity", &picture.memory_share), std::pair("total", &picture.memory_total)})
-    MetricFamilies::Add(resets, {{"resource", "buffered_bytes"}, {"limit", limit}},
-                        tally->reset_queues);
-  MetricFamilies::Add(resets, {{"resource", "page_connections"}, {"limit", "total"}},
-                      picture.dropped_pages.for_total);
-  MetricFamilies::Add(resets, {{"resource", "page_connections"}, {"limit", "address"}},
-                      picture.dropped_pages.for_address);
-  MetricFamily& in_use = families.Family("hawser_resource_in_use",
-                                         "What is scarce and in use, in all.", MetricType::Gauge);
-  MetricFamilies::Add(in_use, {{"resource", "page_connections"}}, picture.page_connections);
-  MetricFamilies::Add(in_use, {{"resource", "buffered_bytes"}}, picture.buffered_bytes);
-  MetricFamilies::Add(in_use, {{"resource", "descriptors"}}, picture.descriptors);
-  MetricFamily& limits = families.Family(
-      "hawser_resource_limit", "How much there is in all, and for one client.", MetricType::Gauge);
-  MetricFamilies::Add(limits, {{"resource", "buffered_bytes"}, {"limit", "total"}},
-                      picture.buffered_bytes_limit);
-  MetricFamilies::Add(limits, {{"resource", "buffered_bytes"}, {"limit", "identity"}},
-                      picture.buffered_bytes_share);
-  MetricFamilies::Add(limits, {{"resource", "descriptors"}, {"limit", "identity"}},
-                      picture.descriptor_share);
-  MetricFamily& refusals = families.Family(
-      "hawser_refusals_total", "Dials that were refused, by what was short.", MetricType::Counter);
-  MetricFamilies::Add(refusals, {{"resource", "descriptors"}, {"limit", "identity"}},
-                      picture.refused_for_descriptor_share);
-  MetricFamilies::Add(refusals, {{"resource", "descriptors"}, {"limit", "total"}},
-                      picture.refused_for_descriptors);
-  MetricFamilies::Add(refusals, {{"resource", "buffered_bytes"}, {"limit", "identity"}},
-                      picture.memory_share.refused_dials);
-  MetricFamilies::Add(refusals, {{"resource", "buffered_bytes"}, {"limit", "total"}},
-                      picture.memory_total.refused_dials);
+  AddScarce(families, picture);
   AddCertificate(families, picture);
   const base::BuildInfo& build = base::GetBuildInfo();
   MetricFamily& info =

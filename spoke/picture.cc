@@ -1,6 +1,12 @@
 #include "spoke/picture.h"
 
 namespace hawser::spoke {
+namespace {
+
+// A share is three of five parts of them; what is left of the division is at most four.
+size_t DescriptorsInAll(const ClientShares& clients) { return clients.descriptor_share() / 3 * 5; }
+
+}  // namespace
 
 Picture TakePicture(const Subject& subject) {
   const tunnel::MemoryBudget& memory = subject.clients.memory();
@@ -18,6 +24,7 @@ Picture TakePicture(const Subject& subject) {
                   .memory_share = memory.tally(tunnel::MemoryBudget::Scope::kShare),
                   .memory_total = memory.tally(tunnel::MemoryBudget::Scope::kTotal),
                   .descriptors = subject.clients.descriptors(),
+                  .descriptor_limit = DescriptorsInAll(subject.clients),
                   .descriptor_share = subject.clients.descriptor_share(),
                   .refused_for_descriptor_share = subject.clients.refused_for_share(),
                   .refused_for_descriptors = subject.clients.refused_for_total(),
@@ -33,6 +40,8 @@ Picture TakePicture(const Subject& subject) {
   }
   for (const net::Http1Server* pages : subject.pages) {
     picture.page_connections += pages->connections();
+    picture.page_connections_limit += pages->options().max_connections;
+    picture.page_connections_share += pages->options().max_per_address;
     picture.dropped_pages.for_total += pages->dropped().for_total;
     picture.dropped_pages.for_address += pages->dropped().for_address;
   }

@@ -48,9 +48,12 @@ struct Picture {
   uint64_t buffered_bytes_share = 0;  // of one client
   tunnel::MemoryBudget::Tally memory_share, memory_total;
   size_t descriptors = 0;       // that clients hold
+  size_t descriptor_limit = 0;  // that all clients may hold
   size_t descriptor_share = 0;  // that one client may hold
   uint64_t refused_for_descriptor_share = 0, refused_for_descriptors = 0;
   size_t page_connections = 0;
+  size_t page_connections_limit = 0;
+  size_t page_connections_share = 0;  // of one address
   net::Http1Server::Dropped dropped_pages;
   uint64_t failed_reloads = 0;                                              // of certificates
   std::optional<std::chrono::system_clock::time_point> certificate_expiry;  // empty: none
