@@ -5,7 +5,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <fstream>
+#include <future>
 
 #include "hub/test_hub.h"
 #include "lib/net/ticket_keys.h"
@@ -21,6 +23,34 @@ const std::string& HalfHello() {
   static const auto* const bytes = new std::string("\x16\x03\x01\x02\x00\x01\x00", 7);
   return *bytes;
 }
+
+// Whoever logs a line with `part` in it stands still there until this is gone. Everybody else who
+// logs anything waits, too.
+class StandStill final : public google::LogSink {
+ public:
+  explicit StandStill(std::string part) : part_(std::move(part)) { google::AddLogSink(this); }
+  ~StandStill() override {
+    gone_.set_value();
+    google::RemoveLogSink(this);
+  }
+  // Waits until somebody does.
+  bool Await() {
+    return caught_.get_future().wait_for(std::chrono::seconds(20)) == std::future_status::ready;
+  }
+
+ private:
+  void send(google::LogSeverity, const char*, const char*, int, const struct ::tm*,
+            const char* message, size_t size) override {
+    if (std::string(message, size).find(part_) == std::string::npos || caught_once_.exchange(true))
+      return;
+    caught_.set_value();
+    gone_.get_future().wait();
+  }
+
+  const std::string part_;
+  std::atomic<bool> caught_once_{false};
+  std::promise<void> caught_, gone_;
+};
 
 class HubHandshakeTest : public HubTest {
  protected:
@@ -94,6 +124,31 @@ TEST_F(HubHandshakeTest, PortsHavePlacesOfTheirOwn) {
   RawClient client(PortOf("http-connect"), certificates_.Client("ann"), "");
   EXPECT_EQ(Connect(client, "echo.paris:7"), kEstablished);
   EXPECT_TRUE(AwaitMetric(Ended("http-connect", "displaced") + "0"));
+}
+
+TEST_F(HubHandshakeTest, HandshakesNeedNoShard) {
+  Options options = DefaultOptions();
+  options.threads = 1;
+  options.limits.connections_per_identity = 1;
+  StartHub(options);
+  const auto paris = StartAgent("paris");
+  RawClient local(folder_ + "/connect.sock");
+  ASSERT_EQ(Connect(local, "echo.paris:7"), kEstablished);
+  std::unique_ptr<RawClient> ann;
+  {
+    // The shard says so.
+    StandStill shard("connection from unix refused");
+    RawClient surplus(folder_ + "/connect.sock");
+    ASSERT_TRUE(shard.Await());
+    local.Send("hello");
+    ann = std::make_unique<RawClient>(PortOf("http-connect"), certificates_.Client("ann"), "");
+    EXPECT_TRUE(ann->ok());
+    EXPECT_TRUE(RawClient(PortOf("grpc"), certificates_.Client("bob"), "h2").ok());
+    EXPECT_TRUE(RawClient(PortOf("agents"), certificates_.Agent("tokyo"), "h2").ok());
+    EXPECT_FALSE(local.Readable()) << "the shard stands still";
+  }
+  EXPECT_EQ(local.ReadUntil("hello"), "hello");
+  EXPECT_EQ(Connect(*ann, "echo.paris:7"), kEstablished);
 }
 
 TEST_F(HubHandshakeTest, AStopWaitsForNoStranger) {

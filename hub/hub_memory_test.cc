@@ -101,6 +101,64 @@ TEST_F(HubMemoryTest, AStreamThatDialsNothingEnds) {
   EXPECT_TRUE(tunnel->AwaitReceived("still here"));
 }
 
+// Until a dial of hers is refused, on each front end, ann opens another download that she does not
+// read: those that stall are reset after a while.
+TEST_F(HubMemoryTest, AClientWhoseBytesPileUpDialsNoMore) {
+  Options options = DefaultOptions();
+  options.limits.buffered_bytes_per_identity = 1024 * 1024;
+  options.limits.first_window = options.limits.max_window;  // a quarter of that
+  StartHub(options);
+  const auto paris = StartAgent("paris");
+  const net::TlsFiles files = certificates_.Client("ann");
+  const std::string refused =
+      "hawser_refusals_total{resource=\"buffered_bytes\",limit=\"identity\"} ";
+  ASSERT_TRUE(AwaitMetric(refused + "0\n"));
+  const std::string why =
+      "too many bytes are queued for connections of this client "
+      "(--max-buffered-bytes-per-identity)";
+  std::vector<std::unique_ptr<RawClient>> unread;
+  int refusals = 0;
+  const auto download = [&] {
+    unread.push_back(std::make_unique<RawClient>(PortOf("http-connect"), files, ""));
+    const std::string answer = Connect(*unread.back(), "echo.paris:7");
+    if (answer == kEstablished) {
+      unread.back()->Send(std::string(1'000'000, 'x'));
+      return;
+    }
+    ++refusals;
+    EXPECT_THAT(answer, AllOf(StartsWith("HTTP/1.1 503"), HasSubstr(why)));
+  };
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  const auto in_time = [&] {
+    return unread.size() < 100 && std::chrono::steady_clock::now() < deadline;
+  };
+  while (refusals == 0 && in_time()) download();
+  EXPECT_EQ(refusals, 1);
+
+  TestClient ann(GrpcPort(files));
+  ASSERT_THAT(ann.Connected(), IsOk());
+  std::optional<tunnel::Failure> failure = ann.Dial("echo.paris:7")->Dialled();
+  for (; !failure && in_time(); failure = ann.Dial("echo.paris:7")->Dialled()) download();
+  ASSERT_TRUE(failure);
+  EXPECT_EQ(*failure, (tunnel::Failure{tunnel::Reason::kOverloaded, tunnel::Hop::kHub, why}));
+  EXPECT_TRUE(AwaitMetric(refused + std::to_string(refusals + 1) + "\n"));
+
+  // It is nobody else's concern.
+  const net::TlsFiles others = certificates_.Client("bob");
+  RawClient connect(PortOf("http-connect"), others, "");
+  EXPECT_EQ(Connect(connect, "echo.paris:7"), kEstablished);
+  TestClient grpc(GrpcPort(others));
+  ASSERT_THAT(grpc.Connected(), IsOk());
+  EXPECT_EQ(grpc.Dial("echo.paris:7")->Dialled(), std::nullopt);
+  EXPECT_TRUE(
+      AwaitMetric("hawser_refusals_total{resource=\"buffered_bytes\",limit=\"total\"} 0\n"));
+
+  // Nor hers, once they are gone.
+  unread.clear();
+  EXPECT_TRUE(AwaitMetric("hawser_buffered_bytes 0\n"));
+  EXPECT_EQ(ann.Dial("echo.paris:7")->Dialled(), std::nullopt);
+}
+
 TEST_F(HubMemoryTest, StreamsCostMemory) {
   StartHubWithShare(256 * 1024);
   const auto paris = StartAgent("paris");

@@ -5,6 +5,7 @@
 #include <glog/logging.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -96,6 +97,11 @@ bool RawClient::AwaitRead() {
     if (std::chrono::steady_clock::now() > deadline) return false;
   }
   return true;
+}
+
+bool RawClient::Readable() const {
+  pollfd look{fd_, POLLIN, 0};
+  return ::poll(&look, 1, 0) > 0;
 }
 
 void RawClient::FinishSending() {

@@ -29,6 +29,8 @@ class RawClient {
   void FinishSending();
   // Waits until the hub has read what was sent, which Unix sockets alone tell; false after 20 s.
   bool AwaitRead();
+  // Whether there is anything to be read now, an end included.
+  bool Readable() const;
   // Reads until `end` was read; what came before the connection ended otherwise.
   std::string ReadUntil(const std::string& end);
   std::string ReadToEnd() { return ReadUntil(""); }

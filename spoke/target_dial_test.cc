@@ -1,11 +1,17 @@
-// How failures are worded; dials themselves are tested in agent_test.
+// How failures are worded, and what a connected socket is like; dials are tested in agent_test.
 #include "spoke/target_dial.h"
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 
 #include <cerrno>
 
 #include "lib/base/status.h"
+#include "lib/net/listener.h"
+#include "lib/net/socket_address.h"
+#include "lib/testing/loopback.h"
 
 namespace hawser::spoke {
 namespace {
@@ -13,6 +19,37 @@ namespace {
 using tunnel::Failure;
 using tunnel::Hop;
 using tunnel::Reason;
+
+int OptionOf(const net::Socket& socket, int level, int name) {
+  int value = -1;
+  socklen_t size = sizeof value;
+  EXPECT_EQ(::getsockopt(socket.fd(), level, name, &value, &size), 0);
+  return value;
+}
+
+// A target whose host has lost its power is found out, in a minute.
+TEST(TargetDial, IdleTargetsAreProbed) {
+  net::EventLoop loop;
+  net::Resolver resolver(loop);
+  const auto listener = *net::Listener::Tcp(loop, *net::BindEndpoint("127.0.0.1", 0));
+  const TargetRules rules{TargetNames({}), AllowList(), std::chrono::seconds(10)};
+  std::unique_ptr<net::Socket> target;
+  bool done = false;
+  TargetDial dial(loop, resolver, nullptr, rules,
+                  [&](std::unique_ptr<net::Socket> socket, const Failure*) {
+                    target = std::move(socket);
+                    done = true;
+                  });
+  dial.Start("tcp", "127.0.0.1:" + std::to_string(listener->port()));
+  testing::RunUntil(loop, [&] { return done; });
+  ASSERT_NE(target, nullptr);
+  EXPECT_EQ(OptionOf(*target, SOL_SOCKET, SO_KEEPALIVE), 1);
+  EXPECT_EQ(OptionOf(*target, IPPROTO_TCP, TCP_KEEPIDLE), 15);
+  EXPECT_EQ(OptionOf(*target, IPPROTO_TCP, TCP_KEEPINTVL), 15);
+  EXPECT_EQ(OptionOf(*target, IPPROTO_TCP, TCP_KEEPCNT), 3);
+  // It would take one that does not read for one that is gone.
+  EXPECT_EQ(OptionOf(*target, IPPROTO_TCP, TCP_USER_TIMEOUT), 0);
+}
 
 TEST(LookUpFailure, InTheWordsOfGo) {
   EXPECT_EQ(LookUpFailure(absl::NotFoundError("lookup nope: no such host")),
