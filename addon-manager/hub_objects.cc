@@ -146,7 +146,9 @@ json Container(const ProxyConfiguration& configuration, const HubSettings& setti
       {"livenessProbe", HttpProbe("/healthz", configuration.ports.health)},
       // Ready as soon as it serves: agents reach it through a Service, which has ready pods only.
       {"readinessProbe", HttpProbe("/healthz", configuration.ports.health)},
-      {"resources", {{"requests", {{"cpu", "100m"}, {"memory", "64Mi"}}}}},
+      // It sizes its budgets by the limit: a quarter for queued bytes, as much for connections.
+      {"resources",
+       {{"requests", {{"cpu", "100m"}, {"memory", "64Mi"}}}, {"limits", {{"memory", "2Gi"}}}}},
       {"securityContext", RestrictedContainer()},
       {"volumeMounts",
        {ReadOnlyMount("trust", "/etc/trust"), ReadOnlyMount("server-pki", "/etc/server-pki"),

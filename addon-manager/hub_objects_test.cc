@@ -79,6 +79,11 @@ TEST_F(HubObjectsTest, EveryEntrypointHasWhatItNeedsAndNothingElse) {
   }
 }
 
+// Whoever takes all the memory of a node takes others' pods with it.
+TEST_F(HubObjectsTest, TheServersMemoryHasALimit) {
+  EXPECT_EQ(Container()["resources"]["limits"]["memory"], "2Gi");
+}
+
 TEST_F(HubObjectsTest, PodsKeepTheRestrictedProfile) {
   const json pod = Find("Deployment")["spec"]["template"]["spec"];
   EXPECT_EQ(pod["securityContext"]["runAsNonRoot"], true);

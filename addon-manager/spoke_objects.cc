@@ -215,7 +215,9 @@ json Spoke::Container() const {
       {"env", Environment()},
       {"livenessProbe", HttpProbe("/healthz", kHealthPort)},
       {"readinessProbe", HttpProbe("/readyz", kHealthPort)},
-      {"resources", {{"requests", {{"cpu", "50m"}, {"memory", "32Mi"}}}}},
+      // It sizes its budget for queued bytes by the limit: a quarter.
+      {"resources",
+       {{"requests", {{"cpu", "50m"}, {"memory", "32Mi"}}}, {"limits", {{"memory", "512Mi"}}}}},
       {"securityContext", RestrictedContainer()},
       {"volumeMounts",
        {ReadOnlyMount("agent-pki", kCertificateFolder), ReadOnlyMount("hub-ca", kCaFolder),

@@ -93,6 +93,10 @@ TEST_F(SpokeObjectsTest, TheSelectorIsTheReferencesForItCanNeverChange) {
   EXPECT_EQ(spec["template"]["metadata"]["labels"], labels);
 }
 
+TEST_F(SpokeObjectsTest, TheAgentsMemoryHasALimit) {
+  EXPECT_EQ(Container()["resources"]["limits"]["memory"], "512Mi");
+}
+
 TEST_F(SpokeObjectsTest, PodsKeepTheRestrictedProfile) {
   EXPECT_EQ(Pod()["securityContext"]["runAsNonRoot"], true);
   EXPECT_EQ(Pod()["securityContext"]["seccompProfile"]["type"], "RuntimeDefault");
