@@ -2,7 +2,8 @@
 import dataclasses
 import random
 
-FRONTS = ("connect-tls", "connect-unix", "dial-tls", "dial-unix")
+# HTTP-CONNECT, our client library by `hawser dial`, and konnectivity-client.
+FRONTS = ("connect-tls", "connect-unix", "dial-tls", "dial-unix", "grpc-tls", "grpc-unix")
 SIZES = (0, 1, 1000, 60_000, 300_000, 1_000_000, 3_000_000)
 
 # Who ends it, and how. The one who does not reads to the end first, or is the one who is read.
@@ -33,6 +34,12 @@ class Case:
     small_buffers: bool
 
     @property
+    def library(self):
+        """Which client library a program pipes through, if one does."""
+        name = self.front.split("-")[0]
+        return None if name == "connect" else name
+
+    @property
     def orderly(self):
         """Nobody did anything that may cost a byte."""
         return self.how in ("half-closed", "closed")
@@ -57,9 +64,13 @@ def make(seed, clusters):
     who, how = dice.choice(ENDINGS)
     if front.startswith("dial") and how in ("closed", "aborted") and who == "client":
         how = "half-closed"  # which is how `hawser dial` ends
+    if front.startswith("grpc") and how in ("half-closed", "aborted") and who == "client":
+        how = "closed"  # konnectivity-client has no other end
     up, down = dice.choice(SIZES), dice.choice(SIZES)
     if who == "client" and how != "half-closed":
         down = 0
+    if front.startswith("grpc") and who == "target":
+        up = max(up, 1000)  # konnectivity-client loses what a target says before its dial returns
     pause = dice.choice((0, 0, 0, 1, 5, 12, dice.uniform(15, 60)))
     return Case(
         seed=seed,

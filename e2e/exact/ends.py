@@ -11,6 +11,7 @@ import threading
 import time
 
 LIMIT = 200  # seconds without a byte: the connection hangs
+GAVE_UP = 3  # the exit code of a client whose library has given up by itself
 RESET = struct.pack("ii", 1, 0)
 
 
@@ -20,6 +21,7 @@ class Received:
     def __init__(self):
         self.bytes = bytearray()
         self.end = None
+        self.gave_up = False  # a reset of its own making
 
 
 def read_to_end(recv, received, case, who, most=None):
@@ -232,26 +234,30 @@ def run_connect(case, address, request, received):
     client.close()
 
 
-def hawser(case, binary, address):
-    hub = "localhost:8090" if case.front == "dial-tls" else "unix:grpc.sock"
+def pipe(case, commands, address):
+    """A program whose standard input and output are the connection."""
+    hub = "localhost:8090" if case.front.endswith("tls") else "unix:grpc.sock"
     leaf = "pki/clients/alice/"
     return subprocess.Popen(
-        [binary, "--hub", hub, "--cert", leaf + "tls.crt", "--key", leaf + "tls.key"]
-        + ["--ca", leaf + "ca.crt", "dial", "--timeout", "60s", address],
+        [*commands[case.library], "--hub", hub, "--cert", leaf + "tls.crt"]
+        + ["--key", leaf + "tls.key", "--ca", leaf + "ca.crt", address],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
 
 
-def run_dial(case, binary, address, request, received):
-    """Through `hawser dial`, whose exit code tells an end from a reset."""
-    process = hawser(case, binary, address)
+def run_piped(case, commands, address, request, received):
+    """Through a client library; the program's exit code tells an end from a reset."""
+    process = pipe(case, commands, address)
 
     def send():
         try:
             process.stdin.write(request)
-            process.stdin.close()
+            process.stdin.flush()
+            # Of konnectivity-client the end of what it sends is the connection's.
+            if case.library == "dial" or case.who == "client":
+                process.stdin.close()
         except OSError:
             pass
 
@@ -272,13 +278,14 @@ def run_dial(case, binary, address, request, received):
         return
     if received.end == "end" and code != 0:
         received.end = "reset"
+        received.gave_up = code == GAVE_UP
 
 
-def run_killed(case, binary, address, request, accepted):
+def run_killed(case, commands, address, request, accepted):
     """A client that is killed in the middle, some time after the target has accepted."""
     part = request[: len(request) // 2]
-    if case.front.startswith("dial"):
-        process = hawser(case, binary, address)
+    if case.library:
+        process = pipe(case, commands, address)
     else:
         process = subprocess.Popen(
             [sys.executable, "-B", __file__, case.front], stdin=subprocess.PIPE,
