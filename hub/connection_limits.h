@@ -18,6 +18,9 @@
 
 namespace hawser::hub {
 
+// An agent has one stream per connection, and a second one while it replaces that.
+inline constexpr uint32_t kSessionsPerConnection = 2;
+
 enum class Port { kAgents, kGrpc, kHttpConnect };
 inline constexpr size_t kPorts = 3;
 // "agents", "grpc", "http-connect".

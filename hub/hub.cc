@@ -52,9 +52,6 @@ MemoryShares::Limits ConnectionMemoryLimits(const Limits& limits) {
   return {.total = limits.buffered_bytes, .per_identity = limits.connection_bytes_per_identity};
 }
 
-// An agent has one stream per connection, and a second one while it replaces that.
-constexpr uint32_t kAgentStreams = 2;
-
 // What an agent's connection holds beside queued bytes: its socket, TLS and HTTP/2 states.
 constexpr uint64_t kAgentMemory = 40 * 1024;
 
@@ -190,7 +187,7 @@ absl::Status Hub::CreateAgentPort() {
                      .handshake_timeout = options_.limits.handshake_timeout,
                      .spread_by_load = true,
                      .memory = &memory_},
-          .transport = {.keepalive = options_.keepalive, .max_streams = kAgentStreams},
+          .transport = {.keepalive = options_.keepalive, .max_streams = kSessionsPerConnection},
           .first_call_timeout = options_.limits.request_head_timeout,
           .session = SessionOptions(),
           .identity_mode = options_.agent_identity,

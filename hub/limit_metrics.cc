@@ -9,9 +9,6 @@ using base::MetricFamilies;
 using prometheus::MetricFamily;
 using prometheus::MetricType;
 
-// An agent's connection carries two streams, so that it can replace a session by another.
-constexpr size_t kSessionsPerConnection = 2;
-
 // `port`: of a resource that each port has for itself.
 class LimitFamilies {
  public:

@@ -60,10 +60,11 @@ class ClientShares {
   std::variant<Place, tunnel::Failure> Take(uint64_t client);
 
   const tunnel::MemoryBudget& memory() const { return *memory_; }
-  // Bytes that may be queued for one client, and descriptors that it may hold.
+  // Bytes that may be queued for one client, and descriptors that it, and that all may hold.
   // A share may be exceeded by a quarter, and must not make the whole short then.
   uint64_t memory_share() const { return memory_->cap() / 5 * 3; }
   size_t descriptor_share() const { return descriptor_share_; }
+  size_t descriptors_in_all() const { return descriptors_in_all_; }
   // Descriptors that named clients hold.
   size_t descriptors() const { return descriptors_; }
   // Dials that were refused for want of descriptors: because their client held as many as it may,

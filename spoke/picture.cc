@@ -1,12 +1,6 @@
 #include "spoke/picture.h"
 
 namespace hawser::spoke {
-namespace {
-
-// A share is three of five parts of them; what is left of the division is at most four.
-size_t DescriptorsInAll(const ClientShares& clients) { return clients.descriptor_share() / 3 * 5; }
-
-}  // namespace
 
 Picture TakePicture(const Subject& subject) {
   const tunnel::MemoryBudget& memory = subject.clients.memory();
@@ -24,7 +18,7 @@ Picture TakePicture(const Subject& subject) {
                   .memory_share = memory.tally(tunnel::MemoryBudget::Scope::kShare),
                   .memory_total = memory.tally(tunnel::MemoryBudget::Scope::kTotal),
                   .descriptors = subject.clients.descriptors(),
-                  .descriptor_limit = DescriptorsInAll(subject.clients),
+                  .descriptor_limit = subject.clients.descriptors_in_all(),
                   .descriptor_share = subject.clients.descriptor_share(),
                   .refused_for_descriptor_share = subject.clients.refused_for_share(),
                   .refused_for_descriptors = subject.clients.refused_for_total(),
