@@ -115,7 +115,7 @@ FrontSession::FrontSession(const tunnel::SessionOptions& options, Client client,
       shard_(shard),
       failures_(failures),
       cost_(client_.memory),
-      silent_(shard.loop()),
+      unused_(shard.loop()),
       self_(std::make_shared<FrontSession*>(this)) {
   cost_.Set(kStreamBytes);
 }
@@ -126,14 +126,21 @@ void FrontSession::OnOpen(net::MessageStream& stream, const net::Metadata& heade
   net::Metadata answer;
   AnswerFeatures(answer);
   stream.SendHeaders(answer);
-  silent_.Set(timeouts_.first_dial, [this] {
-    this->stream()->Finish(absl::DeadlineExceededError("no dial came in time"));
-  });
+  AwaitDial();
+}
+
+void FrontSession::AwaitDial() {
+  unused_.Set(timeouts_.first_dial,
+              [this] { EndUnused(absl::DeadlineExceededError("no dial came in time")); });
+}
+
+void FrontSession::EndUnused(const absl::Status& status) {
+  unused_.Set(timeouts_.first_dial, [this] { stream()->Reset(); });
+  stream()->Finish(status);
 }
 
 void FrontSession::OnClosed(const absl::Status& status) {
   *self_ = nullptr;
-  silent_.Cancel();
   shard_.clients.erase(this);
   if (!status.ok()) shard_.counters.CountStreamError("from_client", status);
   if (IsBreach(status)) {
@@ -142,11 +149,12 @@ void FrontSession::OnClosed(const absl::Status& status) {
                    << " ended: " << std::string(status.message()) << *line;
   }
   DialedSession::OnClosed(status);
+  unused_.Cancel();  // last: a dial that was pending is cancelled first
   shard_.counters.clients.Add(counters());
 }
 
 void FrontSession::OnDial(Request request) {
-  silent_.Cancel();
+  unused_.Cancel();
   if (client_.surplus) {
     ++shard_.counters.surplus_streams;
     Reject(request.dial_id,
@@ -171,12 +179,13 @@ void FrontSession::OnDial(Request request) {
 
 void FrontSession::Reject(int64_t dial_id, const Failure& failure) {
   RejectDial(dial_id, failure);
-  stream()->Finish(absl::OkStatus());
+  EndUnused(absl::OkStatus());
 }
 
 void FrontSession::OnDialCancelled(int64_t) {
   if (dial_ != nullptr) dial_->Cancel();
   dial_ = nullptr;
+  AwaitDial();
 }
 
 void FrontSession::OnConnectionEnded(tunnel::Connection&) {

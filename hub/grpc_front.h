@@ -46,6 +46,10 @@ class FrontSession final : public tunnel::DialedSession {
 
  private:
   friend class StreamDialler;
+  // Ends the stream unless it dials in time.
+  void AwaitDial();
+  // Ends a stream that carries nothing, also when its peer has no window for the end.
+  void EndUnused(const absl::Status& status);
   void Reject(int64_t dial_id, const tunnel::Failure& failure);
 
   const Client client_;
@@ -54,7 +58,7 @@ class FrontSession final : public tunnel::DialedSession {
   Shard& shard_;
   base::KeyedLogLimit& failures_;
   tunnel::MemoryCharge cost_;         // the stream's own
-  base::Timer silent_;                // until it dials
+  base::Timer unused_;                // until it dials; after its end, until it is gone
   std::shared_ptr<RoutedDial> dial_;  // while it is pending
   // Null once the session is gone; what comes from other loops holds it.
   std::shared_ptr<FrontSession*> self_;

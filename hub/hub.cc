@@ -54,6 +54,8 @@ MemoryShares::Limits ConnectionMemoryLimits(const Limits& limits) {
 
 // What an agent's connection holds beside queued bytes: its socket, TLS and HTTP/2 states.
 constexpr uint64_t kAgentMemory = 40 * 1024;
+// What an unfinished handshake may hold, with a long first message and some certificates.
+constexpr uint64_t kHandshakeMemory = 64 * 1024;
 
 // What a hub opens before it serves anybody: files, pages, libgrpc++'s, loops that serve no
 // clients.
@@ -381,8 +383,11 @@ void Hub::WatchFiles() {
 
 uint64_t Hub::HeldMemory() const {
   // Of clients' connections only those over Unix sockets are free, and they are few.
+  uint64_t handshakes = agents_->handshakes().unfinished();
+  if (grpc_ != nullptr) handshakes += grpc_->handshakes().unfinished();
+  if (http_connect_ != nullptr) handshakes += http_connect_->handshakes().unfinished();
   return memory_.total()->used() + connection_memory_.total()->used() +
-         limits_.count(Port::kAgents) * kAgentMemory;
+         limits_.count(Port::kAgents) * kAgentMemory + handshakes * kHandshakeMemory;
 }
 
 void Hub::WatchCredentials() {

@@ -33,7 +33,7 @@ TEST_F(HubMemoryTest, AClientHasAsManyConnectionsAsItsMemoryHolds) {
     refusal.clear();
     open.push_back(std::move(client));
   }
-  EXPECT_EQ(open.size(), 18u) << "24 KiB each, up to nine tenths";
+  EXPECT_EQ(open.size(), 13u) << "32 KiB each, up to nine tenths";
   EXPECT_THAT(refusal, AllOf(StartsWith("HTTP/1.1 503"),
                              HasSubstr("this client has as many connections as it may")));
   EXPECT_TRUE(
@@ -174,21 +174,21 @@ TEST_F(HubMemoryTest, StreamsCostMemory) {
   EXPECT_EQ(failure->reason, tunnel::Reason::kOverloaded);
   EXPECT_THAT(failure->text, StartsWith("this client has as many connections as it may"));
   open.front()->Cancel();
-  EXPECT_TRUE(AwaitMetric(kInUse + "226304\n")) << "46 KiB and 35 times 5";
+  EXPECT_TRUE(AwaitMetric(kInUse + "229376\n")) << "64 KiB and 32 times 5";
   EXPECT_EQ(ann.Dial("echo.paris:7")->Dialled(), std::nullopt);
 }
 
 TEST_F(HubMemoryTest, FarBeyondItsShareAClientOpensNoStream) {
-  StartHubWithShare(64 * 1024);
+  StartHubWithShare(96 * 1024);
   const auto paris = StartAgent("paris");
   const net::TlsFiles ann = certificates_.Client("ann");
   TestClient first(GrpcPort(ann)), second(GrpcPort(ann));
   ASSERT_THAT(first.Connected(), IsOk());
   ASSERT_THAT(second.Connected(), IsOk());
-  ASSERT_TRUE(AwaitMetric(kInUse + "94208\n")) << "46 KiB each";
+  ASSERT_TRUE(AwaitMetric(kInUse + "131072\n")) << "64 KiB each";
   second.Dial("echo.paris:7");
   EXPECT_THAT(std::string(second.Ended().message()), HasSubstr("hold too much memory"));
-  EXPECT_TRUE(AwaitMetric(kInUse + "47104\n"));
+  EXPECT_TRUE(AwaitMetric(kInUse + "65536\n"));
   EXPECT_EQ(first.Dial("echo.paris:7")->Dialled(), std::nullopt);
 }
 

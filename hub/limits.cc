@@ -31,11 +31,11 @@ DEFINE_int32(descriptor_reserve, 256,
 DEFINE_int64(max_buffered_bytes, 0,
              "[Limits] bytes queued for slow readers, in all; 0: a quarter of the memory that the "
              "container or machine has, at most 1 GiB");
-DEFINE_int64(max_buffered_bytes_per_identity, 24 << 20,
+DEFINE_int64(max_buffered_bytes_per_identity, 20 << 20,
              "[Limits] of these, for one client or cluster, a quarter of all at most");
 DEFINE_int64(
-    max_connection_bytes_per_identity, 24 << 20,
-    "[Limits] memory for the connections of one client, idle ones too: 24 KiB each, 46 KiB "
+    max_connection_bytes_per_identity, 16 << 20,
+    "[Limits] memory for the connections of one client, idle ones too: 32 KiB each, 64 KiB "
     "with gRPC, 5 KiB a stream; Unix sockets are free. A quarter of --max-buffered-bytes "
     "at most");
 DEFINE_int64(first_window, 256 * 1024, "[Limits] bytes a new connection may have on its way");

@@ -121,6 +121,7 @@ struct Transport::ReceiveCallbacks {
     } else if (Stream* stream = transport.Find(frame.hd.stream_id); stream != nullptr) {
       stream->OnHeaderBlock(transport.block_, EndsStream(frame));
     }
+    transport.block_ = {};
   }
 
   static void OnPing(Transport& transport, const nghttp2_frame& frame) {

@@ -28,6 +28,10 @@ constexpr char kTls13Suites[] =
 constexpr char kTls12Suites[] =
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
     "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
+// Of a peer's certificates: bytes, and how many. They stay with the connection, parsed at some
+// 4 KiB each, and are looked at before anybody knows who sent them.
+constexpr long kMostCertificateBytes = 16 * 1024;
+constexpr int kMostCertificates = 8;
 // Servers whose sessions a client remembers.
 constexpr size_t kMaxSessions = 64;
 
@@ -58,6 +62,13 @@ absl::Status LoadError(const std::string& what, const std::string& path) {
 
 // An encrypted key is refused instead of asking for its password on the terminal.
 int NoPassword(char*, int, int, void*) { return -1; }
+
+int VerifyFew(X509_STORE_CTX* verification, void*) {
+  if (sk_X509_num(X509_STORE_CTX_get0_untrusted(verification)) <= kMostCertificates)
+    return X509_verify_cert(verification);
+  X509_STORE_CTX_set_error(verification, X509_V_ERR_CERT_CHAIN_TOO_LONG);
+  return 0;
+}
 
 // A client that offers no protocol at all is told so before anything is computed for it.
 int RequireAlpn(SSL* ssl, int* alert, void*) {
@@ -133,6 +144,8 @@ absl::Status TlsContext::Configure(const TlsOptions& options) {
       context_,
       verify ? SSL_VERIFY_PEER | (server_ ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0) : SSL_VERIFY_NONE,
       &pki::AcceptAnyUsage);
+  SSL_CTX_set_cert_verify_callback(context_, &VerifyFew, nullptr);
+  SSL_CTX_set_max_cert_list(context_, kMostCertificateBytes);
   HAWSER_RETURN_IF_ERROR(SetCipherSuites(options.cipher_suites));
   if (verify) HAWSER_RETURN_IF_ERROR(LoadCa(options.files.ca));
   HAWSER_RETURN_IF_ERROR(LoadCertificate(options.files));

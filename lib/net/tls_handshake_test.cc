@@ -216,6 +216,13 @@ TEST_F(TlsHandshakeTest, GarbageFailsWithItsReason) {
   EXPECT_THAT(MakeTlsPair(loop_, client_, server_).server, IsOk());  // nobody else notices
 }
 
+TEST_F(TlsHandshakeTest, AFirstMessageThatClaimsTooMuchFailsAtOnce) {
+  const std::string hello("\x16\x03\x01\x00\x04\x01\x01\xff\x00", 9);
+  EXPECT_THAT(
+      AcceptAfter(hello, 20s, /*close=*/false),
+      StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("its first message is too long")));
+}
+
 TEST_F(TlsHandshakeTest, PeerThatLeavesFailsAtOnce) {
   EXPECT_THAT(AcceptAfter("", 10s, true),
               StatusIs(absl::StatusCode::kUnavailable, HasSubstr("closed by the peer")));

@@ -84,9 +84,11 @@ TlsSocket::TlsSocket(EventLoop& loop, int fd, std::shared_ptr<TlsContext> contex
   SetLowWater(fd, pace_.low_water());
   BIO* const out = BIO_new(ScratchBio());
   BIO_set_data(out, &loop.ciphertext());
-  SSL_set_bio(ssl_, BIO_new_socket(fd, BIO_NOCLOSE), out);
+  BIO* const in = BIO_new_socket(fd, BIO_NOCLOSE);
+  SSL_set_bio(ssl_, in, out);
   if (context_->server()) {
     SSL_set_accept_state(ssl_);
+    LimitHello(in);
     return;
   }
   SSL_set_connect_state(ssl_);
@@ -101,16 +103,44 @@ TlsSocket::~TlsSocket() {
   SSL_free(ssl_);
 }
 
+void TlsSocket::LimitHello(BIO* in) {
+  hello_limit_ = std::make_unique<HelloLimit>();
+  BIO_set_callback_arg(in, reinterpret_cast<char*>(this));
+  BIO_set_callback_ex(
+      in,
+      [](BIO* bio, int operation, const char* bytes, size_t, int, long, int result,
+         size_t* count) -> long {
+        if (operation != (BIO_CB_READ | BIO_CB_RETURN) || result <= 0) return result;
+        auto* const self = reinterpret_cast<TlsSocket*>(BIO_get_callback_arg(bio));
+        return self->AllowsHello({reinterpret_cast<const uint8_t*>(bytes), *count}) ? result : -1;
+      });
+}
+
+bool TlsSocket::AllowsHello(std::span<const uint8_t> bytes) {
+  const HelloLimit::Agreed agreed = !answered_ ? HelloLimit::Agreed::kNothing
+                                    : SSL_version(ssl_) == TLS1_3_VERSION
+                                        ? HelloLimit::Agreed::kTls13
+                                        : HelloLimit::Agreed::kOlder;
+  hello_refused_ = !hello_limit_->Allows(bytes, agreed);
+  return !hello_refused_;
+}
+
 TlsSocket::Handshake TlsSocket::ContinueHandshake() {
   ERR_clear_error();
   errno = 0;
   const int error = SSL_get_error(ssl_, SSL_do_handshake(ssl_));
   absl::Status status;
-  if (error == SSL_ERROR_NONE) {
+  if (hello_refused_) {
+    status = absl::ResourceExhaustedError("tls handshake with " + peer_.address +
+                                          ": its first message is too long");
+  } else if (error == SSL_ERROR_NONE) {
+    BIO_set_callback_ex(SSL_get_rbio(ssl_), nullptr);
+    hello_limit_.reset();
     status = ReadPeer();
   } else if (error != SSL_ERROR_WANT_READ) {
     status = StatusOfCall(error, "tls handshake with " + peer_.address);
   }
+  answered_ = answered_ || !watch_.loop().ciphertext().empty();
   SendCiphertext();
   if (!status.ok()) {
     error_ = status;

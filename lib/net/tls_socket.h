@@ -15,6 +15,7 @@
 
 #include "lib/net/byte_queue.h"
 #include "lib/net/descriptor_watch.h"
+#include "lib/net/hello_limit.h"
 #include "lib/net/socket.h"
 #include "lib/net/tcp_sending.h"
 #include "lib/net/tls_context.h"
@@ -64,6 +65,9 @@ class TlsSocket final : public Socket {
   absl::Status ReadPeer();
   // Why OpenSSL failed to do `what`; `error` is what SSL_get_error() said.
   absl::Status StatusOfCall(int error, const std::string& what) const;
+  // Looks at what a client sends before OpenSSL does, until its handshake is done.
+  void LimitHello(BIO* in);
+  bool AllowsHello(std::span<const uint8_t> bytes);
   Result EndOfRead(int error);
   // Returns how many bytes were encrypted into the loop's scratch; none when OpenSSL failed.
   std::optional<size_t> Encrypt(std::span<const iovec> bytes);
@@ -84,6 +88,9 @@ class TlsSocket final : public Socket {
   const std::string server_name_;
   SSL* const ssl_;
   PeerInfo peer_;
+  std::unique_ptr<HelloLimit> hello_limit_;  // of a client whose handshake is not done
+  bool answered_ = false;                    // such a client
+  bool hello_refused_ = false;
   ByteQueue unsent_;  // ciphertext
   WritePace pace_;
   SendBuffer send_buffer_;            // of a socket that many share
