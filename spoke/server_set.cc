@@ -114,6 +114,14 @@ void ServerSet::Add(bool extra) {
   }
 }
 
+// Those who look for a server may look for the one that is lost now.
+void ServerSet::BeginOutage(const Server& lost) {
+  for (const auto& server : servers_)
+    if (server.get() != &lost && server->link() == nullptr)
+      server->reconnector->BeginOutage(lost.up_since);
+  for (tunnel::Backoff& backoff : extra_backoffs_) backoff.OnLost(scheduler_.Now(), lost.up_since);
+}
+
 bool ServerSet::Server::idle() const {
   bool idle = true;
   reconnector->ForEachLink([&](const tunnel::Link&) { idle = false; });
@@ -146,6 +154,7 @@ void ServerSet::OnChange(Server& server, tunnel::Reconnector::Change change,
     case Change::kUp: {
       const ServerLink& link = *server.link();
       server.last_failure = absl::OkStatus();
+      server.up_since = scheduler_.Now();
       LOG(INFO) << "connected to " << Describe(link.server()) << " at " << address << " ("
                 << link.peer() << ")";
       if (link.server().count > 0) announced_ = link.server().count;
@@ -163,6 +172,7 @@ void ServerSet::OnChange(Server& server, tunnel::Reconnector::Change change,
     case Change::kLost:
       ++counters_.lost_links[absl::StatusCodeToString(reason.code())];
       server.last_failure = reason;
+      BeginOutage(server);
       LOG(WARNING) << "lost the link to " << address << ": " << reason.message();
       return;
     case Change::kGone:

@@ -58,6 +58,7 @@ class ServerSet {
     bool extra = false;      // beyond those configured: takes the addresses in turn
     std::unique_ptr<tunnel::Reconnector> reconnector;
     absl::Status last_failure;  // of the attempts since the last link
+    base::Time up_since{};      // of its link, the last one that it had
 
     // Null when there is none that serves.
     const ServerLink* link() const { return static_cast<const ServerLink*>(reconnector->link()); }
@@ -87,6 +88,7 @@ class ServerSet {
     balance_.Set(base::Duration::zero(), [this] { Balance(); });
   }
   void Balance();
+  void BeginOutage(const Server& lost);
   void Add(bool extra);
   bool drained() const;
   absl::Status Admit(const Server& server, const ServerLink::Server& candidate) const;

@@ -15,14 +15,26 @@ base::Duration Backoff::Next(base::Time now, double random) {
   return least + std::chrono::duration_cast<base::Duration>((limit - least) * random);
 }
 
+base::Duration Backoff::NextElsewhere(base::Time now, double random) {
+  if (!search_began_) search_began_ = now;
+  const base::Duration usual = Next(now, random);
+  if (now - *search_began_ >= policy_.search) return usual;
+  const base::Duration spread = policy_.search_most - policy_.search_least;
+  return std::min(
+      usual, policy_.search_least + std::chrono::duration_cast<base::Duration>(spread * random));
+}
+
 void Backoff::OnLost(base::Time now, base::Time up_since) {
   if (IsHealthy(now, up_since)) {
     limit_ = policy_.first;
     outage_began_ = now;
     young_outages_left_ = policy_.young_outages;
-  } else if (now - up_since >= policy_.outage_after && young_outages_left_ > 0) {
+    search_began_.reset();
+  } else if (now - outage_began_ >= policy_.outage &&  // else it is the same outage
+             now - up_since >= policy_.outage_after && young_outages_left_ > 0) {
     outage_began_ = now;
     --young_outages_left_;
+    search_began_.reset();
   }
 }
 

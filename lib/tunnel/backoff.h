@@ -6,10 +6,15 @@
 //
 // It keeps two promises. A short outage must not cost more than itself: in its first second delays
 // stay below 0.8 s, so that whoever loses a server that is back within a second finds it within
-// another one. And a server that is out of order for long, in whatever way, is asked ten times a
-// minute at most: once the limit has reached the cap a delay is at least half of it, and links that
-// die young earn a prompt attempt a few times only.
+// another one. Behind a balancer only chance leads to a server that is missing among others:
+// attempts that lead to the others are repeated every second or two for a while, so that it is
+// found within half a minute. And a server that is out of order for long, in whatever way, is asked
+// ten times a minute at most: once the limit has reached the cap a delay is at least half of it,
+// and links that die young earn a prompt attempt a few times only.
 #pragma once
+
+#include <chrono>
+#include <optional>
 
 #include "lib/base/scheduler.h"
 
@@ -32,6 +37,10 @@ class Backoff {
     base::Duration outage_cap = std::chrono::milliseconds(800);
     base::Duration outage_after = std::chrono::seconds(1);
     int young_outages = 5;
+    // For so long a server among several is looked for at a pace between these delays.
+    base::Duration search = std::chrono::seconds(40);
+    base::Duration search_least = std::chrono::milliseconds(500);
+    base::Duration search_most = std::chrono::seconds(2);
   };
 
   // The first outage begins now.
@@ -43,6 +52,8 @@ class Backoff {
 
   // The delay before the next attempt. `random` is uniform in [0, 1).
   base::Duration Next(base::Time now, double random);
+  // The same after an attempt that led to a server which has a link already.
+  base::Duration NextElsewhere(base::Time now, double random);
   // A link that was up since `up_since` is lost.
   void OnLost(base::Time now, base::Time up_since);
 
@@ -56,6 +67,7 @@ class Backoff {
   base::Duration limit_;
   base::Time outage_began_;
   int young_outages_left_;
+  std::optional<base::Time> search_began_;  // in this outage
 };
 
 }  // namespace hawser::tunnel

@@ -104,6 +104,41 @@ TEST(Backoff, AsksNoMoreThanTenTimesAMinuteForLong) {
 
 // The promise itself, over random histories: after an outage below a second the next attempt is
 // due within a second of its end.
+// One of five behind a balancer that draws lots: a healthy link was lost, the other four are up.
+TEST(Backoff, FindsAServerAmongOthersWithinHalfAMinute) {
+  std::mt19937 random(1);
+  std::uniform_real_distribution<double> uniform;
+  int late = 0;
+  for (int run = 0; run < 1000; ++run) {
+    Backoff backoff({}, kStart - seconds(60));
+    for (int i = 0; i < 9; ++i) backoff.NextElsewhere(kStart - seconds(60), 0);
+    backoff.OnLost(kStart, kStart - seconds(50));
+    base::Time now = kStart;
+    do {
+      now += backoff.NextElsewhere(now, uniform(random));
+    } while (uniform(random) > 0.2);
+    late += now - kStart > seconds(30);
+  }
+  EXPECT_LT(late, 10);
+}
+
+TEST(Backoff, DoesNotSearchForLong) {
+  Backoff backoff({}, kStart);
+  backoff.NextElsewhere(kStart, 0);
+  const base::Time later = kStart + seconds(40);
+  for (int i = 0; i < 9; ++i) backoff.NextElsewhere(later, 0);
+  EXPECT_EQ(backoff.NextElsewhere(later, 0), seconds(6));
+  for (int i = 0; i < 5; ++i) {
+    const base::Time lost = later + i * seconds(60);
+    backoff.OnLost(lost, lost - seconds(19));
+    backoff.OnLost(lost, lost - seconds(19));  // another link, in the same outage
+    EXPECT_EQ(backoff.NextElsewhere(lost + seconds(2), 0), milliseconds(500)) << "another outage";
+  }
+  const base::Time last = later + seconds(300);
+  backoff.OnLost(last, last - seconds(19));
+  EXPECT_EQ(backoff.NextElsewhere(last, 0), seconds(6)) << "too many were young";
+}
+
 TEST(Backoff, FindsAServerThatIsBackWithinASecond) {
   std::mt19937 generator(1);
   std::uniform_real_distribution<double> random(0, 1);

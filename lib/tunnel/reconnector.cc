@@ -110,7 +110,10 @@ void Reconnector::AttemptSuccessor() {
 }
 
 void Reconnector::Wait() {
-  due_.Set(backoff_.Next(scheduler_.Now(), random_()), [this] { On(Event::kDue); });
+  const base::Time now = scheduler_.Now();
+  const bool elsewhere = std::exchange(led_elsewhere_, false);
+  due_.Set(elsewhere ? backoff_.NextElsewhere(now, random_()) : backoff_.Next(now, random_()),
+           [this] { On(Event::kDue); });
 }
 
 void Reconnector::Retire(std::unique_ptr<Link> link) {
@@ -135,6 +138,7 @@ void Reconnector::OnDown(Link& link, const absl::Status& reason) {
   if (&link == attempt_.get()) {
     ended = std::move(attempt_);
     change = Change::kFailed;
+    led_elsewhere_ = absl::IsAlreadyExists(reason);
     On(Event::kFailed);
   } else if (&link == link_.get()) {
     ended = std::move(link_);

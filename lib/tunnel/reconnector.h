@@ -33,7 +33,8 @@ class LinkOwner {
   virtual void OnUp(Link& link) = 0;
   // The server is about to stop: the link goes on serving, but a successor is wanted.
   virtual void OnLeaving(Link& link) = 0;
-  // The attempt failed or the link is lost, and why. Last call: may destroy the link.
+  // The attempt failed or the link is lost, and why: kAlreadyExists for an attempt that led to a
+  // server which has a link. Last call: may destroy the link.
   virtual void OnDown(Link& link, const absl::Status& reason) = 0;
 
  protected:
@@ -80,6 +81,9 @@ class Reconnector final : private LinkOwner {
   void Start();
   // Goes on where the Reconnector that had this back-off has left off: the first attempt waits.
   void Resume(const Backoff& backoff);
+  // A link of somebody else to the same servers, up since `up_since`, was lost: what the back-off
+  // knows counts as little as after a loss of its own.
+  void BeginOutage(base::Time up_since) { backoff_.OnLost(scheduler_.Now(), up_since); }
   // Make before break: a successor is connected first, then the link drains. An attempt that is
   // under way was begun before what calls for this, so what comes of it is replaced in turn.
   void Replace();
@@ -125,6 +129,7 @@ class Reconnector final : private LinkOwner {
   std::unique_ptr<Link> link_;
   base::Time up_since_;
   std::unique_ptr<Link> attempt_;
+  bool led_elsewhere_ = false;    // the last attempt, to a server that has a link already
   bool replace_attempt_ = false;  // what the attempt leads to
   std::vector<std::unique_ptr<Link>> draining_;
 };
