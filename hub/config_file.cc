@@ -23,10 +23,10 @@ absl::Status ReadLimits(const YAML::Node& node, ConfigFile& config) {
 }
 
 absl::Status ReadHostSuffixes(const YAML::Node& node, ConfigFile& config) {
-  if (!node.IsSequence()) return YamlError(node, "host-suffixes must be a list");
-  for (const YAML::Node& entry : node) {
-    const auto suffix = tunnel::Domain::Parse(entry.as<std::string>());
-    if (!suffix || suffix->empty()) return YamlError(entry, "a host suffix must be a host name");
+  HAWSER_ASSIGN_OR_RETURN(const auto suffixes, base::YamlTexts(node, "host-suffixes"));
+  for (size_t i = 0; i < suffixes.size(); ++i) {
+    const auto suffix = tunnel::Domain::Parse(suffixes[i]);
+    if (!suffix || suffix->empty()) return YamlError(node[i], "a host suffix must be a host name");
     config.host_suffixes.push_back(*suffix);
   }
   return absl::OkStatus();
@@ -50,10 +50,12 @@ absl::Status ReadDenied(const YAML::Node& node, ConfigFile& config) {
   for (const YAML::Node& entry : node) {
     if (!entry.IsMap() || entry.size() != 1)
       return YamlError(entry, "an entry of deny must be a map with one key");
-    const auto only = *entry.begin();
-    const absl::Status status =
-        config.denied.Add(only.first.as<std::string>(), only.second.as<std::string>());
-    if (!status.ok()) return YamlError(entry, "deny: " + std::string(status.message()));
+    HAWSER_RETURN_IF_ERROR(base::ForEachYamlEntry(
+        entry, "an entry of deny", [&](const YAML::Node& key, const YAML::Node& value) {
+          const absl::Status added =
+              config.denied.Add(key.as<std::string>(), value.as<std::string>());
+          return added.ok() ? added : YamlError(entry, "deny: " + std::string(added.message()));
+        }));
   }
   return absl::OkStatus();
 }

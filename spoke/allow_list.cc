@@ -6,6 +6,7 @@
 #include "lib/base/status.h"
 #include "lib/tunnel/host_name.h"
 #include "spoke/reserved_addresses.h"
+#include "spoke/target_address.h"
 
 namespace hawser::spoke {
 namespace {
@@ -66,8 +67,9 @@ bool AllowList::Allows(const std::string& host, const address& address, uint16_t
 absl::StatusOr<AllowList::HostPattern> AllowList::ParseHost(const std::string& text) {
   const bool wildcard = text.starts_with("*.");
   const auto name = tunnel::CanonicalHost(wildcard ? text.substr(2) : text);
-  if (!name || (wildcard && tunnel::CanonicalAddress(*name)))
-    return absl::InvalidArgumentError("host \"" + text + "\": neither a name nor \"*.name\"");
+  if (!name || EndsInNumber(*name) || (wildcard && tunnel::CanonicalAddress(*name)))
+    return absl::InvalidArgumentError("host \"" + text +
+                                      "\": neither an address, a name nor \"*.name\"");
   return HostPattern{*name, wildcard};
 }
 

@@ -9,23 +9,23 @@ namespace {
 using base::YamlError;
 using base::YamlField;
 
-template <std::vector<std::string> AllowList::Rule::*kList>
-absl::Status ReadList(const YAML::Node& node, AllowList::Rule& rule) {
-  if (!node.IsSequence()) return YamlError(node, "must be a list");
-  if (node.size() == 0) return YamlError(node, "must not be empty");
-  rule.*kList = node.as<std::vector<std::string>>();
-  return absl::OkStatus();
+using Rule = AllowList::Rule;
+
+absl::Status ReadList(const YAML::Node& node, const std::string& what,
+                      std::vector<std::string>& list) {
+  HAWSER_ASSIGN_OR_RETURN(list, base::YamlTexts(node, what));
+  return list.empty() ? YamlError(node, what + " must not be empty") : absl::OkStatus();
 }
 
-constexpr YamlField<AllowList::Rule> kRuleFields[] = {
-    {"hosts", ReadList<&AllowList::Rule::hosts>},
-    {"cidrs", ReadList<&AllowList::Rule::cidrs>},
-    {"ports", ReadList<&AllowList::Rule::ports>},
+constexpr YamlField<Rule> kRuleFields[] = {
+    {"hosts", [](auto& node, Rule& rule) { return ReadList(node, "hosts", rule.hosts); }},
+    {"cidrs", [](auto& node, Rule& rule) { return ReadList(node, "cidrs", rule.cidrs); }},
+    {"ports", [](auto& node, Rule& rule) { return ReadList(node, "ports", rule.ports); }},
 };
 
 absl::Status ReadAllowList(const YAML::Node& node, ConfigFile& config) {
   if (!node.IsSequence()) return YamlError(node, "allow must be a list");
-  std::vector<AllowList::Rule> rules;
+  std::vector<Rule> rules;
   for (const YAML::Node& entry : node) {
     HAWSER_RETURN_IF_ERROR(base::ReadYamlMap(entry, "a rule", kRuleFields, rules.emplace_back()));
     // Each by itself, so that an error has its line.

@@ -63,6 +63,17 @@ TEST(ConfigFile, ErrorsNameFileAndLine) {
   invalid("allow:\n  - 80", "line 2", "must be a map");
   invalid("resolve: [a]", "line 1", "must be a map");
   invalid("resolve:\n  a: 1.2.3.4\n  b: ' '", "line 3", "resolve \"b\"");
+  invalid("resolve:\n  a: 1.2.3.4\n  b:\n", "line 3", "b has no value");
+  invalid("resolve:\n  a: 1.2.3.4\n  b: ''\n", "line 3", "resolve \"b\"");
+  invalid("resolve:\n  b: 10.0.0.300\n", "line 2",
+          "resolve \"b\": \"10.0.0.300\" is neither an address nor a name");
+  invalid("allow:\n  - hosts: [10.0.0.300]", "line 2",
+          "host \"10.0.0.300\": neither an address, a name nor \"*.name\"");
+  invalid("allow:\n  - hosts: *.svc", "line 2", "write texts that begin with * in quotes");
+  invalid("allow:\n  - ports:\n", "line 2", "ports has no value");
+  invalid("allow:\n  - cidrs:\n    -\n", "line 3", "cidrs has an entry without a value");
+  invalid("allow:\n", "line 1", "allow has no value");
+  invalid("allow: []\n---\nallow: [", "line", "");
   invalid("allow: []\nallow: []", "line 2", "a second allow");
   invalid("[1, 2]", "line 1", "must be a map");
   invalid("allow: [", "line 1", "");

@@ -11,12 +11,12 @@ namespace hawser::spoke {
 absl::Status ResolveTable::Add(const std::string& name, const std::string& address) {
   const auto canonical = tunnel::CanonicalHost(name);
   if (!canonical) return absl::InvalidArgumentError("resolve \"" + name + "\": not a name");
-  if (const auto host = tunnel::CanonicalHost(address)) {
-    entries_[*canonical] = {WithFinalDot(*host, address), 0};
-    return absl::OkStatus();
-  }
-  const auto target = ParseTargetAddress(address);
+  const auto host = tunnel::CanonicalHost(address);
+  const auto target = host ? base::HostPort{*host, 0} : ParseTargetAddress(address);
   if (!target.ok()) return base::Annotate(target.status(), "resolve \"" + name + "\"");
+  if (EndsInNumber(target->host))
+    return absl::InvalidArgumentError("resolve \"" + name + "\": \"" + target->host +
+                                      "\" is neither an address nor a name");
   entries_[*canonical] = {WithFinalDot(target->host, address), target->port};
   return absl::OkStatus();
 }

@@ -1,5 +1,8 @@
 #include "spoke/target_address.h"
 
+#include <algorithm>
+
+#include "absl/strings/ascii.h"
 #include "lib/base/quote.h"
 #include "lib/tunnel/host_name.h"
 
@@ -24,6 +27,12 @@ absl::StatusOr<base::HostPort> ParseTargetAddress(const std::string& text) {
   if (target->port == 0) return Wrong(text, "invalid port");
   target->host = *host;
   return target;
+}
+
+bool EndsInNumber(const std::string& host) {
+  const std::string last = host.substr(host.rfind('.') + 1);  // all, where there is no dot
+  return std::all_of(last.begin(), last.end(), absl::ascii_isdigit) &&
+         !tunnel::CanonicalAddress(host);
 }
 
 std::string WithFinalDot(const std::string& host, const std::string& text) {

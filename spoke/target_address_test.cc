@@ -44,6 +44,13 @@ TEST(WithFinalDot, OfNamesOnly) {
   EXPECT_EQ(WithFinalDot("::1", "::1"), "::1");
 }
 
+TEST(EndsInNumber, AsNoNameDoes) {
+  for (const char* host : {"10.0.0.300", "10.1", "5432", "web.7"})
+    EXPECT_TRUE(EndsInNumber(host)) << host;
+  for (const char* host : {"10.0.0.30", "::1", "fd00::2", "7.web", "web7", "10.0.0.30.nip.io"})
+    EXPECT_FALSE(EndsInNumber(host)) << host;
+}
+
 TEST(TargetAddress, ErrorsCarryNoControlCharacters) {
   EXPECT_THAT(Parse(std::string("we\nb\0:80", 8)), Not(HasSubstr("\n")));
 }

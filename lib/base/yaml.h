@@ -12,9 +12,11 @@
 #include <span>
 #include <string>
 #include <type_traits>
+#include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 
 namespace hawser::base {
 
@@ -32,16 +34,21 @@ struct YamlField {
 // kInvalidArgument "line 3: <what>", for a reader to return.
 absl::Status YamlError(const YAML::Node& node, const std::string& what);
 
-// Parses `text` and calls `read`. Errors are kInvalidArgument "read <name>: line 3: ...".
+// Parses `text`, one document at most, and calls `read`. Errors are kInvalidArgument "read <name>:
+// line 3: ...".
 absl::Status ReadYaml(const std::string& text, const std::string& name, YamlReader read);
 // The same for a file; kNotFound and the like when it cannot be read.
 absl::Status ReadYamlFile(const std::string& path, YamlReader read);
 
-// Calls `read` for every entry of a map. A key that comes twice is an error, and so is what is no
-// map: `what`, such as "a rule".
+// Calls `read` for every entry of a map. A key that comes twice is an error, and so is one without
+// a value, which yaml-cpp would read as the text "null", and what is no map: `what`, such as "a
+// rule".
 absl::Status ForEachYamlEntry(
     const YAML::Node& node, const char* what,
     absl::FunctionRef<absl::Status(const YAML::Node& key, const YAML::Node& value)> read);
+
+// The texts of a list. One without a value is an error, and so is what is no list: `what`.
+absl::StatusOr<std::vector<std::string>> YamlTexts(const YAML::Node& node, const std::string& what);
 
 // Reads a map by its fields; other keys are errors.
 template <typename Target>
