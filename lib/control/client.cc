@@ -34,11 +34,18 @@ std::string FrontEndTarget(const std::string& hub) {
   return (address.is_v6() ? "ipv6:" : "ipv4:") + hub;
 }
 
+// By the end of gRPC's text, which says the system's last error.
+bool NobodyListens(const grpc::Status& status) {
+  const std::string text = status.error_message();
+  return status.error_code() == grpc::StatusCode::UNAVAILABLE &&
+         (text.ends_with("No such file or directory") || text.ends_with("Connection refused"));
+}
+
 }  // namespace
 
-Client::Client(std::string what, const std::string& target,
+Client::Client(std::string what, std::string address, const std::string& target,
                const std::shared_ptr<grpc::ChannelCredentials>& credentials)
-    : what_(std::move(what)) {
+    : what_(std::move(what)), address_(std::move(address)) {
   // The detector of Debian's build reports gRPC's own locks, and costs time.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   grpc::ChannelArguments arguments;
@@ -50,22 +57,23 @@ Client::Client(std::string what, const std::string& target,
 
 absl::StatusOr<Client> Client::Make(const std::string& address) {
   HAWSER_ASSIGN_OR_RETURN(const Address parsed, ParseAddress(address));
-  return Client("control API at " + address, parsed.target, grpc::InsecureChannelCredentials());
+  return Client("control API", address, parsed.target, grpc::InsecureChannelCredentials());
 }
 
 Client Client::ForFrontEnd(const std::string& hub, const std::optional<Tls>& tls) {
   gpr_set_log_function([](gpr_log_func_args*) {});
-  const std::string what = "hub at " + hub;
-  if (!tls.has_value()) return Client(what, hub, grpc::InsecureChannelCredentials());
-  return Client(what, FrontEndTarget(hub),
+  if (!tls.has_value()) return Client("hub", hub, hub, grpc::InsecureChannelCredentials());
+  return Client("hub", hub, FrontEndTarget(hub),
                 grpc::SslCredentials({tls->ca, tls->key, tls->certificate}));
 }
 
 absl::Status Client::Translate(const grpc::Status& status) const {
   if (status.ok()) return absl::OkStatus();
+  if (NobodyListens(status))
+    return absl::UnavailableError("no hub listens at " + address_ + ": is proxy-server running?");
   // The codes are the same numbers.
   return absl::Status(static_cast<absl::StatusCode>(status.error_code()),
-                      what_ + ": " + status.error_message());
+                      what_ + " at " + address_ + ": " + status.error_message());
 }
 
 absl::StatusOr<GetClustersResponse> Client::GetClusters() {

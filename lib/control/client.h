@@ -43,12 +43,13 @@ class Client {
   absl::Status WatchClusters(absl::FunctionRef<bool(const ClusterEvent&)> event);
 
  private:
-  // `what` is for messages: "control API at unix:/x".
-  Client(std::string what, const std::string& target,
+  // `what` and `address` are for messages: "control API at unix:/x".
+  Client(std::string what, std::string address, const std::string& target,
          const std::shared_ptr<grpc::ChannelCredentials>& credentials);
   absl::Status Translate(const grpc::Status& status) const;
 
   std::string what_;
+  std::string address_;
   std::unique_ptr<Control::Stub> stub_;
 };
 

@@ -213,6 +213,27 @@ TEST_F(ControlTest, RefusesALiveSocketAndReplacesADeadOne) {
   EXPECT_TRUE(MakeClient().GetClusters().ok());
 }
 
+TEST_F(ControlTest, SaysThatNoHubListens) {
+  const std::string why = ": is proxy-server running?";
+  EXPECT_THAT(MakeClient().GetClusters().status(),
+              StatusIs(absl::StatusCode::kUnavailable, "no hub listens at " + address_ + why));
+  std::string free;
+  {
+    const auto server = Server::Start("127.0.0.1:0", source_);
+    ASSERT_TRUE(server.ok()) << server.status();
+    free = (*server)->address();
+  }
+  auto client = Client::Make(free);
+  ASSERT_TRUE(client.ok()) << client.status();
+  EXPECT_THAT(client->GetClusters().status(),
+              StatusIs(absl::StatusCode::kUnavailable, "no hub listens at " + free + why));
+  // What else is wrong with a socket is in the system's words.
+  ASSERT_EQ(symlink(path_.c_str(), path_.c_str()), 0);
+  EXPECT_THAT(MakeClient().GetClusters().status(),
+              StatusIs(absl::StatusCode::kUnavailable,
+                       ::testing::StartsWith("control API at " + address_ + ": failed to")));
+}
+
 TEST_F(ControlTest, RefusesAFileInItsPlace) {
   ASSERT_EQ(symlink("/nowhere", path_.c_str()), 0);
   EXPECT_THAT(Server::Start(address_, source_).status(),
