@@ -28,6 +28,14 @@ bool IsText(const std::string& host) {
 // Names that are not in DNS (RFC 7686): to ask for them would give away who looks for them.
 bool IsSecret(const std::string& host) { return host.ends_with(".onion"); }
 
+// Of equal rank, those of the file stay in its order.
+Addresses InOrder(const Addresses& addresses) {
+  Addresses ordered;
+  for (const Addresses& group : dns::OrderAddresses(addresses, &dns::SourceFor))
+    ordered.insert(ordered.end(), group.begin(), group.end());
+  return ordered;
+}
+
 }  // namespace
 
 class Resolver::DnsLookup final : public Lookup {
@@ -114,9 +122,9 @@ std::unique_ptr<Lookup> Resolver::Resolve(const std::string& host, base::Duratio
     return lookup;
   }
   RefreshFiles();
-  if (Addresses known = files_.hosts().Find(plain); !known.empty()) {
+  if (const Addresses known = files_.hosts().Find(plain); !known.empty()) {
     ++counters_.from_files;
-    lookup->Answer(std::move(known));
+    lookup->Answer(InOrder(known));
   } else if (IsSecret(plain) || !dns::IsHostName(plain)) {
     lookup->Answer(absl::NotFoundError("no such host"));
   } else if (auto answer = cache_.Find(name, loop_.Now())) {

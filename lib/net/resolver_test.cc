@@ -173,6 +173,13 @@ TEST_F(ResolverTest, ReadsTheHostsFile) {
   EXPECT_THAT(dns_.questions(), IsEmpty());
 }
 
+TEST_F(ResolverTest, AddressesOfTheHostsFileAreInOrder) {
+  // There is no way to the first one, whatever the machine's network.
+  Write(options_.files.hosts, "255.255.255.255 web\n127.0.0.2 web\n127.0.0.1 web\n");
+  EXPECT_THAT(*Resolve("web"), ElementsAre("127.0.0.2", "127.0.0.1", "255.255.255.255"));
+  EXPECT_THAT(*Resolve("web"), ElementsAre("127.0.0.2", "127.0.0.1", "255.255.255.255"));
+}
+
 TEST_F(ResolverTest, ChangesOfTheFilesCountAtOnce) {
   dns_.Add("printer.test", "10.0.0.1");
   dns_.Add("web.other.test", "10.0.0.2");

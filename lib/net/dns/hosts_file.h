@@ -15,7 +15,7 @@ class HostsFile {
   explicit HostsFile(const std::string& text);
 
   // Addresses of `host` (lower case, without a final dot) in the order of the file, of which there
-  // may be none. "localhost" and names below it are this machine whatever the file says (RFC 6761).
+  // may be none. "localhost" and names below it that it does not have are this machine (RFC 6761).
   std::vector<asio::ip::address> Find(const std::string& host) const;
 
  private:
