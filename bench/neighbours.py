@@ -69,6 +69,8 @@ class Lab:
                       for port in ("grpc", "connect", "agents", "health", "admin")}
         few = ["prlimit", f"--nofile={FEW_DESCRIPTORS}:{FEW_DESCRIPTORS}"]
         limits = few if resource == "descriptors" else []
+        # Or its connections would be too much memory first.
+        room = ["--max-connection-bytes-per-identity=67108864"] if limits else []
         server, authorities = folder / "pki/servers/hub", folder / "pki/ca"
         self.hub = processes.start(
             f"{name}-hub", *limits, peers.BIN / "hub/proxy-server", "--mode=grpc,http-connect",
@@ -80,7 +82,7 @@ class Lab:
             f"--server-cert={server}/tls.crt", f"--server-key={server}/tls.key",
             f"--server-ca-cert={authorities}/clients.crt", f"--cluster-cert={server}/tls.crt",
             f"--cluster-key={server}/tls.key", f"--cluster-ca-cert={authorities}/agents.crt",
-            "--control-uds-name=")
+            "--control-uds-name=", *room)
         peers.wait_for_port(self.ports["agents"])
         agent = folder / "pki/agents/bench"
         processes.start(
@@ -230,7 +232,8 @@ def run(resource, folder, arguments):
             taken["alone"].append(measure())
             with elsewhere.greedy(resource):
                 taken["elsewhere"].append(measure())
-            before = here.hub_mib()
+            # What stays of a round before is not to be taken for the hub's own.
+            before = memory[0]["before"] if memory else here.hub_mib()
             with MemoryWatch(here) as watch, here.greedy(resource):
                 taken["beside"].append(measure())
                 refusals = {name: count for name, count in here.counters().items() if count > 0}

@@ -20,11 +20,12 @@ class HeapTrim {
   ~HeapTrim();
 
   // `held`: roughly what load makes the process hold now, bytes. Trims when that fell to half of
-  // its peak since the last time, and by 16 MiB at least; returns whether it did.
+  // its peak since the last time, by 8 MiB at least, and falls no further; returns whether it did.
   bool Observe(uint64_t held);
 
  private:
   uint64_t peak_ = 0;
+  uint64_t last_ = 0;
   std::thread trimming_;  // the last one, if any
 };
 

@@ -12,16 +12,18 @@ TEST(HeapTrim, TrimsOnceAfterALargeFall) {
   EXPECT_FALSE(trim.Observe(10 * kMiB));
   EXPECT_FALSE(trim.Observe(100 * kMiB));
   EXPECT_FALSE(trim.Observe(60 * kMiB)) << "most of it is still in use";
+  EXPECT_FALSE(trim.Observe(50 * kMiB)) << "it falls still";
   EXPECT_TRUE(trim.Observe(50 * kMiB));
   EXPECT_FALSE(trim.Observe(50 * kMiB));
   EXPECT_FALSE(trim.Observe(30 * kMiB));
+  EXPECT_FALSE(trim.Observe(0));
   EXPECT_TRUE(trim.Observe(0));
 }
 
 TEST(HeapTrim, LeavesTheUsualUpsAndDownsAlone) {
   HeapTrim trim;
   for (int i = 0; i < 10; ++i) {
-    EXPECT_FALSE(trim.Observe(15 * kMiB));
+    EXPECT_FALSE(trim.Observe(7 * kMiB));
     EXPECT_FALSE(trim.Observe(0));
   }
 }
