@@ -135,6 +135,7 @@ void FrontSession::AwaitDial() {
 }
 
 void FrontSession::EndUnused(const absl::Status& status) {
+  ended_ = true;
   unused_.Set(timeouts_.first_dial, [this] { stream()->Reset(); });
   stream()->Finish(status);
 }
@@ -154,6 +155,7 @@ void FrontSession::OnClosed(const absl::Status& status) {
 }
 
 void FrontSession::OnDial(Request request) {
+  if (ended_) return stream()->Reset();
   unused_.Cancel();
   if (client_.surplus) {
     ++shard_.counters.surplus_streams;

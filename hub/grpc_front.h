@@ -58,6 +58,7 @@ class FrontSession final : public tunnel::DialedSession {
   Shard& shard_;
   base::KeyedLogLimit& failures_;
   tunnel::MemoryCharge cost_;         // the stream's own
+  bool ended_ = false;                // without having carried anything
   base::Timer unused_;                // until it dials; after its end, until it is gone
   std::shared_ptr<RoutedDial> dial_;  // while it is pending
   // Null once the session is gone; what comes from other loops holds it.

@@ -19,7 +19,8 @@ namespace {
 // makes it 53 and 112, of which more than a half is charged.
 uint64_t CostOf(Port port, const net::PeerInfo& peer) {
   constexpr uint64_t kConnect = 32 * 1024, kHttp2 = 64 * 1024, kCertificate = 6 * 1024;
-  const int more = peer.chain == nullptr ? 0 : std::max(sk_X509_num(peer.chain.get()) - 1, 0);
+  // A server's chain has not the peer's own.
+  const int more = peer.chain == nullptr ? 0 : std::max(sk_X509_num(peer.chain.get()), 0);
   return (port == Port::kGrpc ? kHttp2 : kConnect) + static_cast<uint64_t>(more) * kCertificate;
 }
 

@@ -117,9 +117,10 @@ void ServerSet::Add(bool extra) {
 // Those who look for a server may look for the one that is lost now.
 void ServerSet::BeginOutage(const Server& lost) {
   for (const auto& server : servers_)
-    if (server.get() != &lost && server->link() == nullptr)
-      server->reconnector->BeginOutage(lost.up_since);
-  for (tunnel::Backoff& backoff : extra_backoffs_) backoff.OnLost(scheduler_.Now(), lost.up_since);
+    if (server.get() != &lost && server->link() == nullptr && server->address == lost.address)
+      server->reconnector->OnLostElsewhere(lost.up_since);
+  for (tunnel::Backoff& backoff : extra_backoffs_)
+    backoff.OnLostElsewhere(scheduler_.Now(), lost.up_since);
 }
 
 bool ServerSet::Server::idle() const {

@@ -30,7 +30,8 @@ std::string Explain(const std::string& message) {
 // Nothing is a document without a value.
 absl::StatusOr<YAML::Node> OneDocument(const std::string& text) {
   const std::vector<YAML::Node> documents = YAML::LoadAll(text);
-  if (documents.size() > 1) return YamlError(documents[1], "one document is wanted");
+  for (size_t i = 1; i < documents.size(); ++i)
+    if (!documents[i].IsNull()) return YamlError(documents[i], "one document is wanted");
   return documents.empty() ? YAML::Node() : documents.front();
 }
 

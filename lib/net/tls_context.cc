@@ -145,7 +145,8 @@ absl::Status TlsContext::Configure(const TlsOptions& options) {
       verify ? SSL_VERIFY_PEER | (server_ ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0) : SSL_VERIFY_NONE,
       &pki::AcceptAnyUsage);
   SSL_CTX_set_cert_verify_callback(context_, &VerifyFew, nullptr);
-  SSL_CTX_set_max_cert_list(context_, kMostCertificateBytes);
+  // To a client it would also limit the names of authorities that a server takes.
+  if (server_) SSL_CTX_set_max_cert_list(context_, kMostCertificateBytes);
   HAWSER_RETURN_IF_ERROR(SetCipherSuites(options.cipher_suites));
   if (verify) HAWSER_RETURN_IF_ERROR(LoadCa(options.files.ca));
   HAWSER_RETURN_IF_ERROR(LoadCertificate(options.files));

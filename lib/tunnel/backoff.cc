@@ -30,12 +30,17 @@ void Backoff::OnLost(base::Time now, base::Time up_since) {
     outage_began_ = now;
     young_outages_left_ = policy_.young_outages;
     search_began_.reset();
-  } else if (now - outage_began_ >= policy_.outage &&  // else it is the same outage
-             now - up_since >= policy_.outage_after && young_outages_left_ > 0) {
-    outage_began_ = now;
-    --young_outages_left_;
-    search_began_.reset();
+  } else {
+    OnLostElsewhere(now, up_since);
   }
+}
+
+void Backoff::OnLostElsewhere(base::Time now, base::Time up_since) {
+  const bool same_outage = now - outage_began_ < policy_.outage;
+  if (same_outage || now - up_since < policy_.outage_after || young_outages_left_ == 0) return;
+  outage_began_ = now;
+  --young_outages_left_;
+  search_began_.reset();
 }
 
 }  // namespace hawser::tunnel

@@ -81,9 +81,10 @@ class Reconnector final : private LinkOwner {
   void Start();
   // Goes on where the Reconnector that had this back-off has left off: the first attempt waits.
   void Resume(const Backoff& backoff);
-  // A link of somebody else to the same servers, up since `up_since`, was lost: what the back-off
-  // knows counts as little as after a loss of its own.
-  void BeginOutage(base::Time up_since) { backoff_.OnLost(scheduler_.Now(), up_since); }
+  // See Backoff.
+  void OnLostElsewhere(base::Time up_since) {
+    backoff_.OnLostElsewhere(scheduler_.Now(), up_since);
+  }
   // Make before break: a successor is connected first, then the link drains. An attempt that is
   // under way was begun before what calls for this, so what comes of it is replaced in turn.
   void Replace();
