@@ -1,5 +1,9 @@
 // What clients' connections cost the hub before anything is queued for them.
+#include <fstream>
+#include <string>
+
 #include "hub/test_hub.h"
+#include "lib/base/read_file.h"
 
 namespace hawser::hub {
 namespace {
@@ -86,10 +90,43 @@ TEST_F(HubMemoryTest, FirstBytesOfAPendingDialAreCharged) {
   EXPECT_TRUE(AwaitMetric("hawser_buffered_bytes 2000\n"));
 }
 
-TEST_F(HubMemoryTest, AStreamThatDialsNothingEnds) {
-  Options options = DefaultOptions();
-  options.limits.request_head_timeout = std::chrono::milliseconds(50);
-  StartHub(options);
+TEST_F(HubMemoryTest, CertificatesBeyondTheFirstCostMemory) {
+  StartHubWithShare(1024 * 1024);
+  net::TlsFiles ann = certificates_.Client("ann");
+  std::string chain = *base::ReadFile(ann.certificate, 1 << 20);
+  for (int i = 0; i < 3; ++i) chain += certificates_.clients().certificate().ToPem();
+  ann.certificate += ".chain";
+  std::ofstream(ann.certificate) << chain;
+  RawClient client(PortOf("http-connect"), ann, "");
+  EXPECT_TRUE(AwaitMetric(kInUse + "51200\n")) << "32 KiB, and 6 for each of three";
+}
+
+class UnusedStreamTest : public HubMemoryTest {
+ protected:
+  UnusedStreamTest() {
+    Options options = DefaultOptions();
+    options.limits.request_head_timeout = std::chrono::milliseconds(50);
+    StartHub(options);
+  }
+};
+
+TEST_F(UnusedStreamTest, EndsWhenItsDialIsGivenUp) {
+  const auto paris = StartAgent("paris");
+  TestClient client(GrpcSocket());
+  ASSERT_THAT(client.Connected(), IsOk());
+  const auto tunnel = client.Dial("silent.paris:80");
+  ASSERT_TRUE(paris->AwaitDials(1));
+  tunnel->CancelDial();
+  EXPECT_THAT(tunnel->StreamEnded(), testing::StatusIs(absl::StatusCode::kDeadlineExceeded));
+}
+
+TEST_F(UnusedStreamTest, EndsAlthoughItsClientTakesNoEnd) {
+  TestClient client(GrpcSocket(), {.stream_window = 0});
+  ASSERT_THAT(client.Connected(), IsOk());
+  EXPECT_THAT(client.Dial("")->StreamEnded(), testing::StatusIs(absl::StatusCode::kCancelled));
+}
+
+TEST_F(UnusedStreamTest, EndsAlone) {
   const auto paris = StartAgent("paris");
   TestClient client(GrpcSocket());
   ASSERT_THAT(client.Connected(), IsOk());

@@ -326,8 +326,9 @@ class TestClient::Tunnel::Session final : public tunnel::DialingSession {
     DialingSession::OnClosed(status);
     tunnel_->client_->awaited_.Change([&] { tunnel_->stream_end_ = status; });
   }
+  void GiveUp() { CancelDial(dial_); }
   void Cancel() {
-    CancelDial(dial_);
+    GiveUp();
     stream()->Reset();
   }
 
@@ -337,12 +338,12 @@ class TestClient::Tunnel::Session final : public tunnel::DialingSession {
   DialId dial_ = 0;
 };
 
-TestClient::TestClient(const HubAddress& hub) {
+TestClient::TestClient(const HubAddress& hub, const h2::Options& options) {
   shard_.Start();
-  shard_.loop().Post([this, hub] {
-    ConnectTo(shard_, hub, [this](absl::StatusOr<std::unique_ptr<net::Socket>> socket) {
+  shard_.loop().Post([this, hub, options] {
+    ConnectTo(shard_, hub, [this, options](absl::StatusOr<std::unique_ptr<net::Socket>> socket) {
       if (socket.ok()) {
-        transport_ = h2::Transport::Client(*std::move(socket), {}, [this](const auto& status) {
+        transport_ = h2::Transport::Client(*std::move(socket), options, [this](const auto& status) {
           awaited_.Change([&] { ended_ = status; });
         });
       }
@@ -414,6 +415,12 @@ void TestClient::Tunnel::Finish() {
 void TestClient::Tunnel::Cancel() {
   client_->shard_.RunAndWait([this] {
     if (session_ != nullptr) session_->Cancel();
+  });
+}
+
+void TestClient::Tunnel::CancelDial() {
+  client_->shard_.RunAndWait([this] {
+    if (session_ != nullptr) session_->GiveUp();
   });
 }
 

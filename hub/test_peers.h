@@ -108,7 +108,7 @@ class TestAgent {
 // A client of the gRPC front end.
 class TestClient {
  public:
-  explicit TestClient(const HubAddress& hub);
+  explicit TestClient(const HubAddress& hub, const h2::Options& options = {});
   ~TestClient();
 
   // Waits for the connection; an error when the hub refused it.
@@ -124,6 +124,8 @@ class TestClient {
     void Finish();
     // Gives the dial or the connection up.
     void Cancel();
+    // Gives the dial up and keeps the stream.
+    void CancelDial();
     bool AwaitReceived(const std::string& bytes);
     bool AwaitReceived(size_t size);
     bool AwaitEnd();

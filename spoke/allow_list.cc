@@ -67,7 +67,7 @@ bool AllowList::Allows(const std::string& host, const address& address, uint16_t
 absl::StatusOr<AllowList::HostPattern> AllowList::ParseHost(const std::string& text) {
   const bool wildcard = text.starts_with("*.");
   const auto name = tunnel::CanonicalHost(wildcard ? text.substr(2) : text);
-  if (!name || EndsInNumber(*name) || (wildcard && tunnel::CanonicalAddress(*name)))
+  if (!name || IsMistypedAddress(*name) || (wildcard && tunnel::CanonicalAddress(*name)))
     return absl::InvalidArgumentError("host \"" + text +
                                       "\": neither an address, a name nor \"*.name\"");
   return HostPattern{*name, wildcard};

@@ -14,7 +14,7 @@ absl::Status ResolveTable::Add(const std::string& name, const std::string& addre
   const auto host = tunnel::CanonicalHost(address);
   const auto target = host ? base::HostPort{*host, 0} : ParseTargetAddress(address);
   if (!target.ok()) return base::Annotate(target.status(), "resolve \"" + name + "\"");
-  if (EndsInNumber(target->host))
+  if (IsMistypedAddress(target->host))
     return absl::InvalidArgumentError("resolve \"" + name + "\": \"" + target->host +
                                       "\" is neither an address nor a name");
   entries_[*canonical] = {WithFinalDot(target->host, address), target->port};

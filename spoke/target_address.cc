@@ -1,8 +1,5 @@
 #include "spoke/target_address.h"
 
-#include <algorithm>
-
-#include "absl/strings/ascii.h"
 #include "lib/base/quote.h"
 #include "lib/tunnel/host_name.h"
 
@@ -29,10 +26,8 @@ absl::StatusOr<base::HostPort> ParseTargetAddress(const std::string& text) {
   return target;
 }
 
-bool EndsInNumber(const std::string& host) {
-  const std::string last = host.substr(host.rfind('.') + 1);  // all, where there is no dot
-  return std::all_of(last.begin(), last.end(), absl::ascii_isdigit) &&
-         !tunnel::CanonicalAddress(host);
+bool IsMistypedAddress(const std::string& host) {
+  return tunnel::LooksLikeAddress(host) && !tunnel::CanonicalAddress(host);
 }
 
 std::string WithFinalDot(const std::string& host, const std::string& text) {

@@ -12,8 +12,8 @@ namespace hawser::spoke {
 // never 0. InvalidArgument in the words that Go programs use, fit for the dialler to read.
 absl::StatusOr<base::HostPort> ParseTargetAddress(const std::string& text);
 
-// Whether `host`, canonical, is no address but ends in a number, as no name does: "10.0.0.300".
-bool EndsInNumber(const std::string& host);
+// Whether `host` looks like an address and is none: "10.0.0.300".
+bool IsMistypedAddress(const std::string& host);
 
 // `host`, canonical, with the final dot that it has in `text` ("host:port" or a host). It forbids
 // to search for a name in other domains, and means nothing to anybody but DNS.

@@ -44,11 +44,12 @@ TEST(WithFinalDot, OfNamesOnly) {
   EXPECT_EQ(WithFinalDot("::1", "::1"), "::1");
 }
 
-TEST(EndsInNumber, AsNoNameDoes) {
-  for (const char* host : {"10.0.0.300", "10.1", "5432", "web.7"})
-    EXPECT_TRUE(EndsInNumber(host)) << host;
-  for (const char* host : {"10.0.0.30", "::1", "fd00::2", "7.web", "web7", "10.0.0.30.nip.io"})
-    EXPECT_FALSE(EndsInNumber(host)) << host;
+TEST(MistypedAddress, HasNothingButDigits) {
+  for (const char* host : {"10.0.0.300", "10.1", "0300.1.1.1"})
+    EXPECT_TRUE(IsMistypedAddress(host)) << host;
+  // Names that can be dialled can be allowed, too.
+  for (const char* host : {"10.0.0.30", "::1", "fd00::2", "7.web", "web.7", "5432", "1.2.3.4.io"})
+    EXPECT_FALSE(IsMistypedAddress(host)) << host;
 }
 
 TEST(TargetAddress, ErrorsCarryNoControlCharacters) {

@@ -25,6 +25,7 @@ class HelloLimit {
 
   // The next bytes of the stream, whole records or not.
   bool Allows(std::span<const uint8_t> bytes, Agreed agreed);
+  bool refused() const { return refused_; }
 
  private:
   void OnByte(uint8_t byte, Agreed agreed);

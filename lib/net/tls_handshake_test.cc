@@ -5,6 +5,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <fstream>
+#include <string>
+
+#include "lib/base/read_file.h"
 #include "lib/net/tls_pair.h"
 #include "lib/testing/status_matchers.h"
 #include "lib/testing/test_certificates.h"
@@ -117,6 +121,22 @@ TEST_F(TlsHandshakeTest, RefusesAnExpiredCertificate) {
   EXPECT_THAT(FirstReadError(*std::move(pair.client)),
               StatusIs(absl::StatusCode::kUnauthenticated,
                        HasSubstr("refused by the peer: certificate expired")));
+}
+
+// They stay in memory, parsed, as long as the connection; strangers show some, too.
+TEST_F(TlsHandshakeTest, TakesFewCertificates) {
+  const auto verdict = [&](int more) {
+    TlsFiles files = certificates_.Agent("paris");
+    std::string chain = *base::ReadFile(files.certificate, 1 << 20);
+    for (int i = 0; i < more; ++i) chain += certificates_.agents().certificate().ToPem();
+    files.certificate += ".chain";
+    std::ofstream(files.certificate) << chain;
+    return MakeTlsPair(loop_, Client({.files = files}), server_).server.status();
+  };
+  EXPECT_THAT(verdict(7), IsOk());
+  EXPECT_THAT(verdict(8), StatusIs(absl::StatusCode::kUnauthenticated,
+                                   HasSubstr("certificate chain too long")));
+  EXPECT_THAT(verdict(100), StatusIs(absl::StatusCode::kUnavailable, HasSubstr("excessive")));
 }
 
 TEST_F(TlsHandshakeTest, RefusesCertificatesOfAnotherCa) {

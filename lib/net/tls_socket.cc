@@ -121,8 +121,7 @@ bool TlsSocket::AllowsHello(std::span<const uint8_t> bytes) {
                                     : SSL_version(ssl_) == TLS1_3_VERSION
                                         ? HelloLimit::Agreed::kTls13
                                         : HelloLimit::Agreed::kOlder;
-  hello_refused_ = !hello_limit_->Allows(bytes, agreed);
-  return !hello_refused_;
+  return hello_limit_->Allows(bytes, agreed);
 }
 
 TlsSocket::Handshake TlsSocket::ContinueHandshake() {
@@ -130,7 +129,7 @@ TlsSocket::Handshake TlsSocket::ContinueHandshake() {
   errno = 0;
   const int error = SSL_get_error(ssl_, SSL_do_handshake(ssl_));
   absl::Status status;
-  if (hello_refused_) {
+  if (hello_limit_ != nullptr && hello_limit_->refused()) {
     status = absl::ResourceExhaustedError("tls handshake with " + peer_.address +
                                           ": its first message is too long");
   } else if (error == SSL_ERROR_NONE) {

@@ -90,8 +90,7 @@ class TlsSocket final : public Socket {
   PeerInfo peer_;
   std::unique_ptr<HelloLimit> hello_limit_;  // of a client whose handshake is not done
   bool answered_ = false;                    // such a client
-  bool hello_refused_ = false;
-  ByteQueue unsent_;  // ciphertext
+  ByteQueue unsent_;                         // ciphertext
   WritePace pace_;
   SendBuffer send_buffer_;            // of a socket that many share
   std::optional<base::Timer> retry_;  // while the kernel is not waited for alone

@@ -9,12 +9,6 @@ namespace {
 
 constexpr size_t kMaxClusterName = 63;
 
-// Resolvers read "10.1" and "0300.1.1.1" as addresses, so such hosts never name a cluster.
-bool LooksLikeAddress(const std::string& name) {
-  return name.find('.') != std::string::npos &&
-         name.find_first_not_of("0123456789.") == std::string::npos;
-}
-
 // The address in "<address with dashes>.ip", else `name`.
 std::string DecodeAddress(const std::string& name) {
   const size_t dot = name.find('.');

@@ -51,6 +51,11 @@ std::optional<std::string> CanonicalAddress(const std::string& text) {
   return inet_ntop(AF_INET, &v4, buffer, sizeof(buffer));
 }
 
+bool LooksLikeAddress(const std::string& host) {
+  return host.find('.') != std::string::npos &&
+         host.find_first_not_of("0123456789.") == std::string::npos;
+}
+
 std::optional<std::string> RangeOf(const std::string& address, int bits) {
   asio::error_code error;
   const auto first = asio::ip::make_address(address, error);

@@ -10,6 +10,10 @@ namespace hawser::tunnel {
 // becomes the IPv4 one. Nothing when `text` is no address.
 std::optional<std::string> CanonicalAddress(const std::string& text);
 
+// Whether `host` is several labels of digits only, as IPv4 addresses are: resolvers read "10.1" and
+// "0300.1.1.1" as addresses, too, so no such host is a name.
+bool LooksLikeAddress(const std::string& host);
+
 // The range of the `bits` leading bits of a canonical address as "address/bits", with the bits
 // behind them zero: ("10.0.0.7", 24) is "10.0.0.0/24". Nothing when the family has fewer bits.
 std::optional<std::string> RangeOf(const std::string& address, int bits);

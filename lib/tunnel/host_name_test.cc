@@ -18,6 +18,13 @@ TEST(CanonicalAddress, RefusesEverythingElse) {
   EXPECT_EQ(CanonicalAddress(std::string("10.0.0.1\0x", 10)), std::nullopt);
 }
 
+TEST(LooksLikeAddress, ByNothingButDigits) {
+  for (const char* host : {"10.0.0.1", "10.1", "0300.1.1.1", "10.0.0.300"})
+    EXPECT_TRUE(LooksLikeAddress(host)) << host;
+  for (const char* host : {"web", "5432", "web.7", "7.web", "::1"})
+    EXPECT_FALSE(LooksLikeAddress(host)) << host;
+}
+
 TEST(CanonicalHost, LowersCaseAndDropsTheTrailingDot) {
   EXPECT_EQ(CanonicalHost("Web.Default.SVC.Paris."), "web.default.svc.paris");
   EXPECT_EQ(CanonicalHost("_grpc._tcp.web"), "_grpc._tcp.web");
