@@ -16,13 +16,11 @@ class Backoff {
   // `random` is uniform in [0, 1).
   base::Duration Next(double random);
   void Reset() { failures_ = 0; }
-  // Since the last Reset().
-  int failures() const { return failures_; }
 
  private:
   base::Duration first_;
   base::Duration cap_;
-  int failures_ = 0;
+  int failures_ = 0;  // since the last Reset()
 };
 
 // Uniform in [0, 1). Threads: any.

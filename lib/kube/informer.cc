@@ -91,13 +91,10 @@ void Informer::Run(const std::stop_token& stop) {
     Report(status);
     if (IsGone(status)) {
       resource_version_.clear();
-      // Once at once; not again and again.
-      if (backoff_.failures() == 0) {
-        backoff_.Next(0);
-        continue;
-      }
+      // Once at once, as after each restart of a server; not again and again.
+      if (!std::exchange(forgotten_, true)) continue;
     }
-    Pause(backoff_.Next(Random()), stop);
+    options_.pause(backoff_.Next(Random()), stop);
   }
 }
 
@@ -170,8 +167,12 @@ absl::Status Informer::WatchOnce(const std::stop_token& stop) {
       },
       stop);
   if (!accepted) count(status);
-  if (told || base::Clock::now() - started >= kHealthy) backoff_.Reset();
-  if (!status.ok() || told || base::Clock::now() - started >= kHealthy) return status;
+  const bool healthy = told || base::Clock::now() - started >= kHealthy;
+  if (healthy) {
+    backoff_.Reset();
+    forgotten_ = false;
+  }
+  if (!status.ok() || healthy) return status;
   return absl::UnavailableError("watch " + options_.resource.Text() +
                                 ": the server ended it at once");
 }

@@ -46,10 +46,14 @@ class Informer {
     // How long one watch lasts; each is up to twice as long, so that they do not end together.
     std::chrono::seconds watch{300};
     base::Duration first_delay = std::chrono::milliseconds(500);  // after a failure
-    base::Duration longest_delay = std::chrono::seconds(30);
+    // Short: all that a server owes us after an absence is a list, and its absence is felt by all
+    // who wait for our work.
+    base::Duration longest_delay = std::chrono::seconds(5);
     // What came of each list, and of each attempt to watch. May be null; outlive the informer.
     RequestCounts* list_answers = nullptr;
     RequestCounts* watch_answers = nullptr;
+    // Waits after a failure; see Pause().
+    std::function<void(base::Duration, const std::stop_token&)> pause = Pause;
   };
   struct Counts {
     uint64_t lists = 0;
@@ -104,6 +108,7 @@ class Informer {
   // Of the informer's thread.
   std::string resource_version_;  // empty when a list is due
   Backoff backoff_;
+  bool forgotten_ = false;  // the server no longer knew our version, and no watch was healthy since
 
   mutable std::mutex mutex_;
   mutable std::condition_variable changed_;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <optional>
 
 #include "lib/kube/fake_api_server.h"
@@ -36,7 +37,11 @@ class InformerTest : public ::testing::Test {
                                                  .first_delay = milliseconds(1),
                                                  .longest_delay = milliseconds(5),
                                                  .list_answers = &lists_,
-                                                 .watch_answers = &watches_});
+                                                 .watch_answers = &watches_,
+                                                 .pause = [this](auto delay, const auto& stop) {
+                                                   ++pauses_;
+                                                   Pause(delay, stop);
+                                                 }});
     informer_->OnChange([this](const Change& change) {
       const std::lock_guard lock(mutex_);
       std::string text = change.before == nullptr ? "+" : change.after == nullptr ? "-" : "*";
@@ -74,6 +79,7 @@ class InformerTest : public ::testing::Test {
   Client client_{server_.config(), {.qps = 0}};
   RequestCounts lists_{{.1}};
   RequestCounts watches_{{.1}};
+  std::atomic<uint64_t> pauses_{0};
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<std::string> changes_;  // guarded by mutex_
@@ -147,6 +153,23 @@ TEST_F(InformerTest, ListsAgainWhenTheServerHasForgotten) {
   EXPECT_THAT(Changes(3), ElementsAre("*ns/b", "+ns/d", "-ns/a"));
   AwaitWatch();
   EXPECT_EQ(informer_->counts().lists, 2u);
+}
+
+// As after each restart of an API server: first it is away, then it knows no version of before.
+TEST_F(InformerTest, AServerThatIsBackAndHasForgottenIsListedAtOnce) {
+  server_.Script({.target = "watch=true", .status = 503});
+  server_.Script({.target = "watch=true", .status = 410});
+  Start();
+  EXPECT_EQ(pauses_, 1u);
+  EXPECT_EQ(informer_->counts().failures, 2u);
+  EXPECT_EQ(informer_->counts().lists, 2u);
+}
+
+TEST_F(InformerTest, AServerThatForgetsAgainAndAgainIsNotAskedWithoutPauses) {
+  server_.Script({.target = "watch=true", .times = 4, .status = 410});
+  Start();
+  EXPECT_EQ(pauses_, 3u);
+  EXPECT_EQ(informer_->counts().lists, 5u);
 }
 
 TEST_F(InformerTest, GoneInTheStreamIsGone) {
