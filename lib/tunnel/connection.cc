@@ -26,7 +26,7 @@ bool Connection::full() const {
   const SessionOptions& options = session_.options();
   if (session_.features().window) return window_.full();
   return queued_ >
-         (options.one_connection ? session_.stream_window() / 2 : options.plain_queue_cap);
+         (options.one_connection ? session_.stream_window() / 2 : session_.PlainQueueCap(*this));
 }
 
 }  // namespace hawser::tunnel

@@ -199,6 +199,8 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   void HoldIncomplete();
   // False: there is no memory for it.
   bool ChargeIncomplete();
+  // How much a connection of a plain peer may queue before the stream is held back, bytes.
+  uint64_t PlainQueueCap(const Connection& connection) const;
   void Hold(Connection& connection, size_t bytes);
   void Unhold(Connection& connection, size_t bytes);
   void TuneStreamWindow(size_t bytes);

@@ -12,6 +12,9 @@ namespace {
 constexpr int64_t kLatePacketCost = 64;
 // When memory is used up: how long without progress makes a queue one that may not grow.
 constexpr base::Duration kGrowingStallLimit = std::chrono::milliseconds(100);
+// What a connection of a plain peer may queue when its owner has used a quarter of its memory,
+// bytes.
+constexpr uint64_t kLeastPlainQueue = 64 * 1024;
 // A packet that is collected is charged from here on, bytes.
 constexpr size_t kSmallPacket = 1024;
 
@@ -63,7 +66,7 @@ absl::Status Session::OnData(int64_t id, std::span<const uint8_t> bytes, bool st
       CloseByUs(connection, &failure);
       return absl::OkStatus();
     }
-  } else if (options_.one_connection || connection.queued_ > options_.plain_queue_cap) {
+  } else if (options_.one_connection || connection.queued_ > PlainQueueCap(connection)) {
     Hold(connection, bytes.size());
   }
   HandOver(connection, bytes, stable);
@@ -142,6 +145,14 @@ void Session::HoldIncomplete() {
   } else if (kept < withheld_incomplete_) {
     stream_->Release(std::exchange(withheld_incomplete_, kept) - kept);
   }
+}
+
+// Ten connections of one owner that each may queue a little, and the stream's own window beside
+// them, would be more than its share.
+uint64_t Session::PlainQueueCap(const Connection& connection) const {
+  const MemoryBudget* const memory = connection.memory_.get();
+  const bool spare = memory == nullptr || memory->used() <= memory->cap() / 4;
+  return spare ? options_.plain_queue_cap : std::min(options_.plain_queue_cap, kLeastPlainQueue);
 }
 
 // Holds the stream's own window back on account of `connection`: by what was withheld of a packet

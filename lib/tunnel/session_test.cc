@@ -600,6 +600,25 @@ TEST_P(PlainTest, SlowReaderHoldsTheStreamBackOnlyWhileItMakesProgress) {
   EXPECT_EQ(other->endpoint->received, "free again");
 }
 
+TEST_P(PlainTest, HoldsTheStreamBackSoonerWhenItsOwnerHasUsedAQuarterOfItsMemory) {
+  const auto memory = std::make_shared<MemoryBudget>(1'000'000);
+  MemoryCharge charge(memory);
+  charge.Set(260'000);
+  SessionOptions options;
+  options.memory = memory;
+  Start(options);
+  auto slow = Open("slow:1");
+  slow->endpoint->stalled = true;
+  pair_.set_withhold_limit(64 * 1024);
+  target(0).Send(std::string(4'000'000, 's'));
+  pair_.Run();
+  EXPECT_GT(pair_.withheld_by_server(), 0u);
+  EXPECT_LT(slow->endpoint->held, 300'000u);
+  slow->endpoint->Unstall();
+  pair_.Run();
+  EXPECT_EQ(slow->endpoint->received.size(), 4'000'000u);
+}
+
 TEST_P(PlainTest, HoldsTheStreamBackForPacketsThatAreCollected) {
   Start();
   auto slow = Open("slow:1");
