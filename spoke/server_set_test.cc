@@ -17,6 +17,7 @@
 #include "lib/net/socket_address.h"
 #include "lib/net/test_dns_server.h"
 #include "lib/testing/loopback.h"
+#include "lib/testing/manual_scheduler.h"
 #include "lib/testing/test_certificates.h"
 #include "lib/tunnel/memory.h"
 #include "spoke/client_shares.h"
@@ -58,9 +59,13 @@ class ServerSetTest : public ::testing::Test {
   void Start(ServerSet::Options options, ServerCounter* leases = nullptr) {
     if (options.addresses.empty()) options.addresses = {{"hub.test", first_.port()}};
     options.backoff = {.first = milliseconds(1), .cap = milliseconds(1)};
-    options.random = [] { return 0.5; };
     options.count_interval = milliseconds(1);
-    servers_ = std::make_unique<ServerSet>(loop_, std::move(options), counters_, leases,
+    StartAt(loop_, std::move(options), leases);
+  }
+  void StartAt(base::Scheduler& scheduler, ServerSet::Options options,
+               ServerCounter* leases = nullptr) {
+    options.random = [] { return 0.5; };
+    servers_ = std::make_unique<ServerSet>(scheduler, std::move(options), counters_, leases,
                                            [this](const auto& address, auto admit, auto& owner) {
                                              return std::make_unique<ServerLink>(
                                                  loop_, ServerLink::Resolvers{resolver_, resolver_},
@@ -191,6 +196,35 @@ TEST_F(ServerSetTest, OneDeadAddressIsTriedByOneLink) {
   Start({});
   RunUntil(loop_, [&] { return counters_.failed_attempts >= 5; });
   EXPECT_EQ(servers_->servers().size(), 1u);
+}
+
+// What is lost may be the very one that another link has long been looking for.
+TEST_F(ServerSetTest, ALossMakesThoseWhoLookForAServerLookAtOnce) {
+  dns_.Add("hub.test", "127.0.0.2");
+  dns_.Add("hub.test", "127.0.0.3");
+  auto second = Another("hub-2", "127.0.0.2", 3);
+  testing::ManualScheduler scheduler;
+  StartAt(scheduler, {.addresses = {{"hub.test", first_.port()}}, .backoff = {.cap = hours(1)}});
+  const auto waits = [](const auto& server) {
+    return server->link() != nullptr ||
+           server->reconnector->state() == tunnel::Reconnector::State::kWaiting;
+  };
+  const auto pass = [&](base::Duration duration) {
+    for (const base::Time end = scheduler.Now() + duration; scheduler.Now() < end;) {
+      scheduler.Advance(milliseconds(500));
+      RunUntil(loop_, [&] { return std::ranges::all_of(servers_->servers(), waits); });
+    }
+  };
+  AwaitLinked(1);
+  pass(std::chrono::minutes(2));  // beyond which the third is looked for once in an hour
+  ASSERT_EQ(servers_->linked(), 2u);
+  second->Stop();
+  AwaitLinked(1);
+  second = Another("hub-2", "127.0.0.2", 3);
+  const auto third = Another("hub-3", "127.0.0.3", 3);
+  pass(seconds(5));
+  EXPECT_EQ(servers_->linked(), 3u);
+  servers_.reset();  // before its scheduler
 }
 
 TEST_F(ServerSetTest, GoesByLeases) {

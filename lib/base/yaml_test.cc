@@ -43,7 +43,8 @@ TEST(Yaml, WantsOneDocument) {
   const auto read = [](const YAML::Node& root) {
     return root.IsNull() ? absl::NotFoundError("nothing") : absl::OkStatus();
   };
-  EXPECT_THAT(ReadYaml("---\na: 1\n...\n", "x.yaml", read), IsOk());
+  for (const char* text : {"---\na: 1\n...\n", "a: 1\n---\n", "a: 1\n---\n# nothing\n---\n"})
+    EXPECT_THAT(ReadYaml(text, "x.yaml", read), IsOk()) << text;
   for (const char* text : {"", "# a comment\n", "---\n"})
     EXPECT_THAT(ReadYaml(text, "x.yaml", read),
                 StatusIs(absl::StatusCode::kNotFound, "read x.yaml: nothing"));

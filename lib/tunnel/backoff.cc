@@ -35,12 +35,14 @@ void Backoff::OnLost(base::Time now, base::Time up_since) {
   }
 }
 
-void Backoff::OnLostElsewhere(base::Time now, base::Time up_since) {
+bool Backoff::OnLostElsewhere(base::Time now, base::Time up_since) {
   const bool same_outage = now - outage_began_ < policy_.outage;
-  if (same_outage || now - up_since < policy_.outage_after || young_outages_left_ == 0) return;
+  if (same_outage || now - up_since < policy_.outage_after || young_outages_left_ == 0)
+    return false;
   outage_began_ = now;
   --young_outages_left_;
   search_began_.reset();
+  return true;
 }
 
 }  // namespace hawser::tunnel

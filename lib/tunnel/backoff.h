@@ -57,8 +57,8 @@ class Backoff {
   // A link that was up since `up_since` is lost.
   void OnLost(base::Time now, base::Time up_since);
   // A link of somebody else to the same servers is lost: an outage begins, as after a young link,
-  // and as few times.
-  void OnLostElsewhere(base::Time now, base::Time up_since);
+  // and as few times. Returns whether it did.
+  bool OnLostElsewhere(base::Time now, base::Time up_since);
 
   // Whether a link that is up since `up_since` has proved stable.
   bool IsHealthy(base::Time now, base::Time up_since) const {

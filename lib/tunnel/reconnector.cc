@@ -36,6 +36,10 @@ void Reconnector::Resume(const Backoff& backoff) {
   Wait();
 }
 
+void Reconnector::OnLostElsewhere(base::Time up_since) {
+  if (backoff_.OnLostElsewhere(scheduler_.Now(), up_since) && state_ == State::kWaiting) Wait();
+}
+
 void Reconnector::Drain() { On(Event::kDrain); }
 
 void Reconnector::Replace() {

@@ -81,10 +81,8 @@ class Reconnector final : private LinkOwner {
   void Start();
   // Goes on where the Reconnector that had this back-off has left off: the first attempt waits.
   void Resume(const Backoff& backoff);
-  // See Backoff.
-  void OnLostElsewhere(base::Time up_since) {
-    backoff_.OnLostElsewhere(scheduler_.Now(), up_since);
-  }
+  // See Backoff. Whoever waits for its next attempt waits no longer than an outage's first ones do.
+  void OnLostElsewhere(base::Time up_since);
   // Make before break: a successor is connected first, then the link drains. An attempt that is
   // under way was begun before what calls for this, so what comes of it is replaced in turn.
   void Replace();
