@@ -55,6 +55,12 @@ bool MemoryBudget::ShedsGrowing() {
   return total_ != nullptr && used() > cap() / 4 && total_->ShedsGrowing();
 }
 
+bool MemoryBudget::ShedsBurst() {
+  if (used() <= cap() / 2 * 3) return false;
+  ++own_tally().reset_queues;
+  return true;
+}
+
 MemoryBudget::Tally MemoryBudget::tally(Scope scope) const {
   const AtomicTally& tally = tallies_[static_cast<size_t>(scope)];
   return {tally.refused_dials.load(std::memory_order_relaxed),

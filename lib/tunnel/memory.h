@@ -58,6 +58,9 @@ class MemoryBudget {
   bool ShedsStalled(uint64_t bytes, base::Time now);
   // Whether a queue that still grows must be reset: bytes are far above the cap.
   bool ShedsGrowing();
+  // Whether any queue that still grows must be reset, however lately its reader took of it: bytes
+  // came faster than anybody could be told stalled.
+  bool ShedsBurst();
   // Whether its owner goes on taking, a tenth above its own cap, although it is refused everything.
   bool Overdrawn() const { return used() > cap() / 10 * 11; }
   static constexpr base::Duration kStallRound = std::chrono::milliseconds(250);

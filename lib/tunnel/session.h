@@ -195,6 +195,7 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   absl::Status OnDemand(const wire::Demand& demand);
   absl::Status OnFin(int64_t id);
   absl::Status OnClose(const wire::Packet& packet);
+  bool MayGrowNoMore(const Connection& connection) const;
   void HandOver(Connection& connection, std::span<const uint8_t> bytes, bool stable);
   void HoldIncomplete();
   // False: there is no memory for it.

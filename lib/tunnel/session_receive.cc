@@ -12,6 +12,8 @@ namespace {
 constexpr int64_t kLatePacketCost = 64;
 // When memory is used up: how long without progress makes a queue one that may not grow.
 constexpr base::Duration kGrowingStallLimit = std::chrono::milliseconds(100);
+// And how short a queue may grow all the same, bytes.
+constexpr uint64_t kSparedQueue = 16 * 1024;
 // What a connection of a plain peer may queue when its owner has used a quarter of its memory,
 // bytes.
 constexpr uint64_t kLeastPlainQueue = 64 * 1024;
@@ -73,10 +75,15 @@ absl::Status Session::OnData(int64_t id, std::span<const uint8_t> bytes, bool st
   return absl::OkStatus();
 }
 
+bool Session::MayGrowNoMore(const Connection& connection) const {
+  if (connection.queued_ == 0 || connection.memory_ == nullptr) return false;
+  const base::Duration idle = stream_->scheduler().Now() - connection.progress_at_;
+  if (idle > kGrowingStallLimit) return connection.memory_->ShedsGrowing();
+  return connection.queued_ > kSparedQueue && connection.memory_->ShedsBurst();
+}
+
 void Session::HandOver(Connection& connection, std::span<const uint8_t> bytes, bool stable) {
-  if (connection.queued_ > 0 && connection.memory_ != nullptr &&
-      stream_->scheduler().Now() - connection.progress_at_ > kGrowingStallLimit &&
-      connection.memory_->ShedsGrowing()) {
+  if (MayGrowNoMore(connection)) {
     const Failure failure{Reason::kOverloaded, Hop::kUnknown, "not read while memory is used up"};
     CloseByUs(connection, &failure);
     return;

@@ -487,6 +487,32 @@ TEST_P(WindowTest, WhatALocalSideSaidThatLeftIsResetWhenNobodyTakesIt) {
   EXPECT_EQ(target().failure->reason, Reason::kTimedOut);
 }
 
+TEST_P(SessionTest, FarAboveTheMemoryOnlyShortQueuesGrow) {
+  const auto memory = std::make_shared<MemoryBudget>(1'000'000);
+  MemoryCharge charge(memory);
+  SessionOptions options;
+  options.memory = memory;
+  Start(options);
+  const auto long_one = Open("long:1");
+  const auto short_one = Open("short:1");
+  long_one->endpoint->stalled = short_one->endpoint->stalled = true;
+  const auto send = [&] {
+    target(0).Send(std::string(20'000, 'x'));
+    target(1).Send(std::string(2'000, 'x'));
+    pair_.Run();
+  };
+  send();
+  charge.Set(1'500'000);
+  send();
+  EXPECT_FALSE(long_one->endpoint->closed);
+  charge.Set(1'500'001);
+  send();
+  ASSERT_TRUE(long_one->endpoint->closed);
+  EXPECT_EQ(long_one->endpoint->failure->reason, Reason::kOverloaded);
+  EXPECT_FALSE(short_one->endpoint->closed);
+  EXPECT_EQ(memory->tally(MemoryBudget::Scope::kTotal).reset_queues, 1u);
+}
+
 TEST_P(WindowTest, MemoryPressureShrinksWindows) {
   const auto memory = std::make_shared<MemoryBudget>(1000);
   MemoryCharge charge(memory);
