@@ -45,4 +45,12 @@ bool Backoff::OnLostElsewhere(base::Time now, base::Time up_since) {
   return true;
 }
 
+bool Backoff::OnUpElsewhere(base::Time now, base::Time up_since) {
+  const bool over = search_began_ && now - *search_began_ >= policy_.search;
+  if (!over || up_since < *search_began_ || now - up_since < policy_.search_after) return false;
+  if (searched_again_ && now - *searched_again_ < policy_.search_again) return false;
+  search_began_ = searched_again_ = now;
+  return true;
+}
+
 }  // namespace hawser::tunnel

@@ -41,6 +41,11 @@ class Backoff {
     base::Duration search = std::chrono::seconds(40);
     base::Duration search_least = std::chrono::milliseconds(500);
     base::Duration search_most = std::chrono::seconds(2);
+    // A fault in which links die young uses searches up before it is over. So another one begins
+    // when a link to one of the others has lived for `search_after`: once in `search_again`, which
+    // keeps attempts below ten a minute in the mean.
+    base::Duration search_after = std::chrono::seconds(8);
+    base::Duration search_again = std::chrono::minutes(10);
   };
 
   // The first outage begins now.
@@ -59,6 +64,9 @@ class Backoff {
   // A link of somebody else to the same servers is lost: an outage begins, as after a young link,
   // and as few times. Returns whether it did.
   bool OnLostElsewhere(base::Time now, base::Time up_since);
+  // An attempt led elsewhere, and a link there is up since `up_since`. Returns whether another
+  // search began.
+  bool OnUpElsewhere(base::Time now, base::Time up_since);
 
   // Whether a link that is up since `up_since` has proved stable.
   bool IsHealthy(base::Time now, base::Time up_since) const {
@@ -70,7 +78,8 @@ class Backoff {
   base::Duration limit_;
   base::Time outage_began_;
   int young_outages_left_;
-  std::optional<base::Time> search_began_;  // in this outage
+  std::optional<base::Time> search_began_;    // in this outage
+  std::optional<base::Time> searched_again_;  // the last time
 };
 
 }  // namespace hawser::tunnel

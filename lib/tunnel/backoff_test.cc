@@ -139,6 +139,24 @@ TEST(Backoff, DoesNotSearchForLong) {
   EXPECT_EQ(backoff.NextElsewhere(last, 0), seconds(6)) << "too many were young";
 }
 
+// Links that die young use the searches up; the others being well again is a reason for one more.
+TEST(Backoff, SearchesOnceMoreWhenALinkElsewhereLasts) {
+  Backoff backoff({}, kStart);
+  backoff.NextElsewhere(kStart, 0);
+  EXPECT_FALSE(backoff.OnUpElsewhere(kStart + seconds(30), kStart + seconds(10))) << "it searches";
+  base::Time now = kStart + seconds(100);
+  for (int i = 0; i < 9; ++i) backoff.NextElsewhere(now, 0);
+  ASSERT_EQ(backoff.NextElsewhere(now, 0), seconds(6));
+  EXPECT_FALSE(backoff.OnUpElsewhere(now, kStart - seconds(1))) << "it was up before the search";
+  EXPECT_FALSE(backoff.OnUpElsewhere(now, now - seconds(7))) << "it is young";
+  EXPECT_TRUE(backoff.OnUpElsewhere(now, now - seconds(8)));
+  EXPECT_EQ(backoff.NextElsewhere(now, 0), milliseconds(500));
+  now += std::chrono::minutes(10) - seconds(1);
+  EXPECT_FALSE(backoff.OnUpElsewhere(now, now - seconds(8))) << "another one within ten minutes";
+  now += seconds(1);
+  EXPECT_TRUE(backoff.OnUpElsewhere(now, now - seconds(8)));
+}
+
 TEST(Backoff, FindsAServerThatIsBackWithinASecond) {
   std::mt19937 generator(1);
   std::uniform_real_distribution<double> random(0, 1);

@@ -40,6 +40,12 @@ void Reconnector::OnLostElsewhere(base::Time up_since) {
   if (backoff_.OnLostElsewhere(scheduler_.Now(), up_since) && state_ == State::kWaiting) Wait();
 }
 
+void Reconnector::OnUpElsewhere(base::Time up_since) {
+  if (state_ != State::kWaiting || !backoff_.OnUpElsewhere(scheduler_.Now(), up_since)) return;
+  led_elsewhere_ = true;
+  Wait();
+}
+
 void Reconnector::Drain() { On(Event::kDrain); }
 
 void Reconnector::Replace() {
@@ -89,6 +95,8 @@ void Reconnector::On(Event event) {
         Wait();
       } else if (event == Event::kLost) {
         state_ = attempt_ != nullptr ? State::kConnecting : State::kWaiting;
+        // What was drawn for a successor is too long now that nothing serves.
+        if (state_ == State::kWaiting) Wait();
       } else if (event == Event::kConnected) {
         state_ = State::kUp;
         backoff_.OnLost(scheduler_.Now(), up_since_);

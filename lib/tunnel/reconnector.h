@@ -83,6 +83,8 @@ class Reconnector final : private LinkOwner {
   void Resume(const Backoff& backoff);
   // See Backoff. Whoever waits for its next attempt waits no longer than an outage's first ones do.
   void OnLostElsewhere(base::Time up_since);
+  // See Backoff; after an attempt that led elsewhere.
+  void OnUpElsewhere(base::Time up_since);
   // Make before break: a successor is connected first, then the link drains. An attempt that is
   // under way was begun before what calls for this, so what comes of it is replaced in turn.
   void Replace();

@@ -194,6 +194,25 @@ TEST_F(ReconnectorTest, AFailedAttemptTakesTheWishToReplaceItAlong) {
   EXPECT_EQ(reconnector_.state(), State::kUp);
 }
 
+// A hub that drains and takes nobody any more ends at last; another one is there at once.
+TEST_F(ReconnectorTest, ALinkLostAfterFailedSuccessorsIsReplacedPromptly) {
+  reconnector_.Start();
+  FakeLink* const old = last_;
+  old->Up();
+  scheduler_.Advance(seconds(20));
+  old->Leave();
+  for (int i = 0; i < 10; ++i) {
+    last_->Down();
+    scheduler_.Advance(seconds(12));
+  }
+  last_->Down();
+  const int before = attempts_;
+  old->Down();
+  EXPECT_EQ(reconnector_.state(), State::kWaiting);
+  scheduler_.Advance(milliseconds(200));
+  EXPECT_EQ(attempts_, before + 1);
+}
+
 TEST_F(ReconnectorTest, LinkLostWhileReplacing) {
   reconnector_.Start();
   FakeLink* old = last_;
