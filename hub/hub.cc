@@ -56,6 +56,9 @@ MemoryShares::Limits ConnectionMemoryLimits(const Limits& limits) {
 constexpr uint64_t kAgentMemory = 40 * 1024;
 // What an unfinished handshake may hold, with a long first message and some certificates.
 constexpr uint64_t kHandshakeMemory = 64 * 1024;
+// What an agent without windows of its own may have on its way, bytes, and so what waits here for
+// clients that read slowly; the others get more once they have told what they know.
+constexpr uint32_t kPlainAgentWindow = 2 * 1024 * 1024;
 
 // What a hub opens before it serves anybody: files, pages, libgrpc++'s, loops that serve no
 // clients.
@@ -180,21 +183,22 @@ absl::Status Hub::CreateLeaseClient() {
 absl::Status Hub::CreateAgentPort() {
   HAWSER_ASSIGN_OR_RETURN(auto tls, LoadTls(Port::kAgents, options_.cluster_tls));
   agents_ = std::make_unique<AgentPort>(
-      AgentPort::Options{
-          .socket = {.port = Port::kAgents,
-                     .tcp = options_.agents,
-                     .tls = std::move(tls),
-                     .handshake_threads = &handshake_threads_,
-                     .handshake_places = HandshakePlacesOf(options_.limits),
-                     .handshake_timeout = options_.limits.handshake_timeout,
-                     .spread_by_load = true,
-                     .memory = &memory_},
-          .transport = {.keepalive = options_.keepalive, .max_streams = kSessionsPerConnection},
-          .first_call_timeout = options_.limits.request_head_timeout,
-          .session = SessionOptions(),
-          .identity_mode = options_.agent_identity,
-          .server = options_.server,
-          .tokens = tokens_.get()},
+      AgentPort::Options{.socket = {.port = Port::kAgents,
+                                    .tcp = options_.agents,
+                                    .tls = std::move(tls),
+                                    .handshake_threads = &handshake_threads_,
+                                    .handshake_places = HandshakePlacesOf(options_.limits),
+                                    .handshake_timeout = options_.limits.handshake_timeout,
+                                    .spread_by_load = true,
+                                    .memory = &memory_},
+                         .transport = {.keepalive = options_.keepalive,
+                                       .stream_window = kPlainAgentWindow,
+                                       .max_streams = kSessionsPerConnection},
+                         .first_call_timeout = options_.limits.request_head_timeout,
+                         .session = SessionOptions(),
+                         .identity_mode = options_.agent_identity,
+                         .server = options_.server,
+                         .tokens = tokens_.get()},
       options_.grants, shards_, limits_, credentials_, registry_);
   return absl::OkStatus();
 }

@@ -240,9 +240,10 @@ void Session::Sweep() {
 
 bool Session::HasToGo(const Connection& connection) const {
   const base::Time now = stream_->scheduler().Now();
+  // A plain peer cannot be told to send less for one that is slow, so a slow one is not to blame.
+  const bool slow = features_.window && now - connection.queued_since_ > kMemorySlowLimit;
   return connection.memory_ != nullptr && connection.queued_ > 0 &&
-         (now - connection.progress_at_ > kMemoryStallLimit ||
-          now - connection.queued_since_ > kMemorySlowLimit) &&
+         (slow || now - connection.progress_at_ > kMemoryStallLimit) &&
          connection.memory_->ShedsStalled(connection.queued_, now);
 }
 
