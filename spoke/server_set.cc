@@ -166,7 +166,8 @@ void ServerSet::OnChange(Server& server, tunnel::Reconnector::Change change,
       if (absl::IsAlreadyExists(reason)) {
         VLOG(1) << "link to " << address << " dropped: " << reason.message();
         for (const auto& other : servers_)
-          if (other->link() != nullptr) server.reconnector->OnUpElsewhere(other->up_since);
+          if (other->link() != nullptr && other->address == server.address)
+            server.reconnector->OnUpElsewhere(other->up_since);
       } else {
         ++counters_.failed_attempts;
         LOG(WARNING) << "no link to " << address << ": " << reason.message();

@@ -595,17 +595,23 @@ TEST_P(SessionTest, FewIdleConnectionsEndInATurn) {
 }
 
 // What only holds with a plain Konnectivity peer.
-class PlainTest : public SessionTest {};
+class PlainTest : public SessionTest {
+ protected:
+  // Much more for the first connection than its reader and the stream take.
+  void Flood() {
+    pair_.set_withhold_limit(64 * 1024);
+    target(0).Send(std::string(4'000'000, 's'));
+    pair_.Run();
+    EXPECT_GT(pair_.withheld_by_server(), 0u);
+  }
+};
 
 TEST_P(PlainTest, SlowReaderHoldsTheStreamBackOnlyWhileItMakesProgress) {
   Start();
   auto slow = Open("slow:1");
   auto other = Open("other:1");
   slow->endpoint->stalled = true;
-  pair_.set_withhold_limit(64 * 1024);
-  target(0).Send(std::string(4'000'000, 's'));
-  pair_.Run();
-  EXPECT_GT(pair_.withheld_by_server(), 0u);
+  Flood();
   EXPECT_LT(slow->endpoint->received.size(), 1'500'000u);
   // Progress keeps it alive.
   for (int i = 0; i < 5; ++i) {
@@ -635,14 +641,33 @@ TEST_P(PlainTest, HoldsTheStreamBackSoonerWhenItsOwnerHasUsedAQuarterOfItsMemory
   Start(options);
   auto slow = Open("slow:1");
   slow->endpoint->stalled = true;
-  pair_.set_withhold_limit(64 * 1024);
-  target(0).Send(std::string(4'000'000, 's'));
-  pair_.Run();
-  EXPECT_GT(pair_.withheld_by_server(), 0u);
+  Flood();
   EXPECT_LT(slow->endpoint->held, 300'000u);
   slow->endpoint->Unstall();
   pair_.Run();
   EXPECT_EQ(slow->endpoint->received.size(), 4'000'000u);
+}
+
+// Its peer cannot be told to send less, so it must not pay for how long it takes.
+TEST_P(PlainTest, ASlowReaderIsSparedWhileMemoryIsShort) {
+  const auto memory = std::make_shared<MemoryBudget>(1'000'000);
+  MemoryCharge charge(memory);
+  SessionOptions options;
+  options.memory = memory;
+  Start(options);
+  auto slow = Open("slow:1");
+  slow->endpoint->stalled = true;
+  Flood();
+  charge.Set(950'000);
+  for (int i = 0; i < 20; ++i) {
+    slow->endpoint->held -= 1000;
+    slow->endpoint->connection->Delivered(1000);
+    scheduler_.Advance(milliseconds(900));
+    pair_.Run();
+    ASSERT_FALSE(slow->endpoint->closed) << i;
+  }
+  scheduler_.Advance(seconds(2));
+  EXPECT_TRUE(slow->endpoint->closed);
 }
 
 TEST_P(PlainTest, HoldsTheStreamBackForPacketsThatAreCollected) {
