@@ -165,6 +165,13 @@ class SessionTest : public ::testing::TestWithParam<bool> {
     return dialled;
   }
   FakeEndpoint& target(size_t i = 0) { return *agent_->endpoints.at(i); }
+  // Of a plain peer: much more for the first connection than its reader and the stream take.
+  void Flood() {
+    pair_.set_withhold_limit(64 * 1024);
+    target().Send(std::string(4'000'000, 's'));
+    pair_.Run();
+    EXPECT_GT(pair_.withheld_by_server(), 0u);
+  }
 
   testing::ManualScheduler scheduler_;
   testing::StreamPair pair_{scheduler_};

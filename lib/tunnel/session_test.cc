@@ -487,32 +487,6 @@ TEST_P(WindowTest, WhatALocalSideSaidThatLeftIsResetWhenNobodyTakesIt) {
   EXPECT_EQ(target().failure->reason, Reason::kTimedOut);
 }
 
-TEST_P(SessionTest, FarAboveTheMemoryOnlyShortQueuesGrow) {
-  const auto memory = std::make_shared<MemoryBudget>(1'000'000);
-  MemoryCharge charge(memory);
-  SessionOptions options;
-  options.memory = memory;
-  Start(options);
-  const auto long_one = Open("long:1");
-  const auto short_one = Open("short:1");
-  long_one->endpoint->stalled = short_one->endpoint->stalled = true;
-  const auto send = [&] {
-    target(0).Send(std::string(20'000, 'x'));
-    target(1).Send(std::string(2'000, 'x'));
-    pair_.Run();
-  };
-  send();
-  charge.Set(1'500'000);
-  send();
-  EXPECT_FALSE(long_one->endpoint->closed);
-  charge.Set(1'500'001);
-  send();
-  ASSERT_TRUE(long_one->endpoint->closed);
-  EXPECT_EQ(long_one->endpoint->failure->reason, Reason::kOverloaded);
-  EXPECT_FALSE(short_one->endpoint->closed);
-  EXPECT_EQ(memory->tally(MemoryBudget::Scope::kTotal).reset_queues, 1u);
-}
-
 TEST_P(WindowTest, MemoryPressureShrinksWindows) {
   const auto memory = std::make_shared<MemoryBudget>(1000);
   MemoryCharge charge(memory);
@@ -595,16 +569,7 @@ TEST_P(SessionTest, FewIdleConnectionsEndInATurn) {
 }
 
 // What only holds with a plain Konnectivity peer.
-class PlainTest : public SessionTest {
- protected:
-  // Much more for the first connection than its reader and the stream take.
-  void Flood() {
-    pair_.set_withhold_limit(64 * 1024);
-    target(0).Send(std::string(4'000'000, 's'));
-    pair_.Run();
-    EXPECT_GT(pair_.withheld_by_server(), 0u);
-  }
-};
+class PlainTest : public SessionTest {};
 
 TEST_P(PlainTest, SlowReaderHoldsTheStreamBackOnlyWhileItMakesProgress) {
   Start();
@@ -630,44 +595,6 @@ TEST_P(PlainTest, SlowReaderHoldsTheStreamBackOnlyWhileItMakesProgress) {
   target(1).Send("free again");
   pair_.Run();
   EXPECT_EQ(other->endpoint->received, "free again");
-}
-
-TEST_P(PlainTest, HoldsTheStreamBackSoonerWhenItsOwnerHasUsedAQuarterOfItsMemory) {
-  const auto memory = std::make_shared<MemoryBudget>(1'000'000);
-  MemoryCharge charge(memory);
-  charge.Set(260'000);
-  SessionOptions options;
-  options.memory = memory;
-  Start(options);
-  auto slow = Open("slow:1");
-  slow->endpoint->stalled = true;
-  Flood();
-  EXPECT_LT(slow->endpoint->held, 300'000u);
-  slow->endpoint->Unstall();
-  pair_.Run();
-  EXPECT_EQ(slow->endpoint->received.size(), 4'000'000u);
-}
-
-// Its peer cannot be told to send less, so it must not pay for how long it takes.
-TEST_P(PlainTest, ASlowReaderIsSparedWhileMemoryIsShort) {
-  const auto memory = std::make_shared<MemoryBudget>(1'000'000);
-  MemoryCharge charge(memory);
-  SessionOptions options;
-  options.memory = memory;
-  Start(options);
-  auto slow = Open("slow:1");
-  slow->endpoint->stalled = true;
-  Flood();
-  charge.Set(950'000);
-  for (int i = 0; i < 20; ++i) {
-    slow->endpoint->held -= 1000;
-    slow->endpoint->connection->Delivered(1000);
-    scheduler_.Advance(milliseconds(900));
-    pair_.Run();
-    ASSERT_FALSE(slow->endpoint->closed) << i;
-  }
-  scheduler_.Advance(seconds(2));
-  EXPECT_TRUE(slow->endpoint->closed);
 }
 
 TEST_P(PlainTest, HoldsTheStreamBackForPacketsThatAreCollected) {
