@@ -343,5 +343,31 @@ TEST(HonestPeerTest, MayPingAndUpdateWindowsAsItReceives) {
   EXPECT_FALSE(attack.closed.has_value());
 }
 
+TEST(UnreadAnswersTest, AreCountedWhileTheyWait) {
+  size_t waiting = 0;
+  Options options;
+  options.waiting = [&](size_t bytes) {
+    waiting = bytes;
+    return true;
+  };
+  Attack attack(options);
+  constexpr uint32_t kWindow = 1 << 24;
+  attack.Send(Preface() + Frame(kSettings, kNoFlags, 0, Number(4, 2) + Number(kWindow, 4)) +
+              Frame(kWindowUpdate, kNoFlags, 0, Number(kWindow, 4)) + Request(1));
+  ASSERT_TRUE(attack.Await([&] { return attack.last_call != nullptr; }));
+  attack.last_call->SendPattern(kWindow / 2);
+  ASSERT_TRUE(attack.Await([&] { return waiting > 0; })) << "the socket took it all";
+  const size_t before = waiting;
+  std::string pings;
+  for (int i = 0; i < 500; ++i) pings += Frame(kPing, kNoFlags, 0, "12345678");
+  attack.Send(pings);
+  EXPECT_TRUE(attack.Await([&] { return waiting >= before + 500 * 100; }));
+  EXPECT_TRUE(attack.Await([&] {
+    attack.ReadAnswers();
+    return waiting == 0;
+  }));
+  EXPECT_FALSE(attack.closed.has_value());
+}
+
 }  // namespace
 }  // namespace hawser::h2

@@ -66,8 +66,9 @@ struct Options {
   // streams that have nothing to do with each other.
   bool spare_other_streams = false;
   AbuseBudget::Limits abuse;
-  // Told how many bytes wait for a peer that does not take them, whenever that changes; false: they
-  // are too many, and the connection ends. May be null.
+  // Told how many bytes wait for a peer that does not take them, the memory of frames behind them
+  // included, whenever that changes; false: they are too many, and the connection ends. May be
+  // null.
   std::function<bool(size_t bytes)> waiting;
 };
 
@@ -198,7 +199,7 @@ class Transport : private Keepalive::Link {
   bool SendBatch();
   void Write(std::span<const uint8_t> bytes);
   void OnWritable();
-  void TellWaiting(size_t bytes);
+  void TellWaiting();
   void SayGoAway();
 
   const Options options_;
@@ -227,6 +228,7 @@ class Transport : private Keepalive::Link {
   size_t turn_ = net::MessageBatch::kShortestTurn;  // of one sender, in such a batch
   std::vector<uint8_t> unsent_;  // what the socket did not take of the last batch
   bool blocked_ = false;         // until the socket is writable again
+  size_t bytes_waiting_ = 0;     // of a batch that the socket did not take whole, while blocked
 
   std::shared_ptr<void> alive_;  // what is posted looks here whether the transport still is
 };

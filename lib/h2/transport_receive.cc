@@ -220,6 +220,8 @@ void Transport::Receive(std::span<const uint8_t> bytes) {
   } else if (blocked_ && nghttp2_session_get_outbound_queue_size(session_) > kMaxWaitingFrames) {
     Fail(absl::ResourceExhaustedError("peer asks for answers that it does not read"),
          NGHTTP2_ENHANCE_YOUR_CALM);
+  } else if (blocked_) {
+    TellWaiting();  // its frames may have left answers behind
   }
   RequestFlush();
 }

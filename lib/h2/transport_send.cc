@@ -25,6 +25,8 @@ constexpr size_t kSmallestBatch = 16 * 1024;
 constexpr size_t kTurnsPerBatch = 4;
 // A batch with less room than that is full.
 constexpr size_t kMinRoom = kFrameHeader + net::MessageStream::kMinBatch;
+// What a frame without a payload takes while it waits in nghttp2, its allocation included.
+constexpr size_t kMemoryOfFrame = 256;
 
 // The fields as nghttp2 takes them; refers to `fields`. nghttp2 copies, and lowers names.
 std::vector<nghttp2_nv> NameValues(const net::Metadata& fields) {
@@ -239,12 +241,15 @@ void Transport::Write(std::span<const uint8_t> bytes) {
   unsent_.assign(bytes.begin() + static_cast<ptrdiff_t>(taken), bytes.end());
   if (unsent_.empty() && socket_->written()) return;
   blocked_ = true;
+  bytes_waiting_ = bytes.size();
   socket_->WaitWritable([this] { OnWritable(); });
-  TellWaiting(bytes.size());
+  TellWaiting();
 }
 
-void Transport::TellWaiting(size_t bytes) {
-  if (options_.waiting == nullptr || options_.waiting(bytes)) return;
+void Transport::TellWaiting() {
+  if (options_.waiting == nullptr) return;
+  const size_t frames = blocked_ ? nghttp2_session_get_outbound_queue_size(session_) : 0;
+  if (options_.waiting(bytes_waiting_ + frames * kMemoryOfFrame)) return;
   Fail(absl::ResourceExhaustedError("too many bytes wait for a peer that does not read"),
        NGHTTP2_ENHANCE_YOUR_CALM);
 }
@@ -252,7 +257,8 @@ void Transport::TellWaiting(size_t bytes) {
 void Transport::OnWritable() {
   if (state_ != State::kOpen) return;
   blocked_ = false;
-  TellWaiting(0);
+  bytes_waiting_ = 0;
+  TellWaiting();
   if (const std::vector<uint8_t> unsent = std::exchange(unsent_, {}); !unsent.empty())
     Write(unsent);
   RequestFlush();
