@@ -31,6 +31,7 @@ using ::hawser::testing::RunReady;
 using ::hawser::testing::RunUntil;
 using std::chrono::hours;
 using std::chrono::milliseconds;
+using std::chrono::minutes;
 using std::chrono::seconds;
 
 class FixedCounter final : public ServerCounter {
@@ -67,6 +68,7 @@ class ServerSetTest : public ::testing::Test {
     options.random = [] { return 0.5; };
     servers_ = std::make_unique<ServerSet>(scheduler, std::move(options), counters_, leases,
                                            [this](const auto& address, auto admit, auto& owner) {
+                                             ++attempts_;
                                              return std::make_unique<ServerLink>(
                                                  loop_, ServerLink::Resolvers{resolver_, resolver_},
                                                  link_options_, counters_, tls_, address,
@@ -76,6 +78,20 @@ class ServerSetTest : public ::testing::Test {
   }
   void AwaitLinked(size_t count) {
     RunUntil(loop_, [&] { return servers_->linked() == count; });
+  }
+  // Lets `duration` pass on the clock of the links, whose attempts take none of it. Returns how
+  // many of them were made.
+  int Pass(testing::ManualScheduler& scheduler, base::Duration duration) {
+    const auto waits = [](const auto& server) {
+      return server->link() != nullptr ||
+             server->reconnector->state() == tunnel::Reconnector::State::kWaiting;
+    };
+    const int before = attempts_;
+    for (const base::Time end = scheduler.Now() + duration; scheduler.Now() < end;) {
+      scheduler.Advance(milliseconds(500));
+      RunUntil(loop_, [&] { return std::ranges::all_of(servers_->servers(), waits); });
+    }
+    return attempts_ - before;
   }
 
   testing::TestCertificates certificates_;
@@ -100,6 +116,7 @@ class ServerSetTest : public ::testing::Test {
                             .targets = {TargetNames(TargetNames::Options{}), {}, seconds(5)}};
   Counters counters_;
   FakeHub first_{loop_, files_, {.id = "hub-1", .count = 3}};
+  int attempts_ = 0;
   std::unique_ptr<ServerSet> servers_;
 };
 
@@ -205,25 +222,30 @@ TEST_F(ServerSetTest, ALossMakesThoseWhoLookForAServerLookAtOnce) {
   auto second = Another("hub-2", "127.0.0.2", 3);
   testing::ManualScheduler scheduler;
   StartAt(scheduler, {.addresses = {{"hub.test", first_.port()}}, .backoff = {.cap = hours(1)}});
-  const auto waits = [](const auto& server) {
-    return server->link() != nullptr ||
-           server->reconnector->state() == tunnel::Reconnector::State::kWaiting;
-  };
-  const auto pass = [&](base::Duration duration) {
-    for (const base::Time end = scheduler.Now() + duration; scheduler.Now() < end;) {
-      scheduler.Advance(milliseconds(500));
-      RunUntil(loop_, [&] { return std::ranges::all_of(servers_->servers(), waits); });
-    }
-  };
   AwaitLinked(1);
-  pass(std::chrono::minutes(2));  // beyond which the third is looked for once in an hour
+  Pass(scheduler, minutes(2));  // beyond which the third is looked for once in an hour
   ASSERT_EQ(servers_->linked(), 2u);
   second->Stop();
   AwaitLinked(1);
   second = Another("hub-2", "127.0.0.2", 3);
   const auto third = Another("hub-3", "127.0.0.3", 3);
-  pass(seconds(5));
+  Pass(scheduler, seconds(5));
   EXPECT_EQ(servers_->linked(), 3u);
+  servers_.reset();  // before its scheduler
+}
+
+TEST_F(ServerSetTest, LooksOnceMoreForAServerWhenALinkToAnotherLasts) {
+  testing::ManualScheduler scheduler;
+  StartAt(scheduler, {.addresses = {{"hub.test", first_.port()}}, .backoff = {.cap = minutes(1)}});
+  AwaitLinked(1);
+  Pass(scheduler, minutes(2));
+  ASSERT_LE(Pass(scheduler, seconds(20)), 2) << "the search for two more is over";
+  dns_.Add("hub.test", "127.0.0.2");
+  const auto second = Another("hub-2", "127.0.0.2", 3);
+  bool searches = false;
+  for (int i = 0; i < 20 && !searches; ++i) searches = Pass(scheduler, seconds(20)) >= 10;
+  EXPECT_TRUE(searches);
+  EXPECT_EQ(servers_->linked(), 2u);
   servers_.reset();  // before its scheduler
 }
 
