@@ -56,8 +56,8 @@ MemoryShares::Limits ConnectionMemoryLimits(const Limits& limits) {
 constexpr uint64_t kAgentMemory = 40 * 1024;
 // What an unfinished handshake may hold, with a long first message and some certificates.
 constexpr uint64_t kHandshakeMemory = 64 * 1024;
-// What an agent without windows of its own may have on its way, bytes, and so what waits here for
-// clients that read slowly; the others get more once they have told what they know.
+// What an agent without windows of its own may have on its way at first, bytes, and so what waits
+// here for clients that read slowly; the others get more once they have told what they know.
 constexpr uint32_t kPlainAgentWindow = 2 * 1024 * 1024;
 
 // What a hub opens before it serves anybody: files, pages, libgrpc++'s, loops that serve no
@@ -182,6 +182,8 @@ absl::Status Hub::CreateLeaseClient() {
 
 absl::Status Hub::CreateAgentPort() {
   HAWSER_ASSIGN_OR_RETURN(auto tls, LoadTls(Port::kAgents, options_.cluster_tls));
+  tunnel::SessionOptions session = SessionOptions();
+  session.plain_window = kPlainAgentWindow;
   agents_ = std::make_unique<AgentPort>(
       AgentPort::Options{.socket = {.port = Port::kAgents,
                                     .tcp = options_.agents,
@@ -195,7 +197,7 @@ absl::Status Hub::CreateAgentPort() {
                                        .stream_window = kPlainAgentWindow,
                                        .max_streams = kSessionsPerConnection},
                          .first_call_timeout = options_.limits.request_head_timeout,
-                         .session = SessionOptions(),
+                         .session = session,
                          .identity_mode = options_.agent_identity,
                          .server = options_.server,
                          .tokens = tokens_.get()},

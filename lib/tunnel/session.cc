@@ -64,7 +64,7 @@ Session::Session(const SessionOptions& options)
       decoder_(*this),
       control_charge_(options.memory),
       incomplete_charge_(options.memory),
-      stream_window_(options.first_window, {}),
+      stream_window_(options.first_window, options.first_window, {}),
       late_budget_(kFirstLateBudget) {}
 
 Session::~Session() { CHECK(connections_.empty()) << "a session outlived its stream's OnClosed()"; }
@@ -78,7 +78,10 @@ void Session::OnOpen(net::MessageStream& stream, const net::Metadata& headers) {
   });
   sweep_ = std::make_unique<base::Timer>(stream.scheduler());
   idle_ = std::make_unique<base::Timer>(stream.scheduler());
-  stream_window_ = StreamWindow(options_.first_window, stream.scheduler().Now());
+  const base::Time now = stream.scheduler().Now();
+  stream_window_ = options_.one_connection
+                       ? StreamWindow(options_.first_window, ReceiveWindow::kSmallest, now)
+                       : StreamWindow(options_.plain_window, options_.plain_window, now);
   OnFeatures();
 }
 

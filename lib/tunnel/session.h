@@ -49,6 +49,9 @@ struct SessionOptions {
   // may pause for seconds (at one second slow clients of Go agents were cut), but all others on the
   // stream wait meanwhile.
   uint64_t plain_queue_cap = 1024 * 1024;
+  // The shared stream's own window, bytes, as its transport gave it: it grows on a long way, for as
+  // long as nobody holds it back. 0: it stays as it is.
+  int64_t plain_window = 0;
   base::Duration plain_stall_limit = std::chrono::seconds(5);
   // For peers without `fin`: how long a connection whose local side finished sending may stay
   // without a byte from the peer. It gets its answer in that time, or its local side is gone
@@ -96,7 +99,7 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   const Features& features() const { return features_; }
   const SessionCounters& counters() const { return counters_; }
   size_t connection_count() const { return connections_.size(); }
-  // Of a stream that carries one connection: bytes that the peer may have on their way.
+  // Of a stream whose connections have no windows: bytes that the peer may have on their way.
   uint64_t stream_window() const { return static_cast<uint64_t>(stream_window_.size()); }
   // Null before OnOpen() and after OnClosed().
   net::MessageStream* stream() { return stream_; }
@@ -246,7 +249,7 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
 
   int64_t highest_id_ = 0;
   int64_t promised_ = 0;        // bytes that windows of ours grew by
-  StreamWindow stream_window_;  // of a stream that carries one connection
+  StreamWindow stream_window_;  // of a stream whose connections have none
   int64_t late_budget_;         // bytes that packets for ended ids may still cost
 
   // Destroyed once nobody on the stack can hold them: at the end of the turn.

@@ -144,6 +144,33 @@ TEST_P(PlainMemoryTest, ASlowReaderIsSparedWhileMemoryIsShort) {
   EXPECT_TRUE(slow->endpoint->closed);
 }
 
+TEST_P(PlainMemoryTest, TheStreamsWindowGrowsOnALongWayUntilSomebodyReadsSlowly) {
+  constexpr size_t kWindow = 2 * 1024 * 1024;
+  pair_.set_round_trip(milliseconds(50));
+  SessionOptions options;
+  options.plain_window = kWindow;
+  Start(options);
+  auto fast = Open("fast:1");
+  auto slow = Open("slow:2");
+  slow->endpoint->stalled = true;
+  const auto pass = [&](size_t to_fast, size_t to_slow) {
+    target(0).Send(std::string(to_fast, 'f'));
+    target(1).Send(std::string(to_slow, 's'));
+    pair_.Run();
+    scheduler_.Advance(milliseconds(50));
+  };
+  for (int i = 0; i < 10; ++i) pass(kWindow / 8, 0);
+  EXPECT_EQ(pair_.window_of_server(), 0u) << "it was large enough";
+  for (int i = 0; i < 10; ++i) pass(2 * kWindow, 0);
+  EXPECT_EQ(pair_.window_of_server(), 4 * kWindow);
+  pass(0, options.plain_queue_cap);
+  for (int i = 0; i < 10; ++i) pass(2 * kWindow, 1000);
+  EXPECT_EQ(pair_.window_of_server(), kWindow);
+  slow->endpoint->Unstall();
+  for (int i = 0; i < 10; ++i) pass(2 * kWindow, 1000);
+  EXPECT_EQ(pair_.window_of_server(), 4 * kWindow);
+}
+
 INSTANTIATE_TEST_SUITE_P(Peers, PlainMemoryTest, ::testing::Values(true));
 
 }  // namespace

@@ -17,6 +17,9 @@ constexpr uint64_t kSparedQueue = 16 * 1024;
 // What a connection of a plain peer may queue when its owner has used a quarter of its memory,
 // bytes.
 constexpr uint64_t kLeastPlainQueue = 64 * 1024;
+// What the shared stream of a plain peer may grow to, bytes: 450 Mbit/s over 150 ms. All of it may
+// be for one owner, which has a few of these streams.
+constexpr int64_t kMostPlainWindow = 8 * 1024 * 1024;
 // A packet that is collected is charged from here on, bytes.
 constexpr size_t kSmallPacket = 1024;
 
@@ -68,7 +71,10 @@ absl::Status Session::OnData(int64_t id, std::span<const uint8_t> bytes, bool st
       CloseByUs(connection, &failure);
       return absl::OkStatus();
     }
-  } else if (options_.one_connection || connection.queued_ > PlainQueueCap(connection)) {
+  } else if (options_.one_connection) {
+    Hold(connection, bytes.size());
+  } else if (connection.queued_ > PlainQueueCap(connection)) {
+    stream_window_.OnHeld();
     Hold(connection, bytes.size());
   }
   HandOver(connection, bytes, stable);
@@ -118,7 +124,7 @@ void Session::Delivered(Connection& connection, size_t bytes) {
     OnDelivered(connection, connection.progress_at_ - connection.queued_since_);
   if (!features_.window) {
     Unhold(connection, bytes);
-    if (options_.one_connection) TuneStreamWindow(bytes);
+    if (stream_window_.size() > 0) TuneStreamWindow(bytes);
     return;
   }
   connection.window_.Dispose(bytes);
@@ -133,8 +139,9 @@ void Session::Progressed(Connection& connection) {
 
 void Session::TuneStreamWindow(size_t bytes) {
   const int64_t before = stream_window_.size();
+  const int64_t most = MostWindow(options_.memory.get(), before);
   if (!stream_window_.OnTaken(bytes, stream_->scheduler().Now(), stream_->LeastRoundTrip(),
-                              MostWindow(options_.memory.get(), before),
+                              options_.one_connection ? most : std::min(most, kMostPlainWindow),
                               ShortOfMemory(options_.memory.get())))
     return;
   Promise(options_.memory.get(), stream_window_.size() - before);

@@ -1,5 +1,5 @@
-// How large the window of a stream should be that carries one connection and that HTTP/2 keeps, in
-// bytes. Pure.
+// How large the window of a stream should be whose connections have none of their own, in bytes:
+// the one that HTTP/2 keeps. Pure.
 //
 // HTTP/2 does not say that a sender lacks window. So it is measured as kernels do for TCP (dynamic
 // right-sizing): the window shall hold what the reader takes within as many round trips as a
@@ -19,12 +19,16 @@ namespace hawser::tunnel {
 
 class StreamWindow {
  public:
-  StreamWindow(int64_t size, base::Time now) : size_(size), since_(now) {}
+  // It shrinks to no less than `least`.
+  StreamWindow(int64_t size, int64_t least, base::Time now)
+      : size_(size), least_(least), since_(now) {}
 
   int64_t size() const { return size_; }
-  // The reader took `bytes`. The window may at most double within a round trip, up to `most` bytes,
-  // and halves when it is to `shrink`. A `round_trip` of 0, not known, counts as kUnknownWay.
-  // Returns whether its size has changed.
+  // A reader does not keep up: as if there were to `shrink` when next it is looked at.
+  void OnHeld() { held_ = true; }
+  // The readers took `bytes`. The window may at most double within a round trip, up to `most`
+  // bytes, and halves when it is to `shrink`. A `round_trip` of 0, not known, counts as
+  // kUnknownWay. Returns whether its size has changed.
   bool OnTaken(size_t bytes, base::Time now, base::Duration round_trip, int64_t most, bool shrink) {
     taken_ += static_cast<int64_t>(bytes);
     const base::Duration trip = round_trip == base::Duration{} ? kUnknownWay : round_trip;
@@ -37,9 +41,10 @@ class StreamWindow {
                              static_cast<double>(elapsed.count()));
     since_ = now;
     taken_ = 0;
+    shrink |= std::exchange(held_, false);
     const int64_t grown = std::min({wanted, 2 * size_, std::max(most, size_)});
-    const int64_t next = shrink ? std::max(size_ / 2, std::min(size_, ReceiveWindow::kSmallest))
-                                : std::max(size_, grown);
+    const int64_t next =
+        shrink ? std::max(size_ / 2, std::min(size_, least_)) : std::max(size_, grown);
     return std::exchange(size_, next) != next;
   }
 
@@ -48,7 +53,9 @@ class StreamWindow {
   static constexpr base::Duration kUnknownWay = std::chrono::milliseconds(40);
 
   int64_t size_;
+  int64_t least_;
   int64_t taken_ = 0;  // since `since_`
+  bool held_ = false;  // since then
   base::Time since_;
 };
 

@@ -12,6 +12,7 @@ using std::chrono::milliseconds;
 
 constexpr int64_t kKiB = 1024;
 constexpr int64_t kMost = 16 * 1024 * kKiB;
+constexpr int64_t kLeast = 64 * kKiB;
 constexpr int64_t kSliver = 16 * kKiB;
 constexpr base::Time kNow{std::chrono::hours(1)};
 constexpr base::Duration kTrip = milliseconds(50);
@@ -252,7 +253,7 @@ TEST(SendCredit, TellsWhatIsGivenBackFromWhatIsMore) {
 }
 
 TEST(StreamWindow, HoldsWhatIsTakenInAFewRoundTrips) {
-  StreamWindow window(256 * kKiB, kStart);
+  StreamWindow window(256 * kKiB, kLeast, kStart);
   EXPECT_FALSE(
       window.OnTaken(60 * kKiB, kStart + milliseconds(49), milliseconds(50), kMost, false));
   EXPECT_TRUE(window.OnTaken(20 * kKiB, kStart + milliseconds(50), milliseconds(50), kMost, false));
@@ -265,7 +266,7 @@ TEST(StreamWindow, HoldsWhatIsTakenInAFewRoundTrips) {
 // What others have sent waits along the way: a window is used up no sooner than after 3 times the
 // way alone.
 TEST(StreamWindow, GrowsOnAWayThatOthersHaveFilled) {
-  StreamWindow window(256 * kKiB, kStart);
+  StreamWindow window(256 * kKiB, kLeast, kStart);
   base::Time now = kStart;
   for (int i = 0; i < 10; ++i)
     window.OnTaken(static_cast<size_t>(window.size()), now += milliseconds(60), milliseconds(20),
@@ -274,7 +275,7 @@ TEST(StreamWindow, GrowsOnAWayThatOthersHaveFilled) {
 }
 
 TEST(StreamWindow, AnUnknownWayIsLong) {
-  StreamWindow window(256 * kKiB, kStart);
+  StreamWindow window(256 * kKiB, kLeast, kStart);
   base::Time now = kStart;
   for (int i = 0; i < 10; ++i)
     window.OnTaken(static_cast<size_t>(2 * window.size()), now += milliseconds(100), {}, kMost,
@@ -283,7 +284,7 @@ TEST(StreamWindow, AnUnknownWayIsLong) {
 }
 
 TEST(StreamWindow, StaysForASlowReader) {
-  StreamWindow window(256 * kKiB, kStart);
+  StreamWindow window(256 * kKiB, kLeast, kStart);
   for (int i = 1; i < 100; ++i) {
     EXPECT_FALSE(
         window.OnTaken(200 * kKiB, kStart + i * milliseconds(500), milliseconds(50), kMost, false));
@@ -291,7 +292,7 @@ TEST(StreamWindow, StaysForASlowReader) {
 }
 
 TEST(StreamWindow, GrowsUpToItsLimitAndShrinksToTheSmallest) {
-  StreamWindow window(256 * kKiB, kStart);
+  StreamWindow window(256 * kKiB, kLeast, kStart);
   base::Time now = kStart;
   for (int i = 0; i < 20; ++i)
     window.OnTaken(static_cast<size_t>(window.size()), now += milliseconds(5), milliseconds(5),
@@ -300,7 +301,7 @@ TEST(StreamWindow, GrowsUpToItsLimitAndShrinksToTheSmallest) {
   for (int i = 0; i < 20; ++i)
     window.OnTaken(static_cast<size_t>(window.size()), now += milliseconds(5), milliseconds(5),
                    kMost, true);
-  EXPECT_EQ(window.size(), ReceiveWindow::kSmallest);
+  EXPECT_EQ(window.size(), kLeast);
 }
 
 }  // namespace
