@@ -133,12 +133,19 @@ def start_direct(_processes, _pki, target, place=HERE):
     return Peer("direct", ["--via", target])
 
 
-def start_hawser(processes, pki, target, *flags, place=HERE):
-    """A hub whose front ends are Unix sockets, and one agent: one TLS hop, as with the others.
-    `flags` are more of the hub's."""
+@dataclass
+class Hub:
+    pid: int
+    front_end: pathlib.Path
+    grpc: pathlib.Path
+    port: int  # for agents
+
+
+def start_hub(processes, pki, flags, place):
+    """A hub whose front ends are Unix sockets: one TLS hop, as with the others."""
     front_end = processes.folder / "hub.sock"
     grpc = processes.folder / "grpc.sock"
-    hub = processes.start(
+    pid = processes.start(
         "hub", BIN / "hub/proxy-server", "--mode=http-connect,grpc", f"--uds-name={grpc}",
         f"--http-connect-uds-name={front_end}",
         "--server-port=0", "--agent-port=0", f"--agent-bind-address={place.near}",
@@ -146,17 +153,23 @@ def start_hawser(processes, pki, target, *flags, place=HERE):
         f"--cluster-cert={pki.server}/tls.crt", f"--cluster-key={pki.server}/tls.key",
         f"--cluster-ca-cert={pki.client_ca}", *flags)
     port = processes.wait_for("hub", r"serving agents on \S*:(\d+)")
+    return Hub(pid, front_end, grpc, port)
+
+
+def start_hawser(processes, pki, target, *flags, place=HERE):
+    """A hub and one agent. `flags` are more of the hub's."""
+    hub = start_hub(processes, pki, flags, place)
     host, target_port = target.split(":")
     agent = processes.start(
         "agent", *place.at_far(
             BIN / "spoke/proxy-agent", f"--proxy-server-host={place.near}",
-            f"--proxy-server-port={port}", "--health-server-port=0", "--admin-server-port=0",
+            f"--proxy-server-port={hub.port}", "--health-server-port=0", "--admin-server-port=0",
             f"--agent-cert={pki.client}/tls.crt", f"--agent-key={pki.client}/tls.key",
             f"--ca-cert={pki.server_ca}", f"--resolve=target={host}"))
     processes.wait_for("agent", r"(connected to server)")
-    route = ["--via", f"unix:{front_end}", "--connect", f"target.bench:{target_port}"]
-    return Peer("hawser", route, [hub, agent],
-                ["--hub", f"unix:{grpc}", "--address", f"target.bench:{target_port}"])
+    route = ["--via", f"unix:{hub.front_end}", "--connect", f"target.bench:{target_port}"]
+    return Peer("hawser", route, [hub.pid, agent],
+                ["--hub", f"unix:{hub.grpc}", "--address", f"target.bench:{target_port}"])
 
 
 def start_forward(processes, peer):
@@ -178,7 +191,7 @@ def reference():
 def start_reference(processes, pki, target, place=HERE):
     """Konnectivity's own parts, with the same front end as ours; on fixed ports, since it takes no
     ephemeral ones."""
-    server, agent = reference()
+    server, _ = reference()
     front_end = processes.folder / "reference.sock"
     ports = (8091, 8092, 8095)
     hub = processes.start(
@@ -188,15 +201,28 @@ def start_reference(processes, pki, target, place=HERE):
         f"--cluster-cert={pki.server}/tls.crt", f"--cluster-key={pki.server}/tls.key",
         f"--cluster-ca-cert={pki.client_ca}", f"--cipher-suites={CIPHER}", "-v=1")
     wait_for_port(ports[0], place.near)
-    spoke = processes.start(
+    spoke = start_reference_agent(processes, pki, ports[0], place)
+    wait_until(lambda: can_connect(front_end, target), "the reference's agent to connect")
+    return Peer("reference", ["--via", f"unix:{front_end}", "--connect", target], [hub, spoke])
+
+
+def start_reference_agent(processes, pki, port, place):
+    _, agent = reference()
+    return processes.start(
         "reference-agent", *place.at_far(
-            agent, f"--proxy-server-host={place.near}", f"--proxy-server-port={ports[0]}",
+            agent, f"--proxy-server-host={place.near}", f"--proxy-server-port={port}",
             "--health-server-port=8093", "--admin-server-port=8094", "--agent-id=bench",
             f"--agent-cert={pki.client}/tls.crt", f"--agent-key={pki.client}/tls.key",
             f"--ca-cert={pki.server_ca}", "-v=1"))
-    peer = Peer("reference", ["--via", f"unix:{front_end}", "--connect", target], [hub, spoke])
-    wait_until(lambda: can_connect(front_end, target), "the reference's agent to connect")
-    return peer
+
+
+def start_switched(processes, pki, target, place=HERE):
+    """Our hub with an agent of Konnectivity's, as it is while people switch part by part."""
+    hub = start_hub(processes, pki, (), place)
+    agent = start_reference_agent(processes, pki, hub.port, place)
+    wait_until(lambda: can_connect(hub.front_end, target), "the reference's agent to connect")
+    route = ["--via", f"unix:{hub.front_end}", "--connect", target]
+    return Peer("hawser", route, [hub.pid, agent])
 
 
 def can_connect(front_end, target):

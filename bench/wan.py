@@ -45,6 +45,7 @@ class Figure:
     old: bool = False  # on a link of some age instead of a new one
     driver: str = "load"
     forwarded: bool = False  # through our client library
+    switched: bool = False  # to an agent of Konnectivity's
 
 
 @dataclass
@@ -72,7 +73,10 @@ def scenarios():
         library = [throughput(f"w1.{trip}ms.library.{direction}.{connections}", direction,
                               connections, 5, names=("hawser",), forwarded=True)
                    for direction in ("down", "up") for connections in (1, 4) if trip == 50]
-        yield Scenario(link, figures("new") + library + figures("old", old=True))
+        switched = [throughput(f"w1.{trip}ms.switched.{direction}.{connections}", direction,
+                               connections, 5, names=("hawser",), switched=True)
+                    for direction in ("down", "up") for connections in (1, 4) if peers.reference()]
+        yield Scenario(link, figures("new") + library + switched + figures("old", old=True))
         yield Scenario(link, figures("tuned"), TUNED)
     yield Scenario({"delay_ms": 25, "mbit": 1000, "queue_bytes": 6_000_000, "loss": 0.01},
                    [throughput(f"w2.down.{connections}", "down", connections, 5)
@@ -121,7 +125,8 @@ class Round:
                     for name in self._of(figure):
                         with peers.Processes(self._folder) as processes:
                             target = peers.start_target(processes, place)
-                            peer = STARTERS[name](processes, pki, target, place=place)
+                            start = peers.start_switched if figure.switched else STARTERS[name]
+                            peer = start(processes, pki, target, place=place)
                             if figure.forwarded:
                                 peer = peers.start_forward(processes, peer)
                             self._take(peer, target, figure)

@@ -174,7 +174,7 @@ func slowClient(ctx context.Context, c *cell) error {
 		"GET /bytes?n=%d HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", size); err != nil {
 		return err
 	}
-	slow := &slowReader{conn: conn, hurry: make(chan struct{})}
+	slow := &slowReader{conn: conn, rate: sinkRate, hurry: make(chan struct{})}
 	read := make(chan error, 1)
 	go func() {
 		response, err := http.ReadResponse(bufio.NewReader(slow), nil)
@@ -196,16 +196,47 @@ func slowClient(ctx context.Context, c *cell) error {
 	return nil
 }
 
+// slowReaders are many downloads of one client that take their time: each is less than agents
+// without windows send ahead, so that all of it waits in the server at once.
+func slowReaders(ctx context.Context, c *cell) error {
+	if err := c.startAll(ctx, 2); err != nil {
+		return err
+	}
+	const rate = 400_000
+	want := pattern(2 * mebibyte)
+	return all(50, func(int) error {
+		conn, err := c.client.dial(ctx, local(c.target.http))
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		if _, err := fmt.Fprintf(conn,
+			"GET /bytes?n=%d HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", len(want)); err != nil {
+			return err
+		}
+		response, err := http.ReadResponse(bufio.NewReader(&slowReader{conn: conn, rate: rate}), nil)
+		if err != nil {
+			return err
+		}
+		body, err := io.ReadAll(response.Body)
+		if err != nil {
+			return fmt.Errorf("after %d bytes: %w", len(body), err)
+		}
+		return same(body, want)
+	})
+}
+
 type slowReader struct {
 	conn  net.Conn
-	hurry chan struct{}
+	rate  int           // bytes a second
+	hurry chan struct{} // closed: as fast as it can; may be nil
 }
 
 func (s *slowReader) Read(b []byte) (int, error) {
 	n, err := s.conn.Read(b[:min(len(b), 32<<10)])
 	select {
 	case <-s.hurry:
-	case <-time.After(time.Duration(n) * time.Second / sinkRate):
+	case <-time.After(time.Duration(n) * time.Second / time.Duration(s.rate)):
 	}
 	return n, err
 }
