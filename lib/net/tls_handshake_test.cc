@@ -238,9 +238,8 @@ TEST_F(TlsHandshakeTest, GarbageFailsWithItsReason) {
 
 TEST_F(TlsHandshakeTest, AFirstMessageThatClaimsTooMuchFailsAtOnce) {
   const std::string hello("\x16\x03\x01\x00\x04\x01\x01\xff\x00", 9);
-  EXPECT_THAT(
-      AcceptAfter(hello, 20s, /*close=*/false),
-      StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("its first message is too long")));
+  EXPECT_THAT(AcceptAfter(hello, 20s, /*close=*/false),
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("its first message is too long")));
 }
 
 TEST_F(TlsHandshakeTest, PeerThatLeavesFailsAtOnce) {

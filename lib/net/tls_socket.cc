@@ -26,6 +26,10 @@ constexpr size_t kRecord = SSL3_RT_MAX_PLAIN_LENGTH;
 constexpr size_t kMaxWrite = 512 * 1024;
 // Records of one read turn come with one system call.
 constexpr size_t kReadAhead = 128 * 1024;
+// Messages of TLS that a peer may send beside its data (tickets, key updates, warnings), some at
+// once and some for each so many bytes of data. Each takes as long as encrypting much data.
+constexpr uint64_t kMessagesAtOnce = 256;
+constexpr uint64_t kBytesForOneMore = 64 * 1024;
 // How often the rate of a link that takes no more is looked at.
 constexpr base::Duration kPaceInterval = std::chrono::milliseconds(10);
 // How often a link is offered bytes whose buffer is too small for what is on its way.
@@ -130,12 +134,13 @@ TlsSocket::Handshake TlsSocket::ContinueHandshake() {
   const int error = SSL_get_error(ssl_, SSL_do_handshake(ssl_));
   absl::Status status;
   if (hello_limit_ != nullptr && hello_limit_->refused()) {
-    status = absl::ResourceExhaustedError("tls handshake with " + peer_.address +
-                                          ": its first message is too long");
+    status = absl::UnavailableError("tls handshake with " + peer_.address +
+                                    ": its first message is too long");
   } else if (error == SSL_ERROR_NONE) {
     BIO_set_callback_ex(SSL_get_rbio(ssl_), nullptr);
     hello_limit_.reset();
     status = ReadPeer();
+    LimitMessages();
   } else if (error != SSL_ERROR_WANT_READ) {
     status = StatusOfCall(error, "tls handshake with " + peer_.address);
   }
@@ -148,6 +153,25 @@ TlsSocket::Handshake TlsSocket::ContinueHandshake() {
   if (error == SSL_ERROR_WANT_READ) return Handshake::kWantRead;
   unread_ = SSL_has_pending(ssl_) == 1;
   return Handshake::kDone;
+}
+
+// OpenSSL tells of each step of its handshakes, later ones included, and of alerts: some for a
+// message. It goes through all that has arrived before a read returns.
+void TlsSocket::LimitMessages() {
+  SSL_set_app_data(ssl_, this);
+  SSL_set_info_callback(ssl_, [](const SSL* ssl, int, int) {
+    static_cast<TlsSocket*>(SSL_get_app_data(ssl))->OnMessage();
+  });
+}
+
+void TlsSocket::OnMessage() {
+  if (++messages_ <= kMessagesAtOnce + bytes_read_ / kBytesForOneMore) return;
+  // Makes it throw away what follows.
+  SSL_set_shutdown(ssl_, SSL_get_shutdown(ssl_) | SSL_RECEIVED_SHUTDOWN);
+  read_failed_ = true;
+  if (error_.ok())
+    error_ = absl::ResourceExhaustedError("tls connection with " + peer_.address +
+                                          ": too many messages beside data");
 }
 
 absl::Status TlsSocket::ReadPeer() {
@@ -195,6 +219,7 @@ Socket::Result TlsSocket::Read(std::span<uint8_t> space) {
     size_t count = 0;
     if (SSL_read_ex(ssl_, space.data() + done, space.size() - done, &count) == 1) {
       done += count;
+      bytes_read_ += count;
     } else {
       result = EndOfRead(SSL_get_error(ssl_, 0));
     }
@@ -209,6 +234,7 @@ Socket::Result TlsSocket::Read(std::span<uint8_t> space) {
 }
 
 Socket::Result TlsSocket::EndOfRead(int error) {
+  if (read_failed_) return {Result::kError};
   if (error == SSL_ERROR_WANT_READ) return {Result::kWouldBlock};
   if (error == SSL_ERROR_ZERO_RETURN) {
     // OpenSSL tells both ends alike; after a close_notify it does not read on.

@@ -68,6 +68,9 @@ class TlsSocket final : public Socket {
   // Looks at what a client sends before OpenSSL does, until its handshake is done.
   void LimitHello(BIO* in);
   bool AllowsHello(std::span<const uint8_t> bytes);
+  // Counts what a peer sends beside data once its handshake is done.
+  void LimitMessages();
+  void OnMessage();
   Result EndOfRead(int error);
   // Returns how many bytes were encrypted into the loop's scratch; none when OpenSSL failed.
   std::optional<size_t> Encrypt(std::span<const iovec> bytes);
@@ -97,6 +100,8 @@ class TlsSocket final : public Socket {
   base::Time paced_at_;
   base::Closure writable_;
   absl::Status error_;  // the first one
+  uint64_t bytes_read_ = 0;
+  uint64_t messages_ = 0;  // beside them
   bool shared_ = false;
   bool read_failed_ = false;
   bool write_failed_ = false;

@@ -2,15 +2,19 @@
 
 #include "lib/net/tls_socket.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/tcp.h>
+#include <openssl/ssl.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <string>
 #include <vector>
 
+#include "lib/net/tls_handshake.h"
 #include "lib/net/tls_pair.h"
 #include "lib/testing/loopback.h"
 #include "lib/testing/status_matchers.h"
@@ -150,6 +154,80 @@ TEST_F(TlsSocketTest, WhoSaysThatItWillHalfCloseIsThere) {
   EXPECT_EQ(b_->Look(), Socket::Peer::kThere);
   Write(*b_, "still here");
   EXPECT_EQ(Read(*a_, space).bytes, 10);
+}
+
+// A client that does with OpenSSL what sockets of ours never do.
+class RawClient {
+ public:
+  explicit RawClient(EventLoop& loop) : loop_(loop) {
+    TestCertificates certificates;
+    const auto [ours, theirs] = hawser::testing::TcpPair();
+    fd_ = ours;
+    ::fcntl(fd_, F_SETFL, O_NONBLOCK);
+    const TlsFiles files = certificates.Agent("paris");
+    SSL_CTX* const context = SSL_CTX_new(TLS_client_method());
+    EXPECT_EQ(SSL_CTX_use_certificate_chain_file(context, files.certificate.c_str()), 1);
+    EXPECT_EQ(SSL_CTX_use_PrivateKey_file(context, files.key.c_str(), SSL_FILETYPE_PEM), 1);
+    ssl_ = SSL_new(context);
+    SSL_CTX_free(context);
+    SSL_set_fd(ssl_, fd_);
+    SSL_set_connect_state(ssl_);
+    SSL_set_alpn_protos(ssl_, reinterpret_cast<const uint8_t*>("\x02h2"), 3);
+    const auto server =
+        TlsAccept(loop, theirs, *TlsContext::Server({.files = certificates.HubAgentPort()}),
+                  std::chrono::seconds(20), [this](auto socket) { peer = *std::move(socket); });
+    RunUntil(loop, [&] { return SSL_do_handshake(ssl_) == 1 && peer != nullptr; });
+  }
+  ~RawClient() {
+    SSL_free(ssl_);
+    ::close(fd_);
+  }
+  SSL* ssl() { return ssl_; }
+  void Write(const std::string& bytes) {
+    EXPECT_EQ(SSL_write(ssl_, bytes.data(), static_cast<int>(bytes.size())), bytes.size());
+  }
+  // What the peer reads once there is something.
+  Result AwaitRead() {
+    uint8_t space[100];
+    Result result{Result::kWouldBlock};
+    while (result.kind == Result::kWouldBlock) {
+      bool readable = false;
+      peer->WaitReadable([&] { readable = true; });
+      RunUntil(loop_, [&] { return readable; });
+      result = peer->Read(space);
+    }
+    return result;
+  }
+
+  std::unique_ptr<Socket> peer;
+
+ private:
+  EventLoop& loop_;
+  int fd_;
+  SSL* ssl_;
+};
+
+TEST(TlsMessagesTest, FewBesideDataAreNothingSpecial) {
+  EventLoop loop;
+  RawClient client(loop);
+  for (int i = 0; i < 20; ++i) {
+    SSL_key_update(client.ssl(), SSL_KEY_UPDATE_REQUESTED);
+    client.Write("x");
+    EXPECT_EQ(client.AwaitRead().bytes, 1) << i << ": " << client.peer->error();
+  }
+}
+
+TEST(TlsMessagesTest, ManyEndTheConnectionBeforeTheyTakeLong) {
+  EventLoop loop;
+  RawClient client(loop);
+  for (int i = 0; i < 1000; ++i) {
+    SSL_key_update(client.ssl(), SSL_KEY_UPDATE_NOT_REQUESTED);
+    if (SSL_do_handshake(client.ssl()) != 1) break;
+  }
+  EXPECT_EQ(client.AwaitRead().kind, Result::kError);
+  EXPECT_THAT(client.peer->error(),
+              StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("beside data")));
+  EXPECT_EQ(client.peer->Look(), Socket::Peer::kReset);
 }
 
 // Whatever still waits for a turn is destroyed with its loop.
