@@ -362,6 +362,13 @@ TEST(UnreadAnswersTest, AreCountedWhileTheyWait) {
   for (int i = 0; i < 500; ++i) pings += Frame(kPing, kNoFlags, 0, "12345678");
   attack.Send(pings);
   EXPECT_TRUE(attack.Await([&] { return waiting >= before + 500 * 100; }));
+  const size_t with_pings = waiting;
+  std::string requests;
+  for (uint32_t i = 0; i < 200; ++i)
+    requests += Frame(kHeaders, kEndHeaders | kEndStream, 2 * i + 3, RequestFields("GET"));
+  attack.Send(requests);
+  EXPECT_TRUE(attack.Await([&] { return waiting >= with_pings + 200 * 300; }));
+  EXPECT_LT(waiting, with_pings + 200 * 2000);
   EXPECT_TRUE(attack.Await([&] {
     attack.ReadAnswers();
     return waiting == 0;

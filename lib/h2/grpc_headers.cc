@@ -116,8 +116,9 @@ std::optional<base::Duration> ParseTimeout(std::string_view text) {
 }
 
 void AddStatus(const absl::Status& status, net::Metadata& fields) {
+  constexpr size_t kMaxText = 1024;
   fields.Add("grpc-status", std::to_string(static_cast<int>(status.code())));
-  const std::string message(status.message());
+  const std::string message(status.message().substr(0, kMaxText));
   if (!message.empty()) fields.Add("grpc-message", PercentEncode(message));
 }
 

@@ -14,6 +14,7 @@
 #include "lib/base/scheduler.h"
 #include "lib/h2/grpc_framing.h"
 #include "lib/h2/grpc_headers.h"
+#include "lib/h2/window_reduction.h"
 #include "lib/net/message_stream.h"
 
 namespace hawser::h2 {
@@ -52,6 +53,8 @@ class Stream final : public net::MessageStream, private Deframer::Sink {
 
   int32_t id() const { return id_; }
   size_t withheld() const { return withheld_; }
+  // Kept by the transport.
+  WindowReduction reduction;
   // Tells the handler that the stream exists. A server ends the call with DEADLINE_EXCEEDED after
   // `timeout`, when there is one.
   void Open(const net::Metadata& headers, std::optional<base::Duration> timeout);

@@ -179,8 +179,9 @@ class Transport : private Keepalive::Link {
   // What streams ask for.
   void ResetStream(Stream& stream, uint32_t code, const absl::Status& status);
   void ResumeData(int32_t id);
-  void ReturnWindow(const Stream& stream, size_t bytes);
-  void SetWindow(const Stream& stream, size_t bytes);
+  void ReturnWindow(Stream& stream, size_t bytes);
+  void Consume(const Stream& stream, size_t bytes);
+  void SetWindow(Stream& stream, size_t bytes);
   bool HasSendWindow(int32_t id) const;
   void WakeStream(Stream& stream);
 
@@ -229,6 +230,7 @@ class Transport : private Keepalive::Link {
   std::vector<uint8_t> unsent_;  // what the socket did not take of the last batch
   bool blocked_ = false;         // until the socket is writable again
   size_t bytes_waiting_ = 0;     // of a batch that the socket did not take whole, while blocked
+  size_t fields_waiting_ = 0;    // header fields that nghttp2 has not sent yet, bytes
 
   std::shared_ptr<void> alive_;  // what is posted looks here whether the transport still is
 };

@@ -83,7 +83,11 @@ struct Transport::ReceiveCallbacks {
     nghttp2_session_consume_connection(session, size);
     if (Stream* stream = transport.Find(id); stream != nullptr) {
       const size_t returned = stream->OnData({data, size});
-      nghttp2_session_consume_stream(session, id, returned);
+      if (stream->reduction.size() > 0) {
+        transport.ReturnWindow(*stream, returned);
+      } else {
+        nghttp2_session_consume_stream(session, id, returned);
+      }
     }
     return Verdict(transport);
   }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,6 +28,12 @@ constexpr size_t kTurnsPerBatch = 4;
 constexpr size_t kMinRoom = kFrameHeader + net::MessageStream::kMinBatch;
 // What a frame without a payload takes while it waits in nghttp2, its allocation included.
 constexpr size_t kMemoryOfFrame = 256;
+
+size_t MemoryOf(std::span<const nghttp2_nv> fields) {
+  size_t bytes = 0;
+  for (const nghttp2_nv& field : fields) bytes += sizeof field + field.namelen + field.valuelen;
+  return bytes;
+}
 
 // The fields as nghttp2 takes them; refers to `fields`. nghttp2 copies, and lowers names.
 std::vector<nghttp2_nv> NameValues(const net::Metadata& fields) {
@@ -118,6 +125,7 @@ struct Transport::SendCallbacks {
     auto& transport = *static_cast<Transport*>(user);
     const int32_t id = frame->hd.stream_id;
     if (frame->hd.type == NGHTTP2_DATA && frame->hd.length > 0) transport.budget_.OnDataFrameSent();
+    if (frame->hd.type == NGHTTP2_HEADERS) OnHeadersDone(transport, frame->headers);
     if (frame->hd.type == NGHTTP2_RST_STREAM) OnResetSent(transport, frame->rst_stream.error_code);
     if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR)
       OnProtocolError(transport, frame->goaway);
@@ -129,6 +137,11 @@ struct Transport::SendCallbacks {
         nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, NGHTTP2_NO_ERROR);
     }
     return 0;
+  }
+
+  static void OnHeadersDone(Transport& transport, const nghttp2_headers& headers) {
+    transport.fields_waiting_ -=
+        std::min(transport.fields_waiting_, MemoryOf({headers.nva, headers.nvlen}));
   }
 
   // nghttp2 resets a stream for errors that cost the peer its connection here. The codes that we
@@ -152,6 +165,7 @@ struct Transport::SendCallbacks {
   static int OnFrameNotSent(nghttp2_session*, const nghttp2_frame* frame, int error, void* user) {
     auto& transport = *static_cast<Transport*>(user);
     Stream* stream = transport.Find(frame->hd.stream_id);
+    if (frame->hd.type == NGHTTP2_HEADERS) OnHeadersDone(transport, frame->headers);
     if (frame->hd.type == NGHTTP2_HEADERS && stream != nullptr) {
       transport.Retire(*stream, absl::UnavailableError(std::string("call could not be sent: ") +
                                                        nghttp2_strerror(error)));
@@ -171,6 +185,7 @@ void Transport::AddSendCallbacks(nghttp2_session_callbacks* callbacks) {
 
 int32_t Transport::SubmitRequest(const net::Metadata& fields) {
   const std::vector<nghttp2_nv> pairs = NameValues(fields);
+  fields_waiting_ += MemoryOf(pairs);
   RequestFlush();
   return nghttp2_submit_request(session_, nullptr, pairs.data(), pairs.size(),
                                 &SendCallbacks::kData, nullptr);
@@ -178,6 +193,7 @@ int32_t Transport::SubmitRequest(const net::Metadata& fields) {
 
 void Transport::SubmitResponse(int32_t id, const net::Metadata& fields, bool has_data) {
   const std::vector<nghttp2_nv> pairs = NameValues(fields);
+  fields_waiting_ += MemoryOf(pairs);
   RequestFlush();
   nghttp2_submit_response(session_, id, pairs.data(), pairs.size(),
                           has_data ? &SendCallbacks::kData : nullptr);
@@ -186,6 +202,7 @@ void Transport::SubmitResponse(int32_t id, const net::Metadata& fields, bool has
 void Transport::SubmitTrailers(const Stream& stream) {
   const net::Metadata fields = stream.Trailers();
   const std::vector<nghttp2_nv> pairs = NameValues(fields);
+  fields_waiting_ += MemoryOf(pairs);
   nghttp2_submit_trailer(session_, stream.id(), pairs.data(), pairs.size());
 }
 
@@ -248,8 +265,12 @@ void Transport::Write(std::span<const uint8_t> bytes) {
 
 void Transport::TellWaiting() {
   if (options_.waiting == nullptr) return;
-  const size_t frames = blocked_ ? nghttp2_session_get_outbound_queue_size(session_) : 0;
-  if (options_.waiting(bytes_waiting_ + frames * kMemoryOfFrame)) return;
+  size_t bytes = 0;
+  if (blocked_) {
+    bytes = bytes_waiting_ + fields_waiting_ +
+            nghttp2_session_get_outbound_queue_size(session_) * kMemoryOfFrame;
+  }
+  if (options_.waiting(bytes)) return;
   Fail(absl::ResourceExhaustedError("too many bytes wait for a peer that does not read"),
        NGHTTP2_ENHANCE_YOUR_CALM);
 }

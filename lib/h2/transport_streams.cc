@@ -105,7 +105,9 @@ void Transport::OnRequest(int32_t id, bool end_stream) {
   }
   std::unique_ptr<net::StreamHandler> handler = acceptor_(request.path, headers);
   if (handler == nullptr) {
-    return Refuse(id, TrailersOnly(absl::UnimplementedError("unknown method " + request.path)));
+    constexpr size_t kMaxPath = 100;
+    return Refuse(id, TrailersOnly(absl::UnimplementedError("unknown method " +
+                                                            request.path.substr(0, kMaxPath))));
   }
   // By turns with the other streams, one frame each, whatever the client asked for.
   const nghttp2_extpri by_turns = {NGHTTP2_EXTPRI_DEFAULT_URGENCY, /*inc=*/1};
@@ -129,24 +131,39 @@ void Transport::ResetStream(Stream& stream, uint32_t code, const absl::Status& s
 
 void Transport::ResumeData(int32_t id) { nghttp2_session_resume_data(session_, id); }
 
-void Transport::ReturnWindow(const Stream& stream, size_t bytes) {
+void Transport::ReturnWindow(Stream& stream, size_t bytes) {
+  Consume(stream, stream.reduction.Return(bytes));
+}
+
+void Transport::Consume(const Stream& stream, size_t bytes) {
   nghttp2_session_consume_stream(session_, stream.id(), bytes);
   // nghttp2 returns half of the window at once, which may take a slow reader for ever, and what is
-  // withheld on its account keeps everybody else on the stream waiting.
-  const int32_t quarter =
-      nghttp2_session_get_stream_effective_local_window_size(session_, stream.id()) / 4;
+  // withheld on its account keeps everybody else on the stream waiting. Of a window that shrank it
+  // might never be half.
+  const auto kept = static_cast<int32_t>(stream.reduction.kept());
   const auto withheld = static_cast<int32_t>(stream.withheld());
+  const int32_t quarter =
+      (nghttp2_session_get_stream_effective_local_window_size(session_, stream.id()) - kept) / 4;
+  const bool waited_for = withheld > quarter;
   const int32_t unreturned =
-      nghttp2_session_get_stream_effective_recv_data_length(session_, stream.id()) - withheld;
-  if (withheld > quarter && unreturned >= std::min(quarter, kReturnStep))
+      nghttp2_session_get_stream_effective_recv_data_length(session_, stream.id()) - withheld -
+      kept;
+  if ((waited_for || kept > 0) && unreturned > 0 &&
+      unreturned >= (waited_for ? std::min(quarter, kReturnStep) : quarter))
     nghttp2_submit_window_update(session_, NGHTTP2_FLAG_NONE, stream.id(), unreturned);
   RequestFlush();
 }
 
-void Transport::SetWindow(const Stream& stream, size_t bytes) {
-  nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, stream.id(),
-                                        static_cast<int32_t>(bytes));
-  RequestFlush();
+void Transport::SetWindow(Stream& stream, size_t bytes) {
+  const auto largest = static_cast<size_t>(
+      nghttp2_session_get_stream_effective_local_window_size(session_, stream.id()));
+  const size_t size = largest - stream.reduction.size();
+  if (bytes <= size) return stream.reduction.Shrink(size - bytes);
+  const WindowReduction::Growth growth = stream.reduction.Grow(bytes - size);
+  Consume(stream, growth.released);
+  if (growth.beyond > 0)
+    nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, stream.id(),
+                                          static_cast<int32_t>(largest + growth.beyond));
 }
 
 bool Transport::HasSendWindow(int32_t id) const {

@@ -124,6 +124,56 @@ TEST(TransportTest, ASlowReaderReturnsWhatItTakesInSmallSteps) {
   }
 }
 
+TEST(TransportTest, AWindowThatShrankHoldsTheSenderBackAndGrowsAgain) {
+  constexpr size_t kLarge = 4 << 20, kSmall = 256 * 1024, kSlack = 64 * 1024;
+  Options options;
+  options.stream_window = kLarge;
+  Loopback net(options, {});
+  auto client_end = net.OpenAnswered();
+  auto server_end = net.accepted();
+  server_end->check_pattern = true;
+  uint64_t sent = 0;
+  const auto send = [&](uint64_t bytes) {
+    net.Do([&] { client_end->SendPattern(bytes); });
+    sent += bytes;
+  };
+  const auto flows = [&] {
+    return net.Await([&] { return server_end->pattern_received == sent; });
+  };
+  // How much arrives before the sender has to stop.
+  const auto held = [&] {
+    server_end->withhold = true;
+    send(2 * kLarge);
+    uint64_t before = UINT64_MAX;
+    net.Await([&] {
+      return std::exchange(before, server_end->withheld) == server_end->withheld && before > 0;
+    });
+    while (net.loop.Await([&] { return server_end->withheld > before; }, std::chrono::seconds(1)))
+      before = server_end->withheld;
+    const size_t held = server_end->withheld;
+    net.Do([&] {
+      server_end->withhold = false;
+      server_end->stream->Release(std::exchange(server_end->withheld, 0));
+    });
+    EXPECT_TRUE(flows());
+    return held;
+  };
+  send(1000);
+  ASSERT_TRUE(flows());  // and the client has said that it knows the first window
+  for (int i = 0; i < 3; ++i) {
+    net.Do([&] { server_end->stream->SetWindow(kSmall); });
+    send(3 * kLarge);
+    ASSERT_TRUE(flows()) << i;
+    EXPECT_THAT(held(), ::testing::AllOf(::testing::Gt(kSmall - kSlack), ::testing::Le(kSmall)));
+    net.Do([&] { server_end->stream->SetWindow(kLarge); });
+    send(3 * kLarge);
+    ASSERT_TRUE(flows()) << i;
+    EXPECT_THAT(held(), ::testing::AllOf(::testing::Gt(kLarge / 2), ::testing::Le(kLarge)))
+        << "up to half of it is returned at once";
+  }
+  EXPECT_FALSE(server_end->pattern_broken);
+}
+
 TEST(TransportTest, AStalledSocketStopsProductionAndLosesNothing) {
   Loopback net;
   auto client_end = net.OpenAnswered();
