@@ -167,7 +167,7 @@ absl::Status Informer::WatchOnce(const std::stop_token& stop) {
       },
       stop);
   if (!accepted) count(status);
-  const bool healthy = told || base::Clock::now() - started >= kHealthy;
+  const bool healthy = told || (accepted && base::Clock::now() - started >= kHealthy);
   if (healthy) {
     backoff_.Reset();
     forgotten_ = false;
