@@ -126,10 +126,6 @@ void FrontSession::OnOpen(net::MessageStream& stream, const net::Metadata& heade
   net::Metadata answer;
   AnswerFeatures(answer);
   stream.SendHeaders(answer);
-  AwaitDial();
-}
-
-void FrontSession::AwaitDial() {
   unused_.Set(timeouts_.first_dial,
               [this] { EndUnused(absl::DeadlineExceededError("no dial came in time")); });
 }
@@ -187,7 +183,8 @@ void FrontSession::Reject(int64_t dial_id, const Failure& failure) {
 void FrontSession::OnDialCancelled(int64_t) {
   if (dial_ != nullptr) dial_->Cancel();
   dial_ = nullptr;
-  AwaitDial();
+  // It carries no other dial.
+  if (stream() != nullptr) EndUnused(absl::CancelledError("the dial was given up"));
 }
 
 void FrontSession::OnConnectionEnded(tunnel::Connection&) {

@@ -9,7 +9,7 @@ labels=()
 for target in "$@"; do
   for label in ${builds[$target]}; do labels+=("$label"); done
 done
-echo "building with Bazel: some ten minutes on two cores the first time, then seconds"
+echo "building with Bazel: a quarter of an hour on two cores the first time, then seconds"
 progress=--noshow_progress
 [[ ! -t 2 ]] || progress=--show_progress # which is on stderr
 exec "$here/bazel.sh" build --config=release "$progress" "${labels[@]}"

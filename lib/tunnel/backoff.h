@@ -9,8 +9,9 @@
 // another one. Behind a balancer only chance leads to a server that is missing among others:
 // attempts that lead to the others are repeated every second or two for a while, so that it is
 // found within half a minute. And a server that is out of order for long, in whatever way, is asked
-// ten times a minute at most: once the limit has reached the cap a delay is at least half of it,
-// and links that die young earn a prompt attempt a few times only.
+// ten times a minute at most, but while it is looked for among others: once the limit has reached
+// the cap a delay is at least half of it, and links that die young earn a prompt attempt a few
+// times only.
 #pragma once
 
 #include <chrono>

@@ -20,7 +20,7 @@ absl::Status DialedSession::OnDialPacket(const wire::Packet& packet) {
 
 absl::Status DialedSession::OnRequest(const wire::DialRequest& request) {
   const int64_t dial_id = request.random();
-  if (options().one_connection && (last_id_ > 0 || !pending_.empty())) {
+  if (options().one_connection && std::exchange(dialled_, true)) {
     // No answer: it could wait for a peer that does not read, and so could the next ones.
     stream()->Reset();
     return absl::OkStatus();

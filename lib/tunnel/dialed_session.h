@@ -57,6 +57,7 @@ class DialedSession : public Session {
 
   std::unordered_map<int64_t, std::string, base::SeededHash> pending_;  // first bytes by dial id
   int64_t last_id_ = 0;
+  bool dialled_ = false;  // the peer has asked for something
 };
 
 }  // namespace hawser::tunnel

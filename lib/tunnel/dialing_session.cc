@@ -44,12 +44,8 @@ DialingSession::DialId DialingSession::StartDial(Dial dial, std::shared_ptr<Endp
     FailLater(id, {Reason::kOverloaded, Hop::kHub, "too many dials or connections of one agent"});
     return id;
   }
-  pending.deadline->Set(dial.timeout, [this, id] {
-    wire::Packet packet;
-    packet.set_type(wire::DIAL_CLS);
-    packet.mutable_close_dial()->set_random(id);
-    SendPacket(packet);
-    AllowLate(kLateAnswer);
+  pending.deadline->Set(dial.timeout, [this, id, &pending] {
+    TakeBack(id, pending);
     Fail(id, {Reason::kTimedOut, Hop::kAgent, "dial timed out: the agent did not answer in time"});
   });
   wire::Packet packet;
@@ -60,12 +56,49 @@ DialingSession::DialId DialingSession::StartDial(Dial dial, std::shared_ptr<Endp
   request.set_random(id);
   request.set_early(std::move(dial.early));
   if (features().any()) request.set_client(client);
-  SendPacket(packet);
+  QueueRequest(id, pending, packet);
   return id;
 }
 
 void DialingSession::CancelDial(DialId id) {
-  if (pending_.erase(id) == 0) return;
+  auto node = pending_.extract(id);
+  if (!node.empty()) TakeBack(id, node.mapped());
+}
+
+void DialingSession::QueueRequest(DialId id, Pending& pending, const wire::Packet& packet) {
+  // Dials that are given up before they are sent must not pile up in a list that nobody takes from.
+  if (unsent_.size() > 2 * pending_.size())
+    std::erase_if(unsent_, [this](DialId unsent) { return !pending_.contains(unsent); });
+  pending.request = packet.SerializeAsString();
+  unsent_.push_back(id);
+  unsent_bytes_ += pending.request.size();
+  unsent_charge_.Set(unsent_bytes_);
+  stream()->Wake();
+}
+
+void DialingSession::ForgetRequest(Pending& pending) {
+  unsent_bytes_ -= pending.request.size();
+  unsent_charge_.Set(unsent_bytes_);
+  std::string().swap(pending.request);
+}
+
+bool DialingSession::ProduceRequests(net::MessageBatch& batch) {
+  for (; !unsent_.empty(); unsent_.pop_front()) {
+    const auto found = pending_.find(unsent_.front());
+    if (found == pending_.end()) continue;
+    Pending& pending = found->second;
+    const std::string& request = pending.request;
+    if (!batch.Add({reinterpret_cast<const uint8_t*>(request.data()), request.size()}))
+      return false;
+    pending.asked = true;
+    ForgetRequest(pending);
+    ++mutable_counters().packets_to_peer[PacketKind(wire::DIAL_REQ)];
+  }
+  return true;
+}
+
+void DialingSession::TakeBack(DialId id, Pending& pending) {
+  if (!pending.asked) return ForgetRequest(pending);
   wire::Packet packet;
   packet.set_type(wire::DIAL_CLS);
   packet.mutable_close_dial()->set_random(id);
@@ -75,7 +108,9 @@ void DialingSession::CancelDial(DialId id) {
 
 void DialingSession::Fail(DialId id, const Failure& failure) {
   auto node = pending_.extract(id);
-  if (!node.empty()) node.mapped().done(&failure);
+  if (node.empty()) return;
+  ForgetRequest(node.mapped());
+  node.mapped().done(&failure);
 }
 
 void DialingSession::FailLater(DialId id, const Failure& failure) {
@@ -117,6 +152,7 @@ absl::Status DialingSession::OnAnswer(const wire::DialResponse& answer) {
     return absl::OkStatus();
   }
   Pending pending = std::move(node.mapped());
+  ForgetRequest(pending);  // it may be answered before it is asked
   if (opened) {
     AddConnection(connection_id, std::move(pending.endpoint), features().early ? pending.early : 0,
                   std::move(pending.memory))
@@ -142,6 +178,9 @@ void DialingSession::OnClosed(const absl::Status& status) {
   // The callbacks may look at the session; none finds a dial half-removed.
   auto pending = std::move(pending_);
   pending_.clear();
+  unsent_.clear();
+  unsent_bytes_ = 0;
+  unsent_charge_.Set(0);
   for (auto& [id, dial] : pending) dial.done(&lost);
 }
 

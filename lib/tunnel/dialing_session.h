@@ -2,6 +2,7 @@
 // towards a hub's gRPC front end.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -27,16 +28,20 @@ class DialingSession : public Session {
     std::shared_ptr<MemoryBudget> memory;
   };
 
-  explicit DialingSession(const SessionOptions& options) : Session(options) {}
+  explicit DialingSession(const SessionOptions& options)
+      : Session(options), unsent_charge_(options.memory) {}
 
   // How many first bytes a dial may carry now. None when the peer did not accept the feature
   // `early`, and none while data waits: a dial goes ahead of data, its first bytes shall not.
-  size_t early_limit() const { return features().early && !busy() ? kMaxEarlySent : 0; }
+  size_t early_limit() const {
+    return features().early && !busy() && unsent_bytes_ < kMaxEarlySent ? kMaxEarlySent : 0;
+  }
 
   // Starts a dial. `done` runs exactly once and in a later turn, unless CancelDial() comes first.
   // Fails with kOverloaded when too many dials are pending, with kAgentLost when the session ends.
   DialId StartDial(Dial dial, std::shared_ptr<Endpoint> endpoint, DialDone done);
-  // Forgets the dial: `done` does not run, and a late answer leaves no connection behind.
+  // Forgets the dial: `done` does not run, and a late answer leaves no connection behind. The peer
+  // hears nothing of a dial that it was not asked for yet.
   void CancelDial(DialId id);
 
   size_t pending_dials() const { return pending_.size(); }
@@ -53,6 +58,7 @@ class DialingSession : public Session {
   wire::PacketType close_type() const override { return wire::CLOSE_REQ; }
   absl::Status OnDialPacket(const wire::Packet& packet) override;
   void OnConnectionEnded(Connection&) override {}
+  bool ProduceRequests(net::MessageBatch& batch) override;
 
  private:
   struct Pending {
@@ -63,14 +69,25 @@ class DialingSession : public Session {
     std::shared_ptr<MemoryBudget> memory;
     size_t early;
     std::unique_ptr<base::Timer> deadline;
+    std::string request;  // the DIAL_REQ, until it is sent
+    bool asked = false;   // it is sent
   };
 
   absl::Status OnAnswer(const wire::DialResponse& answer);
+  void QueueRequest(DialId id, Pending& pending, const wire::Packet& packet);
+  // Its request is sent, or is not to be sent any more.
+  void ForgetRequest(Pending& pending);
+  // Nobody waits for its answer any more.
+  void TakeBack(DialId id, Pending& pending);
   // Takes a pending dial off the list and tells it why it failed; a no-op for unknown ids.
   void Fail(DialId id, const Failure& failure);
   void FailLater(DialId id, const Failure& failure);
 
   std::unordered_map<DialId, Pending, base::SeededHash> pending_;
+  // Dials whose requests wait, the oldest first; some of them are over.
+  std::deque<DialId> unsent_;
+  size_t unsent_bytes_ = 0;
+  MemoryCharge unsent_charge_;
   DialId last_dial_ = 0;
   bool draining_ = false;
 };

@@ -56,6 +56,10 @@ class MemoryBudget {
   // many, and no queue of the same share (of the whole process, when the total is what is short)
   // was twice as large lately. To be asked about every such queue each kStallRound.
   bool ShedsStalled(uint64_t bytes, base::Time now);
+  // The same, but for the total's sake only.
+  bool ShedsForOthers(uint64_t bytes, base::Time now) {
+    return (total_ == nullptr ? *this : *total_).ShedsStalled(bytes, now);
+  }
   // Whether a queue that still grows must be reset: bytes are far above the cap.
   bool ShedsGrowing();
   // Whether any queue that still grows must be reset, however lately its reader took of it: bytes

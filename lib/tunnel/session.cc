@@ -242,12 +242,16 @@ void Session::Sweep() {
 }
 
 bool Session::HasToGo(const Connection& connection) const {
+  if (connection.memory_ == nullptr || connection.queued_ == 0) return false;
   const base::Time now = stream_->scheduler().Now();
-  // A plain peer cannot be told to send less for one that is slow, so a slow one is not to blame.
-  const bool slow = features_.window && now - connection.queued_since_ > kMemorySlowLimit;
-  return connection.memory_ != nullptr && connection.queued_ > 0 &&
-         (slow || now - connection.progress_at_ > kMemoryStallLimit) &&
-         connection.memory_->ShedsStalled(connection.queued_, now);
+  if (now - connection.progress_at_ > kMemoryStallLimit)
+    return connection.memory_->ShedsStalled(connection.queued_, now);
+  if (now - connection.queued_since_ <= kMemorySlowLimit) return false;
+  // A plain peer cannot be told to send less for one that is slow, which then is not to blame for
+  // what its owner has queued. That others shall be served counts for more.
+  const bool told = features_.window || options_.one_connection;
+  return told ? connection.memory_->ShedsStalled(connection.queued_, now)
+              : connection.memory_->ShedsForOthers(connection.queued_, now);
 }
 
 bool Session::StillWatched(Connection& connection) {

@@ -132,6 +132,8 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   virtual Failure LostFailure(const absl::Status& status) const = 0;
   // How this role ends a connection: CLOSE_REQ or CLOSE_RSP.
   virtual wire::PacketType close_type() const = 0;
+  // Sends what goes ahead of data and can still be taken back. False: the batch was too small.
+  virtual bool ProduceRequests(net::MessageBatch&) { return true; }
   // A packet that is about dials: DIAL_REQ, DIAL_RSP, DIAL_CLS, DRAIN. An error ends the session.
   virtual absl::Status OnDialPacket(const wire::Packet& packet) = 0;
   // A connection has ended, by whichever side.
@@ -243,6 +245,8 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   // and what is withheld on account of a packet that the decoder collects.
   size_t fresh_ = 0;
   size_t withheld_incomplete_ = 0;
+  uint64_t withheld_ = 0;  // of the stream's own window, on account of all connections
+  base::Time held_at_{};   // when the last of it was
   // Of a packet that is collected, as far as it is charged.
   size_t incomplete_ = 0;
   MemoryCharge incomplete_charge_;

@@ -57,20 +57,44 @@ TEST_P(SessionAbuseTest, PacketsOfUnknownTypeAreIgnoredWithinABudget) {
 }
 
 TEST_P(SessionAbuseTest, APeerThatTakesNothingForLongIsGivenUp) {
-  Start();
-  if (hub_->early_limit() == 0) return;  // only long dials fill the queue of a few
+  SessionOptions options;
+  options.max_pending_dials = SIZE_MAX;
+  Start(options);
+  agent_->hold = true;
+  std::vector<DialingSession::DialId> dials;
+  for (int i = 0; i < 40'000; ++i) dials.push_back(Dial("web:80")->id);
+  pair_.Run();
   pair_.pause_server(true);
-  const std::string early(hub_->early_limit(), 'e');
-  for (int i = 0; i < 200; ++i) Dial("web:80", early);
+  for (const auto dial : dials) hub_->CancelDial(dial);
   EXPECT_FALSE(pair_.closed()) << "it may be busy";
   scheduler_.Advance(seconds(9));
-  Dial("web:80", early);
+  hub_->SendDrain();
   EXPECT_FALSE(pair_.closed());
   scheduler_.Advance(seconds(2));
-  Dial("web:80", early);
+  hub_->SendDrain();
   pair_.Run();
   EXPECT_TRUE(pair_.closed());
   EXPECT_THAT(std::string(pair_.status().message()), HasSubstr("asks but does not read"));
+}
+
+TEST_P(SessionAbuseTest, DialsThatAreGivenUpBeforeTheyAreSentLeaveNothing) {
+  const auto memory = std::make_shared<MemoryBudget>(64 * 1024 * 1024);
+  SessionOptions options;
+  options.memory = memory;
+  Start(options);
+  pair_.pause_server(true);  // the agent reads nothing, or its link is slow
+  for (int i = 0; i < 100'000; ++i) {
+    const auto dialled = Dial("web.default.svc:80");
+    hub_->CancelDial(dialled->id);
+  }
+  EXPECT_EQ(memory->used(), 0u);
+  const auto honest = Dial("web:80");
+  EXPECT_GT(memory->used(), 0u);
+  pair_.pause_server(false);
+  pair_.Run();
+  EXPECT_TRUE(honest->done);
+  EXPECT_EQ(agent_->requests.size(), 1u);
+  EXPECT_EQ(memory->used(), 0u);
 }
 
 INSTANTIATE_TEST_SUITE_P(Peers, SessionAbuseTest, ::testing::Bool(),
@@ -106,6 +130,23 @@ TEST_F(UnreadFrontEndTest, ASecondDialEndsTheStreamWithoutAnAnswer) {
   packet.mutable_dial_request()->set_random(8);
   Ask(packet);
   EXPECT_EQ(memory_->used(), 0u);
+  EXPECT_EQ(front_->requests.size(), 1u);
+  pair_.Run();
+  EXPECT_TRUE(pair_.closed());
+}
+
+TEST_F(UnreadFrontEndTest, SoDoesOneAfterADialThatIsGivenUp) {
+  wire::Packet dial, give_up;
+  dial.set_type(wire::DIAL_REQ);
+  dial.mutable_dial_request()->set_address("web:80");
+  dial.mutable_dial_request()->set_random(7);
+  Ask(dial);
+  give_up.set_type(wire::DIAL_CLS);
+  give_up.mutable_close_dial()->set_random(7);
+  Ask(give_up);
+  EXPECT_EQ(front_->cancelled.size(), 1u);
+  dial.mutable_dial_request()->set_random(8);
+  Ask(dial);
   EXPECT_EQ(front_->requests.size(), 1u);
   pair_.Run();
   EXPECT_TRUE(pair_.closed());

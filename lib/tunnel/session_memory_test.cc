@@ -76,7 +76,9 @@ TEST_P(ShortMemoryTest, QueuesThatStillGrowFarAboveTheShareAreReset) {
   EXPECT_EQ(innocent->endpoint->received.size(), 11'000u);
 }
 
-TEST_P(ShortMemoryTest, FarAboveTheMemoryOnlyShortQueuesGrow) {
+class BurstTest : public SessionTest {};
+
+TEST_P(BurstTest, FarAboveTheMemoryOnlyShortQueuesGrow) {
   const auto memory = std::make_shared<MemoryBudget>(1'000'000);
   MemoryCharge charge(memory);
   SessionOptions options;
@@ -92,6 +94,7 @@ TEST_P(ShortMemoryTest, FarAboveTheMemoryOnlyShortQueuesGrow) {
   };
   send();
   charge.Set(1'500'000);
+  scheduler_.Advance(milliseconds(1));
   send();
   EXPECT_FALSE(long_one->endpoint->closed);
   charge.Set(1'500'001);
@@ -102,7 +105,46 @@ TEST_P(ShortMemoryTest, FarAboveTheMemoryOnlyShortQueuesGrow) {
   EXPECT_EQ(memory->tally(MemoryBudget::Scope::kTotal).reset_queues, 1u);
 }
 
+// As a SocketSink: takes everything at the end of the turn.
+class PromptEndpoint final : public FakeEndpoint {
+ public:
+  explicit PromptEndpoint(base::Scheduler& scheduler) : scheduler_(scheduler) {}
+  void Deliver(std::span<const uint8_t> bytes) override {
+    received.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    held += bytes.size();
+    take_.RequestOn(scheduler_.sinks());
+  }
+
+ private:
+  base::Scheduler& scheduler_;
+  base::Deferred take_{[this] {
+    if (connection != nullptr) connection->Delivered(std::exchange(held, 0));
+  }};
+};
+
+TEST_P(BurstTest, WhatIsTakenAtOnceIsNoQueue) {
+  const auto memory = std::make_shared<MemoryBudget>(1'000'000);
+  MemoryCharge charge(memory);
+  SessionOptions options;
+  options.memory = memory;
+  Start(options);
+  const auto prompt = std::make_shared<PromptEndpoint>(scheduler_);
+  hub_->StartDial({"web:80", "", seconds(10)}, prompt, [](const Failure*) {});
+  pair_.Run();
+  charge.Set(1'500'001);
+  pair_.set_piece(16 * 1024);  // as TLS records come
+  pair_.set_batch(256 * 1024);
+  for (int i = 0; i < 3; ++i) {
+    target().Send(std::string(60'000, 'x'));
+    pair_.Run();
+    scheduler_.Advance(milliseconds(1));
+  }
+  EXPECT_FALSE(prompt->closed);
+  EXPECT_EQ(prompt->received.size(), 180'000u);
+}
+
 INSTANTIATE_TEST_SUITE_P(Peers, ShortMemoryTest, ::testing::Values(false));
+INSTANTIATE_TEST_SUITE_P(Peers, BurstTest, ::testing::Bool());
 
 class PlainMemoryTest : public SessionTest {};
 
@@ -123,8 +165,9 @@ TEST_P(PlainMemoryTest, HoldsTheStreamBackSoonerWhenItsOwnerHasUsedAQuarterOfIts
 }
 
 // Its peer cannot be told to send less, so it must not pay for how long it takes.
-TEST_P(PlainMemoryTest, ASlowReaderIsSparedWhileMemoryIsShort) {
-  const auto memory = std::make_shared<MemoryBudget>(1'000'000);
+TEST_P(PlainMemoryTest, ASlowReaderIsSparedWhileItsShareIsShort) {
+  const auto total = std::make_shared<MemoryBudget>(2'000'000);
+  const auto memory = std::make_shared<MemoryBudget>(1'000'000, total);
   MemoryCharge charge(memory);
   SessionOptions options;
   options.memory = memory;
@@ -141,6 +184,25 @@ TEST_P(PlainMemoryTest, ASlowReaderIsSparedWhileMemoryIsShort) {
     ASSERT_FALSE(slow->endpoint->closed) << i;
   }
   scheduler_.Advance(seconds(2));
+  EXPECT_TRUE(slow->endpoint->closed);
+}
+
+TEST_P(PlainMemoryTest, ASlowReaderGoesWhenAllMemoryIsShort) {
+  const auto total = std::make_shared<MemoryBudget>(1'000'000);
+  MemoryCharge others(total);
+  SessionOptions options;
+  options.memory = std::make_shared<MemoryBudget>(1'000'000, total);
+  Start(options);
+  auto slow = Open("slow:1");
+  slow->endpoint->stalled = true;
+  Flood();
+  others.Set(950'000);
+  for (int i = 0; i < 15 && !slow->endpoint->closed; ++i) {
+    slow->endpoint->held -= 1000;
+    slow->endpoint->connection->Delivered(1000);
+    scheduler_.Advance(milliseconds(900));
+    pair_.Run();
+  }
   EXPECT_TRUE(slow->endpoint->closed);
 }
 
@@ -162,16 +224,54 @@ TEST_P(PlainMemoryTest, TheStreamsWindowGrowsOnALongWayUntilSomebodyReadsSlowly)
   for (int i = 0; i < 10; ++i) pass(kWindow / 8, 0);
   EXPECT_EQ(pair_.window_of_server(), 0u) << "it was large enough";
   for (int i = 0; i < 10; ++i) pass(2 * kWindow, 0);
-  EXPECT_EQ(pair_.window_of_server(), 4 * kWindow);
-  pass(0, options.plain_queue_cap);
-  for (int i = 0; i < 10; ++i) pass(2 * kWindow, 1000);
+  EXPECT_EQ(pair_.window_of_server(), 2 * kWindow);
+  pass(0, options.plain_queue_cap + 1000);
+  pass(0, 1000);  // is held back, and so is all that comes with it
+  for (int i = 0; i < 10; ++i) pass(2 * kWindow, 0);
   EXPECT_EQ(pair_.window_of_server(), kWindow);
   slow->endpoint->Unstall();
-  for (int i = 0; i < 10; ++i) pass(2 * kWindow, 1000);
-  EXPECT_EQ(pair_.window_of_server(), 4 * kWindow);
+  for (int i = 0; i < 10; ++i) pass(2 * kWindow, 0);
+  EXPECT_EQ(pair_.window_of_server(), kWindow) << "it is early to forget";
+  for (int i = 0; i < 50; ++i) pass(2 * kWindow, 0);
+  EXPECT_EQ(pair_.window_of_server(), 2 * kWindow);
 }
 
 INSTANTIATE_TEST_SUITE_P(Peers, PlainMemoryTest, ::testing::Values(true));
+
+// HTTP/2 tells the client of one connection to send less, so a slow reader of it is to blame.
+TEST(FrontEndMemoryTest, ASlowReaderGoesWhileMemoryIsShort) {
+  testing::ManualScheduler scheduler;
+  testing::StreamPair pair(scheduler);
+  const auto memory = std::make_shared<MemoryBudget>(1'000'000);
+  MemoryCharge charge(memory);
+  SessionOptions options;
+  options.one_connection = true;
+  options.memory = memory;
+  auto agent = std::make_unique<FakeAgent>(options);
+  auto client = std::make_unique<DialingSession>(SessionOptions{.one_connection = true});
+  FakeAgent& front = *agent;
+  DialingSession& dialler = *client;
+  front.stall_new = true;
+  net::Metadata request;
+  dialler.OfferFeatures(request);
+  pair.Connect(std::move(client), std::move(agent), request);
+  pair.set_withhold_limit(256 * 1024);
+  pair.Run();
+  const auto sender = std::make_shared<FakeEndpoint>();
+  dialler.StartDial({"web:80", "", seconds(10)}, sender, [](const Failure*) {});
+  pair.Run();
+  sender->Send(std::string(4'000'000, 'x'));
+  pair.Run();
+  charge.Set(950'000);
+  FakeEndpoint& slow = *front.endpoints.at(0);
+  for (int i = 0; i < 15 && !slow.closed; ++i) {
+    slow.held -= 1000;
+    slow.connection->Delivered(1000);
+    scheduler.Advance(milliseconds(900));
+    pair.Run();
+  }
+  EXPECT_TRUE(slow.closed);
+}
 
 }  // namespace
 }  // namespace hawser::tunnel

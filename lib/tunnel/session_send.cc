@@ -24,7 +24,7 @@ std::span<const uint8_t> AsBytes(const std::string& text) {
 
 void Session::Produce(net::MessageBatch& batch) {
   ProduceControl(batch);
-  if (!control_.empty()) return;
+  if (!control_.empty() || !ProduceRequests(batch)) return;
   ProduceGrants(batch);
   while (batch.space() >= kMinDataRoom) {
     Connection* connection = ready_.Next();

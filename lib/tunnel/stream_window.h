@@ -24,8 +24,6 @@ class StreamWindow {
       : size_(size), least_(least), since_(now) {}
 
   int64_t size() const { return size_; }
-  // A reader does not keep up: as if there were to `shrink` when next it is looked at.
-  void OnHeld() { held_ = true; }
   // The readers took `bytes`. The window may at most double within a round trip, up to `most`
   // bytes, and halves when it is to `shrink`. A `round_trip` of 0, not known, counts as
   // kUnknownWay. Returns whether its size has changed.
@@ -41,7 +39,6 @@ class StreamWindow {
                              static_cast<double>(elapsed.count()));
     since_ = now;
     taken_ = 0;
-    shrink |= std::exchange(held_, false);
     const int64_t grown = std::min({wanted, 2 * size_, std::max(most, size_)});
     const int64_t next =
         shrink ? std::max(size_ / 2, std::min(size_, least_)) : std::max(size_, grown);
@@ -55,7 +52,6 @@ class StreamWindow {
   int64_t size_;
   int64_t least_;
   int64_t taken_ = 0;  // since `since_`
-  bool held_ = false;  // since then
   base::Time since_;
 };
 
