@@ -31,6 +31,13 @@ bool EndsStream(const nghttp2_frame& frame) {
   return (frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
 }
 
+// What a peer did to be cut off is worth a word; that it is away is nobody's concern.
+absl::Status ReadError(const absl::Status& error) {
+  const auto code =
+      absl::IsResourceExhausted(error) ? error.code() : absl::StatusCode::kUnavailable;
+  return absl::Status(code, "connection lost: " + std::string(error.message()));
+}
+
 bool IsAck(const nghttp2_frame& frame) { return (frame.hd.flags & NGHTTP2_FLAG_ACK) != 0; }
 
 std::string_view AsText(const uint8_t* bytes, size_t size) {
@@ -202,10 +209,7 @@ void Transport::OnReadable() {
                                                         : going_away_),
              NGHTTP2_NO_ERROR);
         return;
-      case net::Socket::Result::kError:
-        Fail(absl::UnavailableError("connection lost: " + std::string(socket_->error().message())),
-             NGHTTP2_NO_ERROR);
-        return;
+      case net::Socket::Result::kError: Fail(ReadError(socket_->error()), NGHTTP2_NO_ERROR); return;
     }
   }
   Post([this] { OnReadable(); });

@@ -26,6 +26,8 @@ constexpr size_t kRecord = SSL3_RT_MAX_PLAIN_LENGTH;
 constexpr size_t kMaxWrite = 512 * 1024;
 // Records of one read turn come with one system call.
 constexpr size_t kReadAhead = 128 * 1024;
+// Records that one read decrypts at most: of tiny ones there are thousands in what a read asks for.
+constexpr int kRecordsPerRead = 64;
 // Messages of TLS that a peer may send beside its data (tickets, key updates, warnings), some at
 // once and some for each so many bytes of data. Each takes as long as encrypting much data.
 constexpr uint64_t kMessagesAtOnce = 256;
@@ -211,7 +213,8 @@ Socket::Result TlsSocket::Read(std::span<uint8_t> space) {
   errno = 0;
   Result result{Result::kOk};
   size_t done = 0;
-  while (done < space.size() && result.kind == Result::kOk) {
+  for (int records = 0;
+       done < space.size() && result.kind == Result::kOk && records < kRecordsPerRead; ++records) {
     // Not more than there is space for, but for the rest of a record: what lies in OpenSSL's buffer
     // while nobody reads is memory that no share counts.
     const size_t left = space.size() - done;

@@ -188,7 +188,7 @@ class RawClient {
   }
   // What the peer reads once there is something.
   Result AwaitRead() {
-    uint8_t space[100];
+    uint8_t space[1000];
     Result result{Result::kWouldBlock};
     while (result.kind == Result::kWouldBlock) {
       bool readable = false;
@@ -206,6 +206,21 @@ class RawClient {
   int fd_;
   SSL* ssl_;
 };
+
+TEST(TlsMessagesTest, TinyRecordsTakeManyTurns) {
+  constexpr size_t kRecords = 2000, kPerRead = 64;
+  EventLoop loop;
+  RawClient client(loop);
+  for (size_t i = 0; i < kRecords; ++i) client.Write("x");
+  size_t taken = 0, reads = 0;
+  for (; taken < kRecords; ++reads) {
+    const Result result = client.AwaitRead();
+    ASSERT_EQ(result.kind, Result::kOk);
+    ASSERT_LE(result.bytes, kPerRead);
+    taken += result.bytes;
+  }
+  EXPECT_GE(reads, kRecords / kPerRead);
+}
 
 TEST(TlsMessagesTest, FewBesideDataAreNothingSpecial) {
   EventLoop loop;
