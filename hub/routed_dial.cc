@@ -129,9 +129,9 @@ void RoutedDial::LeaveSilent(base::Time asked_at) {
   if (cancelled_) return;
   auto lease = registry_.ReserveElsewhere(*destination_, request_.client, lease_->session());
   if (!lease) return;
-  session.CancelDial(*std::exchange(pending_, std::nullopt));
+  const bool asked = session.CancelDial(*std::exchange(pending_, std::nullopt));
   patience_.reset();
-  if (early_sent_) {
+  if (early_sent_ && asked) {
     // The target may have them. Who dials again comes to another agent.
     const Failure failure{Reason::kAgentLost, Hop::kHub,
                           "the agent does not answer, and may have the first bytes"};
@@ -185,7 +185,8 @@ void RoutedDial::CancelHere(Shard& shard) {
   // Moved on, not yet arrived (then DialHere() sees `cancelled_`), or over.
   if (at_ != &shard || !pending_) return;
   const auto found = shard.agents.find(lease_->session());
-  if (found != shard.agents.end()) found->second->CancelDial(*pending_);
+  if (found != shard.agents.end())
+    found->second->CancelDial(*pending_, std::make_shared<DialLease>(*std::move(lease_)));
   Drop(shard);
 }
 

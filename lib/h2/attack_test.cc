@@ -46,6 +46,7 @@ class Attack {
           call->on_open = [raw = call.get()] { raw->stream->SendHeaders({}); };
           call->withhold = withhold;
           ++calls;
+          if (refuse) return std::unique_ptr<net::StreamHandler>();
           last_call = call;
           return call->Handler();
         },
@@ -98,6 +99,7 @@ class Attack {
   }
 
   bool withhold = false;
+  bool refuse = false;
   std::optional<absl::Status> closed;
   size_t calls = 0;
   std::shared_ptr<TestCall> last_call;
@@ -321,6 +323,21 @@ TEST(StreamWindowTest, MayNotBeExceeded) {
   ASSERT_NE(attack.last_call, nullptr);
   EXPECT_LE(attack.last_call->withheld, options.stream_window);
   attack.ExpectHonestPeerUnharmed();
+}
+
+TEST(RefusalTest, IsShortWhateverWasAsked) {
+  Attack attack;
+  attack.refuse = true;
+  const std::string path = "/" + std::string(10'000, '\xff');
+  attack.Send(Preface() + Frame(kHeaders, kEndHeaders, 1,
+                                Field(":method", "POST") + Field(":scheme", "http") +
+                                    Field(":authority", "hub") + Field(":path", path) +
+                                    Field("content-type", "application/grpc")));
+  ASSERT_TRUE(attack.Await([&] {
+    attack.ReadAnswers();
+    return attack.answers.size() > 200;  // more than what every client is told first
+  }));
+  EXPECT_LT(attack.answers.size(), 1000u);
 }
 
 TEST(HonestPeerTest, MayPingAndUpdateWindowsAsItReceives) {

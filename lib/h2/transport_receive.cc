@@ -200,7 +200,7 @@ void Transport::OnReadable() {
       case net::Socket::Result::kOk:
         Receive(space.first(result.bytes));
         if (result.bytes == space.size()) break;
-        [[fallthrough]];  // a short read emptied the socket: no need to ask it again
+        [[fallthrough]];  // a short read mostly emptied the socket; if not, it says so at once
       case net::Socket::Result::kWouldBlock:
         socket_->WaitReadable([this] { OnReadable(); });
         return;

@@ -155,8 +155,9 @@ void Transport::Consume(const Stream& stream, size_t bytes) {
 }
 
 void Transport::SetWindow(Stream& stream, size_t bytes) {
-  const auto largest = static_cast<size_t>(
-      nghttp2_session_get_stream_effective_local_window_size(session_, stream.id()));
+  const int32_t now = nghttp2_session_get_stream_effective_local_window_size(session_, stream.id());
+  if (now < 0) return;  // a request that is not sent yet
+  const auto largest = static_cast<size_t>(now);
   const size_t size = largest - stream.reduction.size();
   if (bytes <= size) return stream.reduction.Shrink(size - bytes);
   const WindowReduction::Growth growth = stream.reduction.Grow(bytes - size);

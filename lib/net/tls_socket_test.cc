@@ -175,8 +175,11 @@ class RawClient {
     SSL_set_alpn_protos(ssl_, reinterpret_cast<const uint8_t*>("\x02h2"), 3);
     const auto server =
         TlsAccept(loop, theirs, *TlsContext::Server({.files = certificates.HubAgentPort()}),
-                  std::chrono::seconds(20), [this](auto socket) { peer = *std::move(socket); });
-    RunUntil(loop, [&] { return SSL_do_handshake(ssl_) == 1 && peer != nullptr; });
+                  std::chrono::seconds(20), [this](auto socket) {
+                    EXPECT_THAT(socket.status(), IsOk());
+                    if (socket.ok()) peer = *std::move(socket);
+                  });
+    while (SSL_do_handshake(ssl_) != 1 || peer == nullptr) RunReady(loop);
   }
   ~RawClient() {
     SSL_free(ssl_);

@@ -7,10 +7,7 @@ namespace hawser::tunnel {
 absl::Status DialedSession::OnDialPacket(const wire::Packet& packet) {
   switch (packet.type()) {
     case wire::DIAL_REQ: return OnRequest(packet.dial_request());
-    case wire::DIAL_CLS:
-      if (pending_.erase(packet.close_dial().random()) == 0) return ChargeLate(0);
-      OnDialCancelled(packet.close_dial().random());
-      return absl::OkStatus();
+    case wire::DIAL_CLS: return OnGivenUp(packet.close_dial().random());
     case wire::DRAIN:
       OnDrain();  // of our hubs; in Konnectivity only dialled sides drain
       return ChargeLate(0);
@@ -42,6 +39,17 @@ absl::Status DialedSession::OnRequest(const wire::DialRequest& request) {
   pending_.emplace(dial_id, features().early ? request.early() : "");
   // The same of the number: behind such a server a client could pass for another.
   OnDial({dial_id, request.protocol(), request.address(), features().any() ? request.client() : 0});
+  return absl::OkStatus();
+}
+
+absl::Status DialedSession::OnGivenUp(int64_t dial_id) {
+  if (pending_.erase(dial_id) == 0) return ChargeLate(0);
+  // A hub of ours holds the dial's place until it is heard that nothing comes of it.
+  if (features().any() && !options().one_connection) {
+    const Failure cancelled{Reason::kCancelled, Hop::kUnknown, "given up"};
+    Answer(dial_id, 0, &cancelled);
+  }
+  OnDialCancelled(dial_id);
   return absl::OkStatus();
 }
 

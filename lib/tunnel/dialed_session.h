@@ -53,6 +53,7 @@ class DialedSession : public Session {
 
  private:
   absl::Status OnRequest(const wire::DialRequest& request);
+  absl::Status OnGivenUp(int64_t dial_id);
   void Answer(int64_t dial_id, int64_t connection_id, const Failure* failure);
 
   std::unordered_map<int64_t, std::string, base::SeededHash> pending_;  // first bytes by dial id

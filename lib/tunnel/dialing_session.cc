@@ -20,6 +20,9 @@ int64_t RandomDialId() {
 
 // What the late answer to a dial that we gave up may cost, bytes.
 constexpr size_t kLateAnswer = 1024;
+// A peer that takes no request for so long will take none: longer than pings need to find out that
+// nobody is there.
+constexpr base::Duration kUntakenLimit = std::chrono::seconds(30);
 
 }  // namespace
 
@@ -44,10 +47,7 @@ DialingSession::DialId DialingSession::StartDial(Dial dial, std::shared_ptr<Endp
     FailLater(id, {Reason::kOverloaded, Hop::kHub, "too many dials or connections of one agent"});
     return id;
   }
-  pending.deadline->Set(dial.timeout, [this, id, &pending] {
-    TakeBack(id, pending);
-    Fail(id, {Reason::kTimedOut, Hop::kAgent, "dial timed out: the agent did not answer in time"});
-  });
+  pending.deadline->Set(dial.timeout, [this, id] { OnDeadline(id); });
   wire::Packet packet;
   packet.set_type(wire::DIAL_REQ);
   wire::DialRequest& request = *packet.mutable_dial_request();
@@ -60,9 +60,31 @@ DialingSession::DialId DialingSession::StartDial(Dial dial, std::shared_ptr<Endp
   return id;
 }
 
-void DialingSession::CancelDial(DialId id) {
-  auto node = pending_.extract(id);
-  if (!node.empty()) TakeBack(id, node.mapped());
+void DialingSession::OnDeadline(DialId id) {
+  const Pending& pending = pending_.at(id);
+  if (!pending.asked && unsent_since_ &&
+      stream()->scheduler().Now() - *unsent_since_ >= kUntakenLimit)
+    stream()->Abort(absl::DeadlineExceededError("tunnel: the peer takes no requests"));
+  // The other end of a cancelled one has been told.
+  if (pending.done) TakeBack(id);
+  Fail(id, {Reason::kTimedOut, Hop::kAgent, "dial timed out: the agent did not answer in time"});
+}
+
+bool DialingSession::CancelDial(DialId id, std::shared_ptr<void> place) {
+  const auto found = pending_.find(id);
+  if (found == pending_.end()) return false;
+  TakeBack(id);
+  Pending& pending = found->second;
+  const bool asked = pending.asked;
+  if (asked && place != nullptr) {
+    pending.place = std::move(place);
+    pending.done = nullptr;
+    pending.endpoint = nullptr;
+    pending.memory = nullptr;
+  } else {
+    pending_.erase(found);
+  }
+  return asked;
 }
 
 void DialingSession::QueueRequest(DialId id, Pending& pending, const wire::Packet& packet) {
@@ -70,6 +92,7 @@ void DialingSession::QueueRequest(DialId id, Pending& pending, const wire::Packe
   if (unsent_.size() > 2 * pending_.size())
     std::erase_if(unsent_, [this](DialId unsent) { return !pending_.contains(unsent); });
   pending.request = packet.SerializeAsString();
+  if (!unsent_since_) unsent_since_ = stream()->scheduler().Now();
   unsent_.push_back(id);
   unsent_bytes_ += pending.request.size();
   unsent_charge_.Set(unsent_bytes_);
@@ -83,21 +106,23 @@ void DialingSession::ForgetRequest(Pending& pending) {
 }
 
 bool DialingSession::ProduceRequests(net::MessageBatch& batch) {
+  unsent_since_.reset();
   for (; !unsent_.empty(); unsent_.pop_front()) {
     const auto found = pending_.find(unsent_.front());
     if (found == pending_.end()) continue;
     Pending& pending = found->second;
     const std::string& request = pending.request;
-    if (!batch.Add({reinterpret_cast<const uint8_t*>(request.data()), request.size()}))
-      return false;
+    if (!batch.Add({reinterpret_cast<const uint8_t*>(request.data()), request.size()})) break;
     pending.asked = true;
     ForgetRequest(pending);
     ++mutable_counters().packets_to_peer[PacketKind(wire::DIAL_REQ)];
   }
-  return true;
+  if (!unsent_.empty()) unsent_since_ = stream()->scheduler().Now();
+  return unsent_.empty();
 }
 
-void DialingSession::TakeBack(DialId id, Pending& pending) {
+void DialingSession::TakeBack(DialId id) {
+  Pending& pending = pending_.at(id);
   if (!pending.asked) return ForgetRequest(pending);
   wire::Packet packet;
   packet.set_type(wire::DIAL_CLS);
@@ -110,7 +135,7 @@ void DialingSession::Fail(DialId id, const Failure& failure) {
   auto node = pending_.extract(id);
   if (node.empty()) return;
   ForgetRequest(node.mapped());
-  node.mapped().done(&failure);
+  if (node.mapped().done) node.mapped().done(&failure);
 }
 
 void DialingSession::FailLater(DialId id, const Failure& failure) {
@@ -138,9 +163,9 @@ absl::Status DialingSession::OnAnswer(const wire::DialResponse& answer) {
   if (opened && (connection_id <= 0 || knows(connection_id)))
     return ProtocolError("DIAL_RSP with connection id " + std::to_string(connection_id));
   auto node = pending_.extract(answer.random());
-  if (node.empty()) {
+  if (node.empty() || !node.mapped().done) {
     // The dial was cancelled or timed out meanwhile: what the answer opened is closed again.
-    ++mutable_counters().late_answers;
+    if (node.empty() || opened) ++mutable_counters().late_answers;
     if (const absl::Status status = ChargeLate(answer.ByteSizeLong()); !status.ok() || !opened)
       return status;
     NoteId(connection_id);
@@ -181,7 +206,8 @@ void DialingSession::OnClosed(const absl::Status& status) {
   unsent_.clear();
   unsent_bytes_ = 0;
   unsent_charge_.Set(0);
-  for (auto& [id, dial] : pending) dial.done(&lost);
+  for (auto& [id, dial] : pending)
+    if (dial.done) dial.done(&lost);
 }
 
 }  // namespace hawser::tunnel

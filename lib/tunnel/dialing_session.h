@@ -4,6 +4,7 @@
 
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 
@@ -41,8 +42,10 @@ class DialingSession : public Session {
   // Fails with kOverloaded when too many dials are pending, with kAgentLost when the session ends.
   DialId StartDial(Dial dial, std::shared_ptr<Endpoint> endpoint, DialDone done);
   // Forgets the dial: `done` does not run, and a late answer leaves no connection behind. The peer
-  // hears nothing of a dial that it was not asked for yet.
-  void CancelDial(DialId id);
+  // hears nothing of a dial that it was not asked for yet. `place`, what the dial takes of a
+  // limited number, is held until the peer has answered or the dial's time is over: for so long the
+  // dial stands in front of others. Returns whether the peer was asked.
+  bool CancelDial(DialId id, std::shared_ptr<void> place = nullptr);
 
   size_t pending_dials() const { return pending_.size(); }
   // The peer asked for no new dials.
@@ -63,7 +66,8 @@ class DialingSession : public Session {
  private:
   struct Pending {
     std::shared_ptr<Endpoint> endpoint;
-    DialDone done;
+    DialDone done;  // null: it was cancelled
+    std::shared_ptr<void> place;
     std::string target;
     std::string client;
     std::shared_ptr<MemoryBudget> memory;
@@ -77,8 +81,9 @@ class DialingSession : public Session {
   void QueueRequest(DialId id, Pending& pending, const wire::Packet& packet);
   // Its request is sent, or is not to be sent any more.
   void ForgetRequest(Pending& pending);
-  // Nobody waits for its answer any more.
-  void TakeBack(DialId id, Pending& pending);
+  // Nobody waits for the answer to a pending dial any more.
+  void TakeBack(DialId id);
+  void OnDeadline(DialId id);
   // Takes a pending dial off the list and tells it why it failed; a no-op for unknown ids.
   void Fail(DialId id, const Failure& failure);
   void FailLater(DialId id, const Failure& failure);
@@ -87,6 +92,7 @@ class DialingSession : public Session {
   // Dials whose requests wait, the oldest first; some of them are over.
   std::deque<DialId> unsent_;
   size_t unsent_bytes_ = 0;
+  std::optional<base::Time> unsent_since_;  // when the peer took none of them; empty: never
   MemoryCharge unsent_charge_;
   DialId last_dial_ = 0;
   bool draining_ = false;

@@ -77,6 +77,20 @@ TEST_P(SessionAbuseTest, APeerThatTakesNothingForLongIsGivenUp) {
   EXPECT_THAT(std::string(pair_.status().message()), HasSubstr("asks but does not read"));
 }
 
+// As one that answers pings, and reads no more.
+TEST_P(SessionAbuseTest, APeerThatTakesNoRequestForLongIsGivenUp) {
+  Start();
+  pair_.pause_server(true);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_FALSE(pair_.closed()) << "it may be busy";
+    Dial("web:80");
+    scheduler_.Advance(seconds(10));
+  }
+  pair_.Run();
+  EXPECT_TRUE(pair_.closed());
+  EXPECT_THAT(std::string(pair_.status().message()), HasSubstr("takes no requests"));
+}
+
 TEST_P(SessionAbuseTest, DialsThatAreGivenUpBeforeTheyAreSentLeaveNothing) {
   const auto memory = std::make_shared<MemoryBudget>(64 * 1024 * 1024);
   SessionOptions options;

@@ -74,9 +74,7 @@ absl::Status Session::OnData(int64_t id, std::span<const uint8_t> bytes, bool st
       CloseByUs(connection, &failure);
       return absl::OkStatus();
     }
-  } else if (options_.one_connection) {
-    Hold(connection, bytes.size());
-  } else if (connection.queued_ > PlainQueueCap(connection)) {
+  } else if (options_.one_connection || connection.queued_ > PlainQueueCap(connection)) {
     Hold(connection, bytes.size());
   }
   HandOver(connection, bytes, stable);

@@ -109,6 +109,32 @@ TEST_P(SessionTest, AnswerThatCrossesACancelIsClosedAgain) {
   EXPECT_FALSE(pair_.closed()) << pair_.status();
 }
 
+TEST_P(SessionTest, ACancelledDialKeepsItsPlaceUntilItIsAnswered) {
+  Start();
+  agent_->hold = true;
+  const auto cancel = [&](const Dialled& dialled) {
+    auto place = std::make_shared<int>();
+    const std::weak_ptr<int> held = place;
+    const bool asked = hub_->CancelDial(dialled.id, std::move(place));
+    EXPECT_EQ(asked, !held.expired());
+    return held;
+  };
+  const auto unsent = Dial("web:80");
+  EXPECT_TRUE(cancel(*unsent).expired());
+  const auto asked = Dial("web:80");
+  pair_.Run();
+  const auto held = cancel(*asked);
+  EXPECT_FALSE(held.expired());
+  pair_.Run();
+  EXPECT_EQ(agent_->cancelled.size(), 1u);
+  // An agent of Konnectivity's says nothing, and may dial on.
+  EXPECT_EQ(held.expired(), !plain());
+  scheduler_.Advance(seconds(10));
+  EXPECT_TRUE(held.expired());
+  EXPECT_FALSE(asked->done || unsent->done);
+  EXPECT_EQ(hub_->pending_dials(), 0u);
+}
+
 TEST_P(SessionTest, TooManyPendingDialsAreOverload) {
   SessionOptions options;
   options.max_pending_dials = 3;
