@@ -149,7 +149,7 @@ def start_hub(processes, pki, flags, place):
         "hub", BIN / "hub/proxy-server", "--mode=http-connect,grpc", f"--uds-name={grpc}",
         f"--http-connect-uds-name={front_end}",
         "--server-port=0", "--agent-port=0", f"--agent-bind-address={place.near}",
-        "--health-port=0", "--admin-port=0", "--agent-identity=certificate",
+        "--health-port=0", "--admin-port=0",
         f"--cluster-cert={pki.server}/tls.crt", f"--cluster-key={pki.server}/tls.key",
         f"--cluster-ca-cert={pki.client_ca}", *flags)
     port = processes.wait_for("hub", r"serving agents on \S*:(\d+)")
@@ -158,7 +158,7 @@ def start_hub(processes, pki, flags, place):
 
 def start_hawser(processes, pki, target, *flags, place=HERE):
     """A hub and one agent. `flags` are more of the hub's."""
-    hub = start_hub(processes, pki, flags, place)
+    hub = start_hub(processes, pki, ("--agent-identity=certificate", *flags), place)
     host, target_port = target.split(":")
     agent = processes.start(
         "agent", *place.at_far(
@@ -218,7 +218,7 @@ def start_reference_agent(processes, pki, port, place):
 
 def start_switched(processes, pki, target, place=HERE):
     """Our hub with an agent of Konnectivity's, as it is while people switch part by part."""
-    hub = start_hub(processes, pki, (), place)
+    hub = start_hub(processes, pki, ["--agent-identity=asserted"], place)
     agent = start_reference_agent(processes, pki, hub.port, place)
     wait_until(lambda: can_connect(hub.front_end, target), "the reference's agent to connect")
     route = ["--via", f"unix:{hub.front_end}", "--connect", target]

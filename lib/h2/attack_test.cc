@@ -325,6 +325,27 @@ TEST(StreamWindowTest, MayNotBeExceeded) {
   attack.ExpectHonestPeerUnharmed();
 }
 
+// A sender that waits for half of its window has only half of it on its way.
+TEST(LongWindowTest, IsReturnedAnEighthAtATime) {
+  Options options;
+  options.stream_window = 4 << 20;
+  Attack attack(options);
+  attack.Send(Preface() + Request(1));
+  ASSERT_TRUE(attack.Await([&] {
+    attack.ReadAnswers();
+    return !attack.answers.empty();
+  }));
+  std::string bytes = Frame(kSettings, kAck, 0, "");
+  for (int i = 0; i < 40; ++i)
+    bytes += Frame(kData, kNoFlags, 1, Message(std::string(16'000, 'x')));
+  attack.Run(bytes);
+  const std::string update = Number(4, 3) + Number(kWindowUpdate, 1) + Number(0, 1) + Number(1, 4);
+  EXPECT_TRUE(attack.Await([&] {
+    attack.ReadAnswers();
+    return attack.answers.find(update) != std::string::npos;
+  }));
+}
+
 TEST(RefusalTest, IsShortWhateverWasAsked) {
   Attack attack;
   attack.refuse = true;

@@ -53,8 +53,11 @@ class Stream final : public net::MessageStream, private Deframer::Sink {
 
   int32_t id() const { return id_; }
   size_t withheld() const { return withheld_; }
-  // Kept by the transport.
+  // Kept by the transport: of its window what it shrank by, how many bytes are worth an update, and
+  // how many came since the last one was thought of.
   WindowReduction reduction;
+  size_t return_step = SIZE_MAX;
+  size_t since_return = 0;
   // Tells the handler that the stream exists. A server ends the call with DEADLINE_EXCEEDED after
   // `timeout`, when there is one.
   void Open(const net::Metadata& headers, std::optional<base::Duration> timeout);

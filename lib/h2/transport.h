@@ -180,7 +180,7 @@ class Transport : private Keepalive::Link {
   void ResetStream(Stream& stream, uint32_t code, const absl::Status& status);
   void ResumeData(int32_t id);
   void ReturnWindow(Stream& stream, size_t bytes);
-  void Consume(const Stream& stream, size_t bytes);
+  void Consume(Stream& stream, size_t bytes);
   void SetWindow(Stream& stream, size_t bytes);
   bool HasSendWindow(int32_t id) const;
   void WakeStream(Stream& stream);

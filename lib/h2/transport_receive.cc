@@ -90,7 +90,8 @@ struct Transport::ReceiveCallbacks {
     nghttp2_session_consume_connection(session, size);
     if (Stream* stream = transport.Find(id); stream != nullptr) {
       const size_t returned = stream->OnData({data, size});
-      if (stream->reduction.size() > 0) {
+      stream->since_return += returned;
+      if (stream->reduction.size() > 0 || stream->since_return >= stream->return_step) {
         transport.ReturnWindow(*stream, returned);
       } else {
         nghttp2_session_consume_stream(session, id, returned);

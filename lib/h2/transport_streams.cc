@@ -14,6 +14,12 @@ namespace {
 
 // Bytes of a stream's window that are returned at once where others wait for them.
 constexpr int32_t kReturnStep = 16 * 1024;
+// Of a window as large as that, which is for a long way, an eighth is returned at a time: a sender
+// that has to wait for half of it has only the other half on its way.
+constexpr size_t kLongWindow = 1024 * 1024;
+
+// What is worth an update, bytes; SIZE_MAX: as nghttp2 does it, half of the window.
+size_t ReturnStep(size_t window) { return window < kLongWindow ? SIZE_MAX : window / 8; }
 
 net::Metadata HttpError(const std::string& status) {
   net::Metadata fields;
@@ -69,6 +75,7 @@ Stream& Transport::AddStream(int32_t id, std::unique_ptr<net::StreamHandler> han
   ++counters_.streams;
   auto& stream = streams_[id];
   stream = std::make_unique<Stream>(*this, id, std::move(handler));
+  stream->return_step = ReturnStep(options_.stream_window);
   return *stream;
 }
 
@@ -135,7 +142,8 @@ void Transport::ReturnWindow(Stream& stream, size_t bytes) {
   Consume(stream, stream.reduction.Return(bytes));
 }
 
-void Transport::Consume(const Stream& stream, size_t bytes) {
+void Transport::Consume(Stream& stream, size_t bytes) {
+  stream.since_return = 0;
   nghttp2_session_consume_stream(session_, stream.id(), bytes);
   // nghttp2 returns half of the window at once, which may take a slow reader for ever, and what is
   // withheld on its account keeps everybody else on the stream waiting. Of a window that shrank it
@@ -145,11 +153,14 @@ void Transport::Consume(const Stream& stream, size_t bytes) {
   const int32_t quarter =
       (nghttp2_session_get_stream_effective_local_window_size(session_, stream.id()) - kept) / 4;
   const bool waited_for = withheld > quarter;
+  const bool long_way = stream.return_step != SIZE_MAX;
   const int32_t unreturned =
       nghttp2_session_get_stream_effective_recv_data_length(session_, stream.id()) - withheld -
       kept;
-  if ((waited_for || kept > 0) && unreturned > 0 &&
-      unreturned >= (waited_for ? std::min(quarter, kReturnStep) : quarter))
+  if ((waited_for || long_way || kept > 0) && unreturned > 0 &&
+      unreturned >= (waited_for ? std::min(quarter, kReturnStep)
+                     : long_way ? static_cast<int32_t>(stream.return_step)
+                                : quarter))
     nghttp2_submit_window_update(session_, NGHTTP2_FLAG_NONE, stream.id(), unreturned);
   RequestFlush();
 }
@@ -157,6 +168,7 @@ void Transport::Consume(const Stream& stream, size_t bytes) {
 void Transport::SetWindow(Stream& stream, size_t bytes) {
   const int32_t now = nghttp2_session_get_stream_effective_local_window_size(session_, stream.id());
   if (now < 0) return;  // a request that is not sent yet
+  stream.return_step = ReturnStep(bytes);
   const auto largest = static_cast<size_t>(now);
   const size_t size = largest - stream.reduction.size();
   if (bytes <= size) return stream.reduction.Shrink(size - bytes);

@@ -21,8 +21,10 @@ constexpr uint64_t kLeastPlainQueue = 64 * 1024;
 // been allowed cannot be taken back, and all of it may be for one owner that has a few such streams
 // and reads slowly from now on.
 constexpr int64_t kMostPlainWindow = 4 * 1024 * 1024;
-// How long after it was held back it does not grow again.
-constexpr base::Duration kHeldLately = std::chrono::seconds(2);
+// Held back for so long without a break, somebody reads slowly, and was not just late; and how long
+// after that it does not grow again.
+constexpr base::Duration kHeldLong = std::chrono::milliseconds(250);
+constexpr base::Duration kSlowLately = std::chrono::seconds(2);
 // A packet that is collected is charged from here on, bytes.
 constexpr size_t kSmallPacket = 1024;
 
@@ -146,8 +148,11 @@ void Session::TuneStreamWindow(size_t bytes) {
   int64_t most = MostWindow(options_.memory.get(), before);
   bool shrink = ShortOfMemory(options_.memory.get());
   if (!options_.one_connection) {
-    most = now - held_at_ < kHeldLately ? before : std::min(most, kMostPlainWindow);
-    shrink |= withheld_ > 0;
+    const bool slow = withheld_ > 0 && now - held_since_ > kHeldLong;
+    if (slow) slow_at_ = now;
+    shrink |= slow;
+    const bool may_grow = withheld_ == 0 && now - slow_at_ > kSlowLately;
+    most = may_grow ? std::min(most, kMostPlainWindow) : before;
   }
   if (!stream_window_.OnTaken(bytes, now, stream_->LeastRoundTrip(), most, shrink)) return;
   Promise(options_.memory.get(), stream_window_.size() - before);
@@ -183,8 +188,8 @@ void Session::Hold(Connection& connection, size_t bytes) {
   withheld_incomplete_ -= collected;
   fresh_ -= now;
   connection.withheld_ += collected + now;
+  if (withheld_ == 0) held_since_ = stream_->scheduler().Now();
   withheld_ += collected + now;
-  held_at_ = stream_->scheduler().Now();
   stream_->Withhold(now);
 }
 
