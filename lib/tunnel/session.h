@@ -247,6 +247,7 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   size_t withheld_incomplete_ = 0;
   uint64_t withheld_ = 0;  // of the stream's own window, on account of all connections
   base::Time held_since_;  // while there is some
+  base::Time held_at_{};   // when the last of it was
   base::Time slow_at_{};   // when a slow reader was seen last
   // Of a packet that is collected, as far as it is charged.
   size_t incomplete_ = 0;

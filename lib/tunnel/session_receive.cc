@@ -25,6 +25,8 @@ constexpr int64_t kMostPlainWindow = 4 * 1024 * 1024;
 // after that it does not grow again.
 constexpr base::Duration kHeldLong = std::chrono::milliseconds(250);
 constexpr base::Duration kSlowLately = std::chrono::seconds(2);
+// On a shorter way it is large enough, however busy the machine.
+constexpr base::Duration kLongWay = std::chrono::milliseconds(20);
 // A packet that is collected is charged from here on, bytes.
 constexpr size_t kSmallPacket = 1024;
 
@@ -151,7 +153,8 @@ void Session::TuneStreamWindow(size_t bytes) {
     const bool slow = withheld_ > 0 && now - held_since_ > kHeldLong;
     if (slow) slow_at_ = now;
     shrink |= slow;
-    const bool may_grow = withheld_ == 0 && now - slow_at_ > kSlowLately;
+    const bool may_grow = withheld_ == 0 && now - held_at_ > kHeldLong &&
+                          now - slow_at_ > kSlowLately && stream_->LeastRoundTrip() >= kLongWay;
     most = may_grow ? std::min(most, kMostPlainWindow) : before;
   }
   if (!stream_window_.OnTaken(bytes, now, stream_->LeastRoundTrip(), most, shrink)) return;
@@ -188,7 +191,8 @@ void Session::Hold(Connection& connection, size_t bytes) {
   withheld_incomplete_ -= collected;
   fresh_ -= now;
   connection.withheld_ += collected + now;
-  if (withheld_ == 0) held_since_ = stream_->scheduler().Now();
+  held_at_ = stream_->scheduler().Now();
+  if (withheld_ == 0) held_since_ = held_at_;
   withheld_ += collected + now;
   stream_->Withhold(now);
 }
