@@ -204,7 +204,7 @@ func slowReaders(ctx context.Context, c *cell) error {
 	}
 	const rate = 400_000
 	want := pattern(2 * mebibyte)
-	return all(50, func(int) error {
+	return all(20, func(int) error {
 		conn, err := c.client.dial(ctx, local(c.target.http))
 		if err != nil {
 			return err
