@@ -46,7 +46,6 @@ class FrontSession final : public tunnel::DialedSession {
 
  private:
   friend class StreamDialler;
-  // Ends the stream unless it dials in time.
   // Ends a stream that carries nothing, also when its peer has no window for the end.
   void EndUnused(const absl::Status& status);
   void Reject(int64_t dial_id, const tunnel::Failure& failure);

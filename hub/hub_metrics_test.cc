@@ -136,6 +136,21 @@ TEST_F(HubMetricsTest, ALateAnswerLeavesNoConnectionAndIsCounted) {
       "stream_errors_total{segment=\"from_client\",code=\"Canceled\",packet_type=\"Unknown\"} 1"));
 }
 
+TEST_F(HubMetricsTest, ADialThatIsGivenUpIsPendingUntilItsAgentHasAnswered) {
+  StartHub();
+  const auto paris = StartAgent("paris");
+  TestClient client(GrpcSocket());
+  ASSERT_THAT(client.Connected(), IsOk());
+  const auto tunnel = client.Dial("silent.paris:80");
+  ASSERT_TRUE(paris->AwaitDials(1));
+  paris->Pause();
+  tunnel->CancelDial();
+  ASSERT_TRUE(AwaitServer("dial_failure_count{reason=\"frontend_close\"} 1"));
+  EXPECT_TRUE(AwaitServer("pending_backend_dials 1"));
+  paris->Resume();
+  EXPECT_TRUE(AwaitServer("pending_backend_dials 0"));
+}
+
 TEST_F(HubMetricsTest, ConnectionsAreCountedAndTimed) {
   StartHub();
   const auto paris = StartAgent("paris");

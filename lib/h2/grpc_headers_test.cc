@@ -97,6 +97,13 @@ TEST(StatusTest, TravelsAsTrailers) {
   EXPECT_EQ(CallStatus(block), absl::NotFoundError("no agent\tfor paris"));
 }
 
+// What a peer asked for may be part of it.
+TEST(StatusTest, ALongTextIsCut) {
+  net::Metadata fields;
+  AddStatus(absl::NotFoundError(std::string(10'000, '\xff')), fields);
+  EXPECT_EQ(fields.Get("grpc-message").size(), 3 * 1024u);
+}
+
 TEST(StatusTest, OkHasNoMessage) {
   net::Metadata fields;
   AddStatus(absl::OkStatus(), fields);

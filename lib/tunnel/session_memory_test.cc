@@ -76,14 +76,19 @@ TEST_P(ShortMemoryTest, QueuesThatStillGrowFarAboveTheShareAreReset) {
   EXPECT_EQ(innocent->endpoint->received.size(), 11'000u);
 }
 
-class BurstTest : public SessionTest {};
+class BurstTest : public SessionTest {
+ protected:
+  BurstTest() {
+    SessionOptions options;
+    options.memory = memory_;
+    Start(options);
+  }
+
+  std::shared_ptr<MemoryBudget> memory_ = std::make_shared<MemoryBudget>(1'000'000);
+  MemoryCharge charge_{memory_};
+};
 
 TEST_P(BurstTest, FarAboveTheMemoryOnlyShortQueuesGrow) {
-  const auto memory = std::make_shared<MemoryBudget>(1'000'000);
-  MemoryCharge charge(memory);
-  SessionOptions options;
-  options.memory = memory;
-  Start(options);
   const auto long_one = Open("long:1");
   const auto short_one = Open("short:1");
   long_one->endpoint->stalled = short_one->endpoint->stalled = true;
@@ -93,16 +98,16 @@ TEST_P(BurstTest, FarAboveTheMemoryOnlyShortQueuesGrow) {
     pair_.Run();
   };
   send();
-  charge.Set(1'500'000);
+  charge_.Set(1'500'000);
   scheduler_.Advance(milliseconds(1));
   send();
   EXPECT_FALSE(long_one->endpoint->closed);
-  charge.Set(1'500'001);
+  charge_.Set(1'500'001);
   send();
   ASSERT_TRUE(long_one->endpoint->closed);
   EXPECT_EQ(long_one->endpoint->failure->reason, Reason::kOverloaded);
   EXPECT_FALSE(short_one->endpoint->closed);
-  EXPECT_EQ(memory->tally(MemoryBudget::Scope::kTotal).reset_queues, 1u);
+  EXPECT_EQ(memory_->tally(MemoryBudget::Scope::kTotal).reset_queues, 1u);
 }
 
 // As a SocketSink: takes everything at the end of the turn.
@@ -123,15 +128,10 @@ class PromptEndpoint final : public FakeEndpoint {
 };
 
 TEST_P(BurstTest, WhatIsTakenAtOnceIsNoQueue) {
-  const auto memory = std::make_shared<MemoryBudget>(1'000'000);
-  MemoryCharge charge(memory);
-  SessionOptions options;
-  options.memory = memory;
-  Start(options);
   const auto prompt = std::make_shared<PromptEndpoint>(scheduler_);
   hub_->StartDial({"web:80", "", seconds(10)}, prompt, [](const Failure*) {});
   pair_.Run();
-  charge.Set(1'500'001);
+  charge_.Set(1'500'001);
   pair_.set_piece(16 * 1024);  // as TLS records come
   pair_.set_batch(256 * 1024);
   for (int i = 0; i < 3; ++i) {
@@ -204,6 +204,20 @@ TEST_P(PlainMemoryTest, ASlowReaderGoesWhenAllMemoryIsShort) {
     pair_.Run();
   }
   EXPECT_TRUE(slow->endpoint->closed);
+}
+
+TEST_P(PlainMemoryTest, TheStreamsWindowIsLargeEnoughOnAShortWay) {
+  pair_.set_round_trip(milliseconds(19));
+  SessionOptions options;
+  options.plain_window = 2 * 1024 * 1024;
+  Start(options);
+  auto fast = Open("fast:1");
+  for (int i = 0; i < 10; ++i) {
+    target().Send(std::string(4 * 1024 * 1024, 'f'));
+    pair_.Run();
+    scheduler_.Advance(milliseconds(50));
+  }
+  EXPECT_EQ(pair_.window_of_server(), 0u);
 }
 
 TEST_P(PlainMemoryTest, TheStreamsWindowGrowsOnALongWayUntilSomebodyReadsSlowly) {
