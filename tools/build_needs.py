@@ -148,11 +148,14 @@ def _substitutions(quoted):
 
 
 def _python_needs(text):
-    """Programs are the first of a list of words; modules come with the interpreter or a package."""
+    """Programs may be the first of a list of words, and are the first of a command line that is
+    run, wherever they may be; modules come with the interpreter or a package."""
     needs = {_program("python3")}
     for name in re.findall(r"[\[(,]\s*f?\"([a-z][\w.+-]*)\"", text):
         if path := _program(name):
             needs.add(path)
+    for name in re.findall(r"_run\(f?\"([a-z][\w.+-]*) ", text):
+        needs.add(_program(name) or f"/usr/bin/{name}")
     for name in re.findall(r"^\s*(?:import|from) ([a-z_0-9]+)", text, re.M):
         needs |= {str(path) for path in PYTHON_MODULES.glob(name)}
     return needs

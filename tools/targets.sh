@@ -12,13 +12,14 @@ declare -A packages=(
     libyaml-cpp-dev make nlohmann-json3-dev prometheus-cpp-dev protobuf-compiler
     protobuf-compiler-grpc python3"
   [demo]="curl iproute2 openssl python3 util-linux"
-  [test]="curl libbenchmark-dev libgmock-dev libgtest-dev openssl python3-yaml"
+  [test]="curl libbenchmark-dev libgmock-dev libgtest-dev nftables openssl procps
+    python3-yaml"
   [lint]="clang-format-14 git python3-yaml shellcheck"
   [bench]="haproxy openssl python3 stunnel4"
   [clock]="libfaketime"
   [fuzz]="clang-14 libclang-rt-14-dev"
   [tidy]="clang-tidy-14"
-  [pods]="conntrack containerd containernetworking-plugins iptables nftables runc"
+  [pods]="conntrack containerd containernetworking-plugins iptables runc"
   [go]="golang-go" # unless there is one already, from wherever
 )
 
@@ -46,7 +47,7 @@ row balancer      "build clock demo"             "build networks" "$programs"
 row exact         "build demo go"                "build networks" "$programs"
 row test          "build clock demo go lint test" "build networks" "//..."
 row asan          "build demo test"              build            "//..."
-row tsan          "build demo test"              build            "//lib/net/... //lib/tunnel/..."
+row tsan          "build demo test"              build            "//..."
 row fuzz          "build fuzz test"              build            "//..."
 row tidy          "build test tidy"              build            "//..."
 row lint          "go lint"                      ""               ""

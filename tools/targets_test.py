@@ -6,6 +6,7 @@ installed, and every package with a header, a library or a program that it uses 
 groups: named there, needed by one that is, or on every Debian.
 """
 
+import os
 import sys
 import unittest
 
@@ -28,6 +29,8 @@ def faults(target):
         without_pods = target.name == "test" and owners & FOR_PODS
         if owners and not owners & provided and not without_pods:
             found.append(f"{need}, used by {users}, is in {min(owners)}")
+        elif not owners and not os.path.exists(need) and "include" not in need:
+            found.append(f"{need}, used by {users}, is nowhere on this machine")
     return found
 
 
@@ -66,6 +69,7 @@ class TargetsTest(unittest.TestCase):
         for name, package, need in (("demo", "iproute2", "/ip,"), ("demo", "curl", "/curl,"),
                                     ("lint", "shellcheck", "/shellcheck,"),
                                     ("bench", "haproxy", "/haproxy,"),
+                                    ("test", "nftables", "/nft,"),
                                     ("test", "python3-yaml", "yaml")):
             target = TARGETS[name]
             if not debian.is_installed(package):
