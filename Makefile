@@ -27,8 +27,8 @@ exact:  ## thousands of random connections: each is byte-exact or reset (EXACT=-
 asan:  ## all tests with AddressSanitizer and UndefinedBehaviorSanitizer
 	@tools/setup.sh asan && tools/bazel.sh test --config=asan //...
 
-tsan:  ## the tests of the event loops and the tunnel with ThreadSanitizer
-	@tools/setup.sh tsan && tools/bazel.sh test --config=tsan //lib/net/... //lib/tunnel/...
+tsan:  ## the tests of what runs in several threads, with ThreadSanitizer
+	@tools/setup.sh tsan && tools/bazel.sh test --config=tsan --build_tests_only //...
 
 fuzz:  ## every fuzz target for FUZZ_SECONDS (60) with libFuzzer
 	@tools/setup.sh fuzz && tools/fuzz.sh
