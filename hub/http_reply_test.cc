@@ -37,7 +37,7 @@ class TalkativeSocket final : public net::Socket {
     log_.written.append(static_cast<const char*>(bytes[0].iov_base), bytes[0].iov_len);
     return {Result::kOk, bytes[0].iov_len};
   }
-  bool written() const override { return true; }
+  size_t unwritten() const override { return 0; }
   void WaitReadable(base::Closure callback) override { InTurn(std::move(callback)); }
   void WaitWritable(base::Closure callback) override { InTurn(std::move(callback)); }
   void WaitHangUp(base::Closure) override {}

@@ -58,7 +58,7 @@ constexpr uint64_t kAgentMemory = 40 * 1024;
 constexpr uint64_t kHandshakeMemory = 64 * 1024;
 // What an agent without windows of its own may have on its way at first, bytes, and so what waits
 // here for clients that read slowly; the others get more once they have told what they know.
-constexpr uint32_t kPlainAgentWindow = 2 * 1024 * 1024;
+constexpr uint32_t kPlainAgentWindow = 1024 * 1024;
 
 // What a hub opens before it serves anybody: files, pages, libgrpc++'s, loops that serve no
 // clients.

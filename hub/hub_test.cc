@@ -448,6 +448,20 @@ TEST_F(HubTest, AnAgentThatHangsLosesItsDialsToAnother) {
   }
 }
 
+TEST_F(HubTest, FirstBytesAreNotGivenToASecondAgent) {
+  StartHub();
+  const auto hangs = StartAgent("paris", "1");
+  hangs->Pause();
+  RawClient hasty(folder_ + "/connect.sock"), patient(folder_ + "/connect.sock");
+  hasty.Send("CONNECT echo.paris:7 HTTP/1.1\r\n\r\nhello");
+  patient.Send("CONNECT name.paris:80 HTTP/1.1\r\n\r\n");
+  ASSERT_TRUE(AwaitMetric("hawser_resource_in_use{resource=\"pending_dials\"} 2"));
+  const auto works = StartAgent("paris", "2");
+  EXPECT_THAT(hasty.ReadToEnd(), AllOf(StartsWith("HTTP/1.1 50"), HasSubstr("agent_lost")));
+  EXPECT_EQ(patient.ReadToEnd(), std::string(kEstablished) + "2");
+  EXPECT_THAT(works->dials(), ElementsAre("name.paris:80"));
+}
+
 TEST_F(HubTest, TheNewestSessionOfAnAgentGoesFirst) {
   StartHub();
   const auto older = StartAgent("paris", "a1"), newer = StartAgent("paris", "a1");

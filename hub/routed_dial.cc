@@ -129,6 +129,7 @@ void RoutedDial::LeaveSilent(base::Time asked_at) {
   if (cancelled_) return;
   auto lease = registry_.ReserveElsewhere(*destination_, request_.client, lease_->session());
   if (!lease) return;
+  // Its place goes with it to the other agent.
   const bool asked = session.CancelDial(*std::exchange(pending_, std::nullopt));
   patience_.reset();
   if (early_sent_ && asked) {

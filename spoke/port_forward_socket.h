@@ -32,7 +32,7 @@ class PortForwardSocket final : public net::Socket, private net::WebSocketReader
   // kInvalidArgument for what breaks the protocol, kUnavailable for what the server says is wrong.
   Result Read(std::span<uint8_t> space) override;
   Result Write(std::span<const iovec> bytes) override;
-  bool written() const override { return unsent_.empty() && inner_->written(); }
+  size_t unwritten() const override { return unsent_.memory() + inner_->unwritten(); }
   void WaitReadable(base::Closure callback) override;
   void WaitWritable(base::Closure callback) override;
   void WaitHangUp(base::Closure callback) override { inner_->WaitHangUp(std::move(callback)); }

@@ -61,7 +61,7 @@ func behaviours() []behaviour {
 		{name: "same agent ID", ownLab: true, applies: dials, run: sameAgentID},
 		{name: "slow target", ownLab: true, applies: holdsNobodyUp, run: slowTarget},
 		{name: "slow client", ownLab: true, applies: sparesOthers, run: slowClient},
-		{name: "20 slow readers", ownLab: true, applies: sparesOthers, run: slowReaders},
+		{name: "50 slow readers", ownLab: true, applies: sparesOthers, run: slowReaders},
 		{name: "readiness", ownLab: true, applies: once, run: readiness},
 		{name: "custom ALPN", ownLab: true, applies: haAgent, run: customALPN},
 		{name: "three servers", ownLab: true, applies: haAgent, run: threeServers},

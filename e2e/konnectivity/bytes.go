@@ -196,15 +196,15 @@ func slowClient(ctx context.Context, c *cell) error {
 	return nil
 }
 
-// slowReaders are many downloads of one client that take their time: each is less than agents
-// without windows send ahead, so that all of it waits in the server at once.
+// slowReaders are many downloads of one client that take their time, through several agents: of what
+// agents without windows send ahead much waits in the server.
 func slowReaders(ctx context.Context, c *cell) error {
-	if err := c.startAll(ctx, 2); err != nil {
+	if err := c.startAll(ctx, 3); err != nil {
 		return err
 	}
 	const rate = 400_000
 	want := pattern(2 * mebibyte)
-	return all(20, func(int) error {
+	return all(50, func(int) error {
 		conn, err := c.client.dial(ctx, local(c.target.http))
 		if err != nil {
 			return err

@@ -32,7 +32,7 @@ class ScriptedSocket final : public net::Socket {
 
   Result Read(std::span<uint8_t> space) override;
   Result Write(std::span<const iovec> bytes) override;
-  bool written() const override { return true; }
+  size_t unwritten() const override { return 0; }
   void WaitReadable(base::Closure callback) override;
   void WaitWritable(base::Closure) override {}
   void WaitHangUp(base::Closure) override {}

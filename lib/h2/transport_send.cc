@@ -258,7 +258,7 @@ void Transport::Write(std::span<const uint8_t> bytes) {
   unsent_.assign(bytes.begin() + static_cast<ptrdiff_t>(taken), bytes.end());
   if (unsent_.empty() && socket_->written()) return;
   blocked_ = true;
-  bytes_waiting_ = bytes.size();
+  bytes_waiting_ = unsent_.capacity() + socket_->unwritten();
   socket_->WaitWritable([this] { OnWritable(); });
   TellWaiting();
 }

@@ -42,7 +42,7 @@ class PlainSocket final : public Socket {
     }
   }
 
-  bool written() const override { return true; }
+  size_t unwritten() const override { return 0; }
   void WaitReadable(base::Closure callback) override { watch_.WaitReadable(std::move(callback)); }
   void WaitWritable(base::Closure callback) override { watch_.WaitWritable(std::move(callback)); }
   void WaitHangUp(base::Closure callback) override { watch_.WaitHangUp(std::move(callback)); }

@@ -72,8 +72,9 @@ class Socket {
   // Many tunnelled connections share this one: it may have more on its way than the kernel lets a
   // single one have.
   virtual void ShareAmongMany() {}
-  // False while accepted bytes still wait for the kernel.
-  virtual bool written() const = 0;
+  // The memory, in bytes, of accepted bytes that still wait for the kernel.
+  virtual size_t unwritten() const = 0;
+  bool written() const { return unwritten() == 0; }
 
   // Call back once when Read() / Write() would make progress (or report an end or error).
   virtual void WaitReadable(base::Closure callback) = 0;

@@ -40,7 +40,7 @@ class TlsSocket final : public Socket {
   Result Write(std::span<const iovec> bytes) override;
   size_t batch() const override { return pace_.batch(); }
   void ShareAmongMany() override { shared_ = true; }
-  bool written() const override { return unsent_.empty(); }
+  size_t unwritten() const override { return unsent_.memory(); }
   void WaitReadable(base::Closure callback) override;
   void WaitWritable(base::Closure callback) override;
   void WaitHangUp(base::Closure callback) override { watch_.WaitHangUp(std::move(callback)); }

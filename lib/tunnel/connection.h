@@ -86,6 +86,8 @@ class Connection {
   uint64_t bytes_received_ = 0;
   uint64_t queued_ = 0;
   uint64_t withheld_ = 0;    // bytes of the stream's own window held back on this one's account
+  base::Time held_since_;    // while there are some, or since it was last looked at
+  uint64_t taken_ = 0;       // bytes that the endpoint took since then
   base::Time progress_at_;   // when the endpoint last took bytes, or last had none
   base::Time queued_since_;  // when the endpoint was last given bytes while it had none
   base::Time parked_at_;     // when it was last parked

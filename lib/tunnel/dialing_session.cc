@@ -62,9 +62,7 @@ DialingSession::DialId DialingSession::StartDial(Dial dial, std::shared_ptr<Endp
 
 void DialingSession::OnDeadline(DialId id) {
   const Pending& pending = pending_.at(id);
-  if (!pending.asked && unsent_since_ &&
-      stream()->scheduler().Now() - *unsent_since_ >= kUntakenLimit)
-    stream()->Abort(absl::DeadlineExceededError("tunnel: the peer takes no requests"));
+  if (!pending.asked) EndWhenNoneAreTaken();
   // The other end of a cancelled one has been told.
   if (pending.done) TakeBack(id);
   Fail(id, {Reason::kTimedOut, Hop::kAgent, "dial timed out: the agent did not answer in time"});
@@ -87,7 +85,15 @@ bool DialingSession::CancelDial(DialId id, std::shared_ptr<void> place) {
   return asked;
 }
 
+// Without features a peer that waits for one of its targets takes nothing for the others, either:
+// it comes back with a session that does.
+void DialingSession::EndWhenNoneAreTaken() {
+  if (unsent_since_ && stream()->scheduler().Now() - *unsent_since_ >= kUntakenLimit)
+    stream()->Abort(absl::DeadlineExceededError("tunnel: the peer takes no requests"));
+}
+
 void DialingSession::QueueRequest(DialId id, Pending& pending, const wire::Packet& packet) {
+  EndWhenNoneAreTaken();
   // Dials that are given up before they are sent must not pile up in a list that nobody takes from.
   if (unsent_.size() > 2 * pending_.size())
     std::erase_if(unsent_, [this](DialId unsent) { return !pending_.contains(unsent); });

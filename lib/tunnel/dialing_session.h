@@ -79,6 +79,8 @@ class DialingSession : public Session {
 
   absl::Status OnAnswer(const wire::DialResponse& answer);
   void QueueRequest(DialId id, Pending& pending, const wire::Packet& packet);
+  // Ends the session of a peer that has taken no request for too long.
+  void EndWhenNoneAreTaken();
   // Its request is sent, or is not to be sent any more.
   void ForgetRequest(Pending& pending);
   // Nobody waits for the answer to a pending dial any more.

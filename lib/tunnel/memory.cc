@@ -61,6 +61,12 @@ bool MemoryBudget::ShedsBurst() {
   return true;
 }
 
+uint64_t MemoryBudget::Spare() const {
+  const uint64_t half = cap() / 2;
+  const uint64_t spare = half - std::min(used(), half);
+  return total_ == nullptr ? spare : std::min(spare, total_->Spare());
+}
+
 MemoryBudget::Tally MemoryBudget::tally(Scope scope) const {
   const AtomicTally& tally = tallies_[static_cast<size_t>(scope)];
   return {tally.refused_dials.load(std::memory_order_relaxed),

@@ -65,6 +65,9 @@ class MemoryBudget {
   // Whether any queue that still grows must be reset, however lately its reader took of it: bytes
   // came faster than anybody could be told stalled.
   bool ShedsBurst();
+  // How many bytes are free of the half up to which windows may grow: of its own, or of the total's
+  // if that is less.
+  uint64_t Spare() const;
   // Whether its owner goes on taking, a tenth above its own cap, although it is refused everything.
   bool Overdrawn() const { return used() > cap() / 10 * 11; }
   static constexpr base::Duration kStallRound = std::chrono::milliseconds(250);

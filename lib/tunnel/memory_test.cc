@@ -34,6 +34,25 @@ TEST(MemoryBudget, ItsCapMayChange) {
   EXPECT_EQ(budget->pressure(), Pressure::kNone);
 }
 
+TEST(MemoryBudget, HalfOfItIsToSpare) {
+  const auto budget = std::make_shared<MemoryBudget>(1000);
+  MemoryCharge charge(budget);
+  EXPECT_EQ(budget->Spare(), 500u);
+  charge.Set(499);
+  EXPECT_EQ(budget->Spare(), 1u);
+  charge.Set(2000);
+  EXPECT_EQ(budget->Spare(), 0u);
+}
+
+TEST(MemoryBudget, NobodyHasMoreToSpareThanThereIsInAll) {
+  const auto total = std::make_shared<MemoryBudget>(1000);
+  const MemoryBudget share(800, total);
+  MemoryCharge others(total);
+  EXPECT_EQ(share.Spare(), 400u);
+  others.Set(300);
+  EXPECT_EQ(share.Spare(), 200u);
+}
+
 TEST(MemoryBudget, ChargesAreGivenBack) {
   const auto first = std::make_shared<MemoryBudget>(1000);
   const auto second = std::make_shared<MemoryBudget>(1000);

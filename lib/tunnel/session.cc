@@ -17,6 +17,8 @@ constexpr base::Duration kMemoryStallLimit = std::chrono::seconds(1);
 // A queue that was never empty for that long is slow, however much it moves: others shall not be
 // refused for its sake.
 constexpr base::Duration kMemorySlowLimit = std::chrono::seconds(10);
+// Whoever holds up all others of a plain peer must take so much, bytes a second.
+constexpr double kLeastPlainRate = 16 * 1024;
 // Konnectivity's agents drop what they have not written to the target when they are told to close.
 constexpr base::Duration kPlainCloseDelay = std::chrono::milliseconds(500);
 // What may wait for a peer ahead of data, bytes: on a stream of one connection; on one of many,
@@ -254,19 +256,30 @@ bool Session::HasToGo(const Connection& connection) const {
               : connection.memory_->ShedsForOthers(connection.queued_, now);
 }
 
+bool Session::HoldsUpOthers(Connection& connection) const {
+  if (connection.withheld_ == 0 || options_.one_connection) return false;
+  const base::Time now = stream_->scheduler().Now();
+  if (now - connection.progress_at_ > options_.plain_stall_limit) return true;
+  const base::Duration held = now - connection.held_since_;
+  if (held <= options_.plain_stall_limit) return false;
+  connection.held_since_ = now;
+  return static_cast<double>(std::exchange(connection.taken_, 0)) <
+         kLeastPlainRate * std::chrono::duration<double>(held).count();
+}
+
 bool Session::StillWatched(Connection& connection) {
   if (!LocalSideStays(connection)) return false;
   const base::Time now = stream_->scheduler().Now();
-  const base::Duration idle = now - connection.progress_at_;
   const bool idle_window = connection.credit_.surplus() > 0 && !connection.local_end_ &&
                            connection.drained_at_ != base::Time::max();
   if (idle_window && now - connection.drained_at_ > options_.idle_window_limit)
     SendDemand(connection, connection.credit_.GiveUpSurplus());
-  const bool holds_stream = connection.withheld_ > 0 && !options_.one_connection;
-  if (holds_stream && idle > options_.plain_stall_limit) {
+  if (HoldsUpOthers(connection)) {
     Fail(connection, Reason::kTimedOut,
-         "stalled: nothing was read for " +
-             std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(idle).count()) +
+         "stalled: next to nothing was read for " +
+             std::to_string(
+                 std::chrono::duration_cast<std::chrono::milliseconds>(options_.plain_stall_limit)
+                     .count()) +
              " ms");
     return false;
   }

@@ -218,6 +218,8 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   void Sweep();
   // Its queue is one of those that memory has to be taken from.
   bool HasToGo(const Connection& connection) const;
+  // It keeps all others on the stream waiting, and takes next to nothing.
+  bool HoldsUpOthers(Connection& connection) const;
   // Whether the sweep still has to look at it; ends it when its time is up.
   bool StillWatched(Connection& connection);
   // The same for what the connection's local side is up to.
@@ -247,7 +249,7 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   size_t withheld_incomplete_ = 0;
   uint64_t withheld_ = 0;  // of the stream's own window, on account of all connections
   base::Time held_since_;  // while there is some
-  base::Time held_at_{};   // when the last of it was
+  base::Time held_at_{};   // when somebody was late last
   base::Time slow_at_{};   // when a slow reader was seen last
   // Of a packet that is collected, as far as it is charged.
   size_t incomplete_ = 0;

@@ -148,17 +148,38 @@ INSTANTIATE_TEST_SUITE_P(Peers, BurstTest, ::testing::Bool());
 
 class PlainMemoryTest : public SessionTest {};
 
-TEST_P(PlainMemoryTest, HoldsTheStreamBackSoonerWhenItsOwnerHasUsedAQuarterOfItsMemory) {
-  const auto memory = std::make_shared<MemoryBudget>(1'000'000);
+TEST_P(PlainMemoryTest, HoldsTheStreamBackByWhatItsOwnerHasToSpare) {
+  constexpr uint64_t kWindow = 64 * 1024, kSlack = 64 * 1024;
+  pair_.set_batch(16 * 1024);
+  const auto memory = std::make_shared<MemoryBudget>(4'000'000);
   MemoryCharge charge(memory);
-  charge.Set(260'000);
+  charge.Set(400'000);
   SessionOptions options;
   options.memory = memory;
   Start(options);
   auto slow = Open("slow:1");
   slow->endpoint->stalled = true;
   Flood();
-  EXPECT_LT(slow->endpoint->held, 300'000u);
+  EXPECT_GT(slow->endpoint->held, 200'000u) << "an eighth of what is left of a half";
+  EXPECT_LT(slow->endpoint->held, 200'000u + kWindow + kSlack);
+  slow->endpoint->Unstall();
+  pair_.Run();
+  EXPECT_EQ(slow->endpoint->received.size(), 4'000'000u);
+}
+
+TEST_P(PlainMemoryTest, HoldsTheStreamBackAtOnceWhenItsOwnerHasNothingToSpare) {
+  constexpr uint64_t kWindow = 64 * 1024, kSlack = 64 * 1024;
+  pair_.set_batch(16 * 1024);
+  const auto memory = std::make_shared<MemoryBudget>(4'000'000);
+  MemoryCharge charge(memory);
+  charge.Set(2'000'000);
+  SessionOptions options;
+  options.memory = memory;
+  Start(options);
+  auto slow = Open("slow:1");
+  slow->endpoint->stalled = true;
+  Flood();
+  EXPECT_LT(slow->endpoint->held, kWindow + kSlack);
   slow->endpoint->Unstall();
   pair_.Run();
   EXPECT_EQ(slow->endpoint->received.size(), 4'000'000u);
@@ -177,14 +198,56 @@ TEST_P(PlainMemoryTest, ASlowReaderIsSparedWhileItsShareIsShort) {
   Flood();
   charge.Set(950'000);
   for (int i = 0; i < 20; ++i) {
-    slow->endpoint->held -= 1000;
-    slow->endpoint->connection->Delivered(1000);
+    slow->endpoint->held -= 20'000;
+    slow->endpoint->connection->Delivered(20'000);
     scheduler_.Advance(milliseconds(900));
     pair_.Run();
     ASSERT_FALSE(slow->endpoint->closed) << i;
   }
   scheduler_.Advance(seconds(2));
   EXPECT_TRUE(slow->endpoint->closed);
+}
+
+// All others on the stream wait for it.
+TEST_P(PlainMemoryTest, WhoTakesNextToNothingGoes) {
+  SessionOptions options;
+  Start(options);
+  auto slow = Open("slow:1");
+  slow->endpoint->stalled = true;
+  Flood();
+  int taken = 0;
+  for (; taken < 20 && !slow->endpoint->closed; ++taken) {
+    slow->endpoint->held -= 1000;
+    slow->endpoint->connection->Delivered(1000);
+    scheduler_.Advance(milliseconds(900));
+    pair_.Run();
+  }
+  EXPECT_TRUE(slow->endpoint->closed);
+  EXPECT_GE(taken, 5);
+  EXPECT_LE(taken, 8);
+}
+
+// A busy owner's prompt reader is late for nobody.
+TEST_P(PlainMemoryTest, TheStreamsWindowGrowsForAPromptReaderWhoseOwnerHasNothingToSpare) {
+  constexpr size_t kWindow = 2 * 1024 * 1024;
+  pair_.set_round_trip(milliseconds(50));
+  const auto memory = std::make_shared<MemoryBudget>(40'000'000);
+  const auto owner = std::make_shared<MemoryBudget>(4'000'000);
+  MemoryCharge charge(owner);
+  charge.Set(2'100'000);
+  SessionOptions options;
+  options.memory = memory;
+  options.plain_window = kWindow;
+  Start(options);
+  const auto prompt = std::make_shared<PromptEndpoint>(scheduler_);
+  hub_->StartDial({"prompt:1", "", seconds(10), "", owner}, prompt, [](const Failure*) {});
+  pair_.Run();
+  for (int i = 0; i < 10; ++i) {
+    target().Send(std::string(2 * kWindow, 'f'));
+    pair_.Run();
+    scheduler_.Advance(milliseconds(50));
+  }
+  EXPECT_EQ(pair_.window_of_server(), 2 * kWindow);
 }
 
 TEST_P(PlainMemoryTest, ASlowReaderGoesWhenAllMemoryIsShort) {
@@ -207,7 +270,7 @@ TEST_P(PlainMemoryTest, ASlowReaderGoesWhenAllMemoryIsShort) {
 }
 
 TEST_P(PlainMemoryTest, TheStreamsWindowIsLargeEnoughOnAShortWay) {
-  pair_.set_round_trip(milliseconds(19));
+  pair_.set_round_trip(milliseconds(9));
   SessionOptions options;
   options.plain_window = 2 * 1024 * 1024;
   Start(options);

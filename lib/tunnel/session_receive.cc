@@ -14,19 +14,20 @@ constexpr int64_t kLatePacketCost = 64;
 constexpr base::Duration kGrowingStallLimit = std::chrono::milliseconds(100);
 // And how short a queue may grow all the same, bytes.
 constexpr uint64_t kSparedQueue = 16 * 1024;
-// What a connection of a plain peer may queue when its owner has used a quarter of its memory,
-// bytes.
-constexpr uint64_t kLeastPlainQueue = 64 * 1024;
+// Of what its owner has to spare, a connection of a plain peer may queue this part: five of them
+// take half of it.
+constexpr uint64_t kPlainQueuePart = 8;
 // What the shared stream of a plain peer may grow to, bytes: 670 Mbit/s over 50 ms. What it has
 // been allowed cannot be taken back, and all of it may be for one owner that has a few such streams
 // and reads slowly from now on.
 constexpr int64_t kMostPlainWindow = 4 * 1024 * 1024;
-// Held back for so long without a break, somebody reads slowly, and was not just late; and how long
-// after that it does not grow again.
+// Held back for so long without a break, somebody was late; for so long, somebody reads slowly; and
+// how long after that it does not grow again.
+constexpr base::Duration kHeldBriefly = std::chrono::milliseconds(20);
 constexpr base::Duration kHeldLong = std::chrono::milliseconds(250);
 constexpr base::Duration kSlowLately = std::chrono::seconds(2);
 // On a shorter way it is large enough, however busy the machine.
-constexpr base::Duration kLongWay = std::chrono::milliseconds(20);
+constexpr base::Duration kLongWay = std::chrono::milliseconds(10);
 // A packet that is collected is charged from here on, bytes.
 constexpr size_t kSmallPacket = 1024;
 
@@ -78,7 +79,8 @@ absl::Status Session::OnData(int64_t id, std::span<const uint8_t> bytes, bool st
       CloseByUs(connection, &failure);
       return absl::OkStatus();
     }
-  } else if (options_.one_connection || connection.queued_ > PlainQueueCap(connection)) {
+  } else if (options_.one_connection ||
+             connection.queued_ + bytes.size() > PlainQueueCap(connection)) {
     Hold(connection, bytes.size());
   }
   HandOver(connection, bytes, stable);
@@ -130,6 +132,7 @@ void Session::Delivered(Connection& connection, size_t bytes) {
   if (connection.queued_ == 0)
     OnDelivered(connection, connection.progress_at_ - connection.queued_since_);
   if (!features_.window) {
+    connection.taken_ += bytes;
     Unhold(connection, bytes);
     if (stream_window_.size() > 0) TuneStreamWindow(bytes);
     return;
@@ -175,12 +178,12 @@ void Session::HoldIncomplete() {
   }
 }
 
-// Ten connections of one owner that each may queue a little, and the stream's own window beside
-// them, would be more than its share.
+// One owner may have many connections, through many streams: all that their queues take, and what
+// else is charged to it, comes out of one number.
 uint64_t Session::PlainQueueCap(const Connection& connection) const {
-  const MemoryBudget* const memory = connection.memory_.get();
-  const bool spare = memory == nullptr || memory->used() <= memory->cap() / 4;
-  return spare ? options_.plain_queue_cap : std::min(options_.plain_queue_cap, kLeastPlainQueue);
+  if (connection.memory_ == nullptr) return options_.plain_queue_cap;
+  return std::min(options_.plain_queue_cap,
+                  std::max(connection.memory_->Spare() / kPlainQueuePart, kSparedQueue));
 }
 
 // Holds the stream's own window back on account of `connection`: by what was withheld of a packet
@@ -190,9 +193,12 @@ void Session::Hold(Connection& connection, size_t bytes) {
   const size_t now = std::min(bytes - collected, fresh_);
   withheld_incomplete_ -= collected;
   fresh_ -= now;
+  if (connection.withheld_ == 0) {
+    connection.held_since_ = stream_->scheduler().Now();
+    connection.taken_ = 0;
+  }
+  if (withheld_ == 0) held_since_ = stream_->scheduler().Now();
   connection.withheld_ += collected + now;
-  held_at_ = stream_->scheduler().Now();
-  if (withheld_ == 0) held_since_ = held_at_;
   withheld_ += collected + now;
   stream_->Withhold(now);
 }
@@ -202,6 +208,8 @@ void Session::Unhold(Connection& connection, size_t bytes) {
   if (released == 0) return;
   connection.withheld_ -= released;
   withheld_ -= released;
+  const base::Time now = stream_->scheduler().Now();
+  if (withheld_ == 0 && now - held_since_ > kHeldBriefly) held_at_ = now;
   stream_->Release(released);
 }
 

@@ -45,7 +45,7 @@ void SocketSink::Write(std::span<const uint8_t> bytes) {
   if (state_ != State::kOpen) return;
   if (!queue_.empty()) {
     queue_.Append(bytes);
-    charge_.Set(queue_.memory() + in_socket_);
+    charge_.Set(queue_.memory() + socket_.unwritten());
     return;
   }
   gathered_.push_back({const_cast<uint8_t*>(bytes.data()), bytes.size()});
@@ -118,7 +118,7 @@ void SocketSink::WaitWritable() {
 void SocketSink::Took(size_t bytes) {
   in_socket_ += bytes;
   const size_t left = socket_.written() ? std::exchange(in_socket_, 0) : 0;
-  charge_.Set(queue_.memory() + in_socket_);
+  charge_.Set(queue_.memory() + socket_.unwritten());
   if (!queue_.empty() || in_socket_ > 0) WaitWritable();
   Wrote(left);
 }

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <optional>
 #include <string>
@@ -205,10 +206,11 @@ TEST_F(SocketSinkTest, KeepsItsOwnerForAsLongAsItIsNeeded) {
   RunUntil(loop_, [&] { return owner.use_count() == 1; });
 }
 
-// Takes all that it is given, as TLS does, and holds it until it is flushed.
+// Takes all that it is given, as TLS does, and holds what the kernel has no room for until it is
+// flushed.
 class HoldingSocket final : public net::Socket {
  public:
-  explicit HoldingSocket(net::EventLoop& loop) : loop_(loop) {}
+  explicit HoldingSocket(net::EventLoop& loop, size_t room = 0) : loop_(loop), room_(room) {}
 
   void Flush() {
     held_ = 0;
@@ -218,10 +220,12 @@ class HoldingSocket final : public net::Socket {
   Result Read(std::span<uint8_t>) override { return {Result::kWouldBlock}; }
   Result Write(std::span<const iovec> bytes) override {
     if (held_ > 0) return {Result::kWouldBlock};
-    for (const iovec& piece : bytes) held_ += piece.iov_len;
-    return {Result::kOk, held_};
+    size_t taken = 0;
+    for (const iovec& piece : bytes) taken += piece.iov_len;
+    held_ = taken - std::min(taken, room_);
+    return {Result::kOk, taken};
   }
-  bool written() const override { return held_ == 0; }
+  size_t unwritten() const override { return held_; }
   void WaitReadable(base::Closure) override {}
   void WaitWritable(base::Closure callback) override { writable_ = std::move(callback); }
   void WaitHangUp(base::Closure) override {}
@@ -243,6 +247,7 @@ class HoldingSocket final : public net::Socket {
 
   net::EventLoop& loop_;
   const net::PeerInfo peer_;
+  const size_t room_;
   size_t held_ = 0;
   base::Closure writable_;
 };
@@ -263,6 +268,21 @@ TEST_F(SocketSinkTest, CiphertextThatWaitsIsChargedAndNotWritten) {
   EXPECT_EQ(budget->used(), 30u);
   socket.Flush();
   EXPECT_EQ(written_, 130u);
+  EXPECT_EQ(budget->used(), 0u);
+}
+
+TEST_F(SocketSinkTest, WhatTheKernelTookIsNotCharged) {
+  auto holding = std::make_unique<HoldingSocket>(loop_, 60);
+  HoldingSocket& socket = *holding;
+  socket_ = std::move(holding);
+  sink_.emplace(*socket_, *this, kForever);
+  const auto budget = std::make_shared<MemoryBudget>(1000);
+  sink_->ChargeTo(budget);
+  Write(std::string(100, 'x'));
+  EXPECT_EQ(written_, 0u);
+  EXPECT_EQ(budget->used(), 40u);
+  socket.Flush();
+  EXPECT_EQ(written_, 100u);
   EXPECT_EQ(budget->used(), 0u);
 }
 
