@@ -116,7 +116,7 @@ def _libraries(element):
 WORD = re.compile(r"(?<![\w./$-])(?:/usr/s?bin/)?[A-Za-z][\w.+-]*(?![\w/=])")
 # Words of our scripts that are programs of some package, too, but mean something else there: parts
 # of other commands, variables, and what the scripts build for themselves.
-NOT_PROGRAMS = {"init", "kubectl", "route", "time", "view", "w", "watch", "zip"}
+NOT_PROGRAMS = {"init", "kubectl", "route", "shutdown", "time", "view", "w", "watch", "zip"}
 # What bash does itself.
 BUILTIN = {"kill", "printf", "read", "test", "time", "wait"}
 # Scripts that name programs and packages without using them.
