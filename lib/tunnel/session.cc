@@ -17,8 +17,10 @@ constexpr base::Duration kMemoryStallLimit = std::chrono::seconds(1);
 // A queue that was never empty for that long is slow, however much it moves: others shall not be
 // refused for its sake.
 constexpr base::Duration kMemorySlowLimit = std::chrono::seconds(10);
-// Whoever holds up all others of a plain peer must take so much, bytes a second.
-constexpr double kLeastPlainRate = 16 * 1024;
+// Whoever holds back the stream of a plain peer must take as much as it holds back within this
+// time: so all that do, however many share a slow link, let the others have the window once in a
+// while.
+constexpr base::Duration kLongestHold = std::chrono::seconds(60);
 // Konnectivity's agents drop what they have not written to the target when they are told to close.
 constexpr base::Duration kPlainCloseDelay = std::chrono::milliseconds(500);
 // What may wait for a peer ahead of data, bytes: on a stream of one connection; on one of many,
@@ -263,8 +265,9 @@ bool Session::HoldsUpOthers(Connection& connection) const {
   const base::Duration held = now - connection.held_since_;
   if (held <= options_.plain_stall_limit) return false;
   connection.held_since_ = now;
-  return static_cast<double>(std::exchange(connection.taken_, 0)) <
-         kLeastPlainRate * std::chrono::duration<double>(held).count();
+  const auto least = static_cast<double>(connection.withheld_) * static_cast<double>(held.count()) /
+                     static_cast<double>(kLongestHold.count());
+  return static_cast<double>(std::exchange(connection.taken_, 0)) < least;
 }
 
 bool Session::StillWatched(Connection& connection) {

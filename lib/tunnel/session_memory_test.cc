@@ -146,43 +146,54 @@ TEST_P(BurstTest, WhatIsTakenAtOnceIsNoQueue) {
 INSTANTIATE_TEST_SUITE_P(Peers, ShortMemoryTest, ::testing::Values(false));
 INSTANTIATE_TEST_SUITE_P(Peers, BurstTest, ::testing::Bool());
 
-class PlainMemoryTest : public SessionTest {};
+class PlainMemoryTest : public SessionTest {
+ protected:
+  static constexpr uint64_t kSlack = 2 * 64 * 1024;  // the window, and what a turn brings
+
+  // What is queued for a reader that takes nothing, and whose owner has used so much of 4 MB; all
+  // of it arrives later.
+  size_t HeldWhenUsed(uint64_t used) {
+    pair_.set_batch(16 * 1024);
+    SessionOptions options;
+    options.memory = std::make_shared<MemoryBudget>(4'000'000);
+    MemoryCharge charge(options.memory);
+    charge.Set(used);
+    Start(options);
+    auto slow = Open("slow:1");
+    slow->endpoint->stalled = true;
+    Flood();
+    const size_t held = slow->endpoint->held;
+    slow->endpoint->Unstall();
+    pair_.Run();
+    EXPECT_EQ(slow->endpoint->received.size(), 4'000'000u);
+    return held;
+  }
+
+  // Closed after how many turns of 900 ms of a reader that takes so many bytes in each; 20 at most.
+  int TurnsUntilClosed(size_t bytes) {
+    Start({});
+    auto slow = Open("slow:1");
+    slow->endpoint->stalled = true;
+    Flood();
+    int turns = 0;
+    for (; turns < 20 && !slow->endpoint->closed; ++turns) {
+      slow->endpoint->held -= bytes;
+      slow->endpoint->connection->Delivered(bytes);
+      scheduler_.Advance(milliseconds(900));
+      pair_.Run();
+    }
+    return turns;
+  }
+};
 
 TEST_P(PlainMemoryTest, HoldsTheStreamBackByWhatItsOwnerHasToSpare) {
-  constexpr uint64_t kWindow = 64 * 1024, kSlack = 64 * 1024;
-  pair_.set_batch(16 * 1024);
-  const auto memory = std::make_shared<MemoryBudget>(4'000'000);
-  MemoryCharge charge(memory);
-  charge.Set(400'000);
-  SessionOptions options;
-  options.memory = memory;
-  Start(options);
-  auto slow = Open("slow:1");
-  slow->endpoint->stalled = true;
-  Flood();
-  EXPECT_GT(slow->endpoint->held, 200'000u) << "an eighth of what is left of a half";
-  EXPECT_LT(slow->endpoint->held, 200'000u + kWindow + kSlack);
-  slow->endpoint->Unstall();
-  pair_.Run();
-  EXPECT_EQ(slow->endpoint->received.size(), 4'000'000u);
+  const size_t held = HeldWhenUsed(400'000);
+  EXPECT_GT(held, 200'000u) << "an eighth of what is left of a half";
+  EXPECT_LT(held, 200'000u + kSlack);
 }
 
 TEST_P(PlainMemoryTest, HoldsTheStreamBackAtOnceWhenItsOwnerHasNothingToSpare) {
-  constexpr uint64_t kWindow = 64 * 1024, kSlack = 64 * 1024;
-  pair_.set_batch(16 * 1024);
-  const auto memory = std::make_shared<MemoryBudget>(4'000'000);
-  MemoryCharge charge(memory);
-  charge.Set(2'000'000);
-  SessionOptions options;
-  options.memory = memory;
-  Start(options);
-  auto slow = Open("slow:1");
-  slow->endpoint->stalled = true;
-  Flood();
-  EXPECT_LT(slow->endpoint->held, kWindow + kSlack);
-  slow->endpoint->Unstall();
-  pair_.Run();
-  EXPECT_EQ(slow->endpoint->received.size(), 4'000'000u);
+  EXPECT_LT(HeldWhenUsed(2'000'000), kSlack);
 }
 
 // Its peer cannot be told to send less, so it must not pay for how long it takes.
@@ -210,21 +221,14 @@ TEST_P(PlainMemoryTest, ASlowReaderIsSparedWhileItsShareIsShort) {
 
 // All others on the stream wait for it.
 TEST_P(PlainMemoryTest, WhoTakesNextToNothingGoes) {
-  SessionOptions options;
-  Start(options);
-  auto slow = Open("slow:1");
-  slow->endpoint->stalled = true;
-  Flood();
-  int taken = 0;
-  for (; taken < 20 && !slow->endpoint->closed; ++taken) {
-    slow->endpoint->held -= 1000;
-    slow->endpoint->connection->Delivered(1000);
-    scheduler_.Advance(milliseconds(900));
-    pair_.Run();
-  }
-  EXPECT_TRUE(slow->endpoint->closed);
-  EXPECT_GE(taken, 5);
-  EXPECT_LE(taken, 8);
+  const int turns = TurnsUntilClosed(100);
+  EXPECT_GE(turns, 5);
+  EXPECT_LE(turns, 8);
+}
+
+// Ten of them on one slow link hold back a tenth each.
+TEST_P(PlainMemoryTest, WhoTakesWithinAMinuteWhatItHoldsBackStays) {
+  EXPECT_EQ(TurnsUntilClosed(3000), 20);
 }
 
 // A busy owner's prompt reader is late for nobody.

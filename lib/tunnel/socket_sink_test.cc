@@ -210,7 +210,7 @@ TEST_F(SocketSinkTest, KeepsItsOwnerForAsLongAsItIsNeeded) {
 // flushed.
 class HoldingSocket final : public net::Socket {
  public:
-  explicit HoldingSocket(net::EventLoop& loop, size_t room = 0) : loop_(loop), room_(room) {}
+  HoldingSocket(net::EventLoop& loop, size_t room) : loop_(loop), room_(room) {}
 
   void Flush() {
     held_ = 0;
@@ -252,38 +252,42 @@ class HoldingSocket final : public net::Socket {
   base::Closure writable_;
 };
 
-TEST_F(SocketSinkTest, CiphertextThatWaitsIsChargedAndNotWritten) {
-  auto holding = std::make_unique<HoldingSocket>(loop_);
-  HoldingSocket& socket = *holding;
-  socket_ = std::move(holding);
-  sink_.emplace(*socket_, *this, kForever);
-  const auto budget = std::make_shared<MemoryBudget>(1000);
-  sink_->ChargeTo(budget);
+class HoldingSinkTest : public SocketSinkTest {
+ protected:
+  HoldingSocket& MakeHolding(size_t room) {
+    auto holding = std::make_unique<HoldingSocket>(loop_, room);
+    HoldingSocket& socket = *holding;
+    socket_ = std::move(holding);
+    sink_.emplace(*socket_, *this, kForever);
+    sink_->ChargeTo(budget_);
+    return socket;
+  }
+
+  const std::shared_ptr<MemoryBudget> budget_ = std::make_shared<MemoryBudget>(1000);
+};
+
+TEST_F(HoldingSinkTest, CiphertextThatWaitsIsChargedAndNotWritten) {
+  HoldingSocket& socket = MakeHolding(0);
   Write(std::string(100, 'x'));
   Write(std::string(30, 'y'));
   EXPECT_EQ(written_, 0u);
-  EXPECT_EQ(budget->used(), 100u + 512) << "a block for the others";
+  EXPECT_EQ(budget_->used(), 100u + 512) << "a block for the others";
   socket.Flush();
   EXPECT_EQ(written_, 100u);
-  EXPECT_EQ(budget->used(), 30u);
+  EXPECT_EQ(budget_->used(), 30u);
   socket.Flush();
   EXPECT_EQ(written_, 130u);
-  EXPECT_EQ(budget->used(), 0u);
+  EXPECT_EQ(budget_->used(), 0u);
 }
 
-TEST_F(SocketSinkTest, WhatTheKernelTookIsNotCharged) {
-  auto holding = std::make_unique<HoldingSocket>(loop_, 60);
-  HoldingSocket& socket = *holding;
-  socket_ = std::move(holding);
-  sink_.emplace(*socket_, *this, kForever);
-  const auto budget = std::make_shared<MemoryBudget>(1000);
-  sink_->ChargeTo(budget);
+TEST_F(HoldingSinkTest, WhatTheKernelTookIsNotCharged) {
+  HoldingSocket& socket = MakeHolding(60);
   Write(std::string(100, 'x'));
   EXPECT_EQ(written_, 0u);
-  EXPECT_EQ(budget->used(), 40u);
+  EXPECT_EQ(budget_->used(), 40u);
   socket.Flush();
   EXPECT_EQ(written_, 100u);
-  EXPECT_EQ(budget->used(), 0u);
+  EXPECT_EQ(budget_->used(), 0u);
 }
 
 TEST_F(SocketSinkTest, TheGreetingIsNobodysWindow) {
