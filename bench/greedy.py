@@ -10,6 +10,7 @@ It prints "greedy" once it has taken what it got at first, and goes on taking.
 import argparse
 import contextlib
 import itertools
+import os
 import resource
 import socket
 import ssl
@@ -236,6 +237,8 @@ RESOURCES = {each.__name__: each for each in (
 
 
 def main():
+    # It would be on another machine: what it computes is not to be felt.
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("resource", choices=RESOURCES)

@@ -119,8 +119,7 @@ class Lab:
         counter = RESOURCES[resource]
         before = self.counters()
         with peers.Processes(self.folder) as processes:
-            # It would be on another machine: what it computes is not to be felt.
-            processes.start(name, "nice", "-n", "19", sys.executable,
+            processes.start(name, sys.executable,
                             peers.ROOT / "bench/greedy.py", resource,
                             f"--pki={self.folder}/pki", f"--stuck={neighbours_target.STUCK}",
                             f"--endless={neighbours_target.ENDLESS}", *options)
