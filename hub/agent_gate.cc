@@ -72,6 +72,10 @@ void AgentGate::OnRemoteEnd(const absl::Status& status) {
   }
 }
 
+bool AgentGate::EndSome(const absl::Status& status) {
+  return session_ == nullptr || session_->EndSome(status);
+}
+
 void AgentGate::OnClosed(const absl::Status& status) {
   self_.reset();
   deadline_.reset();

@@ -32,6 +32,7 @@ class AgentGate final : public net::StreamHandler {
   absl::Status OnMessageStart(size_t size) override;
   absl::Status OnMessageBytes(std::span<const uint8_t> bytes) override;
   void OnRemoteEnd(const absl::Status& status) override;
+  bool EndSome(const absl::Status& status) override;
   void OnClosed(const absl::Status& status) override;
 
  private:

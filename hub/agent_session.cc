@@ -57,7 +57,7 @@ bool AgentSession::HeardSince(base::Time when) const {
 }
 
 void AgentSession::OnSilent() {
-  if (silence_ != nullptr) return;
+  if (left_ || silence_ != nullptr) return;
   registry_.SetSilent(handle_, true);
   Log("agent silent", ": others of its name are asked first");
   silence_ = std::make_unique<base::Timer>(shard_.loop());
@@ -88,17 +88,25 @@ void AgentSession::OnDelivered(tunnel::Connection&, base::Duration waited) {
   shard_.counters.frontend_writes.Observe(waited);
 }
 
-void AgentSession::OnClosed(const absl::Status& status) {
+bool AgentSession::EndSome(const absl::Status& status) {
+  if (!std::exchange(left_, true)) Leave(status);
+  return DialingSession::EndSome(status);
+}
+
+void AgentSession::Leave(const absl::Status& status) {
   // No dial may choose it again, not even one that is moved on from it now.
   registry_.Remove(handle_);
   silence_.reset();
-  shard_.agents.erase(handle_);
   ++shard_.counters.ended_sessions[absl::StatusCodeToString(status.code())];
   if (!status.ok()) shard_.counters.CountStreamError("from_agent", status);
   Log("agent gone",
       absl::StrCat(": ", status.ok() ? "it closed the session" : std::string(status.message()),
                    "; connections lost: ", connection_count(), ", dials lost: ", pending_dials()));
+}
+
+void AgentSession::OnClosed(const absl::Status& status) {
   DialingSession::OnClosed(status);
+  shard_.agents.erase(handle_);
   shard_.counters.agents[identity_.label()].Add(counters());
 }
 

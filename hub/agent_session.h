@@ -36,6 +36,8 @@ class AgentSession final : public tunnel::DialingSession {
   static constexpr base::LogLimit::Options kLogLimit{.burst = 10'000,
                                                      .interval = std::chrono::milliseconds(100)};
 
+  // It is lost, and what it kept is being ended: not to be asked any more.
+  bool left() const { return left_; }
   // What carries the session; without it nothing is known of the peer's silence.
   void SetTransport(h2::Transport& transport) { transport_ = &transport; }
   // Makes the peer say something, when it is there.
@@ -49,6 +51,7 @@ class AgentSession final : public tunnel::DialingSession {
   std::chrono::system_clock::time_point connected_at() const { return connected_at_; }
 
   void OnOpen(net::MessageStream& stream, const net::Metadata& headers) override;
+  bool EndSome(const absl::Status& status) override;
   void OnClosed(const absl::Status& status) override;
 
  protected:
@@ -57,6 +60,7 @@ class AgentSession final : public tunnel::DialingSession {
   void OnDelivered(tunnel::Connection& connection, base::Duration waited) override;
 
  private:
+  void Leave(const absl::Status& status);
   void WaitForLife(base::Time since);
   void Log(const std::string& event, const std::string& details);
 
@@ -67,6 +71,7 @@ class AgentSession final : public tunnel::DialingSession {
   Shard& shard_;
   base::KeyedLogLimit& log_;
   SessionRegistry::Handle handle_ = 0;
+  bool left_ = false;
   std::chrono::system_clock::time_point connected_at_;
   h2::Transport* transport_ = nullptr;
   std::unique_ptr<base::Timer> silence_;  // while it is silent

@@ -146,7 +146,7 @@ void FrontSession::OnClosed(const absl::Status& status) {
                    << " ended: " << std::string(status.message()) << *line;
   }
   DialedSession::OnClosed(status);
-  unused_.Cancel();  // last: a dial that was pending is cancelled first
+  unused_.Cancel();
   shard_.counters.clients.Add(counters());
 }
 

@@ -89,7 +89,7 @@ void RoutedDial::DialHere() {
     return;
   }
   const auto found = shard.agents.find(lease_->session());
-  if (found == shard.agents.end()) {
+  if (found == shard.agents.end() || found->second->left()) {
     shard.counters.CountStreamError("to_agent", absl::UnavailableError(""), "DIAL_REQ");
     const Failure lost{Reason::kAgentLost, Hop::kHub, "the agent's session has just ended"};
     OnAnswer(&lost);

@@ -255,9 +255,11 @@ void Stream::Retire(const absl::Status& status) {
   deadline_.reset();
 }
 
-void Stream::Close() {
+bool Stream::Close() {
+  if (!handler_->EndSome(result_)) return false;
   handler_->OnClosed(result_);
   handler_.reset();
+  return true;
 }
 
 }  // namespace hawser::h2

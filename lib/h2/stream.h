@@ -81,8 +81,9 @@ class Stream final : public net::MessageStream, private Deframer::Sink {
   // The reason for OnClosed() when HTTP/2 closes the stream with an error code.
   absl::Status CloseReason(uint32_t http2_code) const;
   void Retire(const absl::Status& status);
-  // Last call: tells the handler.
-  void Close();
+  // Has the handler end some of what it keeps, or tells it that the stream is gone: true, and then
+  // that was the last call.
+  bool Close();
 
   // Listed for OnWoken(); kept by the transport.
   bool woken = false;

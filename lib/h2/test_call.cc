@@ -98,6 +98,11 @@ class TestCall::Recorder : public net::StreamHandler {
     if (call_->on_remote_end) call_->on_remote_end();
   }
 
+  bool EndSome(const absl::Status&) override {
+    CHECK(!call_->closed.has_value()) << "ended after OnClosed()";
+    return !call_->end_some || call_->end_some();
+  }
+
   void OnClosed(const absl::Status& status) override {
     CHECK(!call_->closed.has_value()) << "closed twice";
     call_->closed = status;

@@ -58,6 +58,7 @@ class TestCall : public std::enable_shared_from_this<TestCall> {
   std::function<void()> on_produce;
   std::function<void()> on_remote_end;
   std::function<void()> on_closed;
+  std::function<bool()> end_some;  // whether all is ended
   std::function<absl::Status()> on_message_start;
   bool withhold = false;       // all bytes that arrive
   bool check_pattern = false;  // instead of recording messages

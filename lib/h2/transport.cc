@@ -89,7 +89,7 @@ Transport::~Transport() {
   socket_->Close();
   if (failure_.ok()) failure_ = absl::CancelledError("connection closed by this side");
   while (!streams_.empty()) Retire(*streams_.begin()->second, failure_);
-  Bury();
+  while (!retired_.empty()) BuryNext();
   nghttp2_session_del(session_);
 }
 
@@ -194,9 +194,8 @@ void Transport::EndStreams() {
   const absl::Status lost =
       failure_.ok() ? absl::CancelledError("connection closed by this side") : failure_;
   while (!streams_.empty()) Retire(*streams_.begin()->second, lost);
-  Bury();
-  Closed closed = std::move(closed_);
-  closed(absl::Status(failure_));  // may destroy this
+  lost_ = true;
+  if (!burying_) Bury();  // else it is on its way
 }
 
 }  // namespace hawser::h2

@@ -18,6 +18,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <span>
@@ -32,6 +33,7 @@
 #include "lib/h2/abuse_budget.h"
 #include "lib/h2/grpc_headers.h"
 #include "lib/h2/keepalive.h"
+#include "lib/h2/read_pace.h"
 #include "lib/net/message_stream.h"
 #include "lib/net/socket.h"
 
@@ -141,7 +143,7 @@ class Transport : private Keepalive::Link {
   enum class State {
     kOpen,
     kClosing,  // the turn's end says GOAWAY and closes the socket
-    kClosed,   // the socket is closed; handlers and owner hear of it in the next turn
+    kClosed,   // the socket is closed; handlers and owner hear of it in the next turns
   };
 
   Transport(std::unique_ptr<net::Socket> socket, const Options& options, Acceptor acceptor,
@@ -171,9 +173,10 @@ class Transport : private Keepalive::Link {
   // Streams (transport_streams.cc). Null when the stream is unknown or retired.
   Stream* Find(int32_t id);
   Stream& AddStream(int32_t id, std::unique_ptr<net::StreamHandler> handler);
-  // Takes the stream out of use; its OnClosed(status) follows in a later turn.
+  // Takes the stream out of use; its EndSome() and OnClosed(status) follow in later turns.
   void Retire(Stream& stream, const absl::Status& status);
   void Bury();
+  void BuryNext();
   void OnRequest(int32_t id, bool end_stream);
   void Refuse(int32_t id, const net::Metadata& fields);
   // What streams ask for.
@@ -216,10 +219,13 @@ class Transport : private Keepalive::Link {
   AbuseBudget budget_;
   Keepalive keepalive_;
   base::Time heard_at_;
+  ReadPace read_pace_;
   base::Timer preface_timer_;
 
   std::unordered_map<int32_t, std::unique_ptr<Stream>, base::SeededHash> streams_;
-  std::vector<std::unique_ptr<Stream>> retired_;
+  std::deque<std::unique_ptr<Stream>> retired_;
+  bool burying_ = false;        // a turn for the retired ones is on its way
+  bool lost_ = false;           // all streams are retired: the owner hears of it after the last one
   std::vector<int32_t> woken_;  // streams whose handlers have something to send
   HeaderBlock block_;           // the header block being received
 

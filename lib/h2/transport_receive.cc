@@ -5,6 +5,7 @@
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "lib/h2/stream.h"
 #include "lib/h2/transport.h"
@@ -12,13 +13,10 @@
 namespace hawser::h2 {
 namespace {
 
-// Batches that one turn reads at most, so that one peer cannot hold the loop.
-constexpr int kReadsPerTurn = 4;
-// The same where each stream is a connection of its own, bytes: what arrives may be a request in
-// every few of them.
-constexpr size_t kReadOfMany = 128 * 1024;
 // Frames that may wait for a peer that does not read, answers and window updates mostly.
 constexpr size_t kMaxWaitingFrames = 2000;
+
+static_assert(ReadPace::kMost <= net::EventLoop::kReadBatch);
 
 const char* FrameName(uint8_t type) {
   constexpr const char* kNames[] = {"DATA",          "HEADERS",      "PRIORITY", "RST_STREAM",
@@ -191,15 +189,19 @@ void Transport::AddReceiveCallbacks(nghttp2_session_callbacks* callbacks) {
 }
 
 void Transport::OnReadable() {
-  const bool many = options_.spare_other_streams;
-  const size_t most = many ? kReadOfMany : net::EventLoop::kReadBatch;
-  for (int reads = 0; reads < (many ? 1 : kReadsPerTurn); ++reads) {
+  base::Time now = loop().Now();
+  const base::Time end = now + ReadPace::kTurn;
+  while (now < end) {
     if (state_ != State::kOpen) return;
-    const std::span<uint8_t> space(loop().read_batch(), most);
+    const std::span<uint8_t> space(loop().read_batch(), read_pace_.batch());
     const net::Socket::Result result = socket_->Read(space);
     switch (result.kind) {
       case net::Socket::Result::kOk:
         Receive(space.first(result.bytes));
+        if (result.bytes >= ReadPace::kLeast) {  // the clock, too, costs time
+          const base::Time before = std::exchange(now, base::Clock::now());
+          read_pace_.OnBatch(result.bytes, now - before);
+        }
         if (result.bytes == space.size()) break;
         [[fallthrough]];  // a short read mostly emptied the socket; if not, it says so at once
       case net::Socket::Result::kWouldBlock:

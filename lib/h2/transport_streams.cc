@@ -18,6 +18,9 @@ constexpr int32_t kReturnStep = 16 * 1024;
 // that has to wait for half of it has only the other half on its way.
 constexpr size_t kLongWindow = 1024 * 1024;
 
+// How long one turn goes on with streams that ended.
+constexpr base::Duration kBuryTurn = std::chrono::microseconds(500);
+
 // What is worth an update, bytes; SIZE_MAX: as nghttp2 does it, half of the window.
 size_t ReturnStep(size_t window) { return window < kLongWindow ? SIZE_MAX : window / 8; }
 
@@ -81,15 +84,29 @@ Stream& Transport::AddStream(int32_t id, std::unique_ptr<net::StreamHandler> han
 
 void Transport::Retire(Stream& stream, const absl::Status& status) {
   stream.Retire(status);
-  if (retired_.empty()) Post([this] { Bury(); });
+  if (!std::exchange(burying_, true)) Post([this] { Bury(); });
   const auto found = streams_.find(stream.id());
   retired_.push_back(std::move(found->second));
   streams_.erase(found);
 }
 
+// What ends takes system calls: a thousand of them in one turn would be felt by everybody else.
 void Transport::Bury() {
-  const auto retired = std::exchange(retired_, {});
-  for (const auto& stream : retired) stream->Close();
+  const base::Time end = base::Clock::now() + kBuryTurn;
+  while (!retired_.empty() && base::Clock::now() < end) BuryNext();
+  burying_ = !retired_.empty();
+  if (burying_) {
+    Post([this] { Bury(); });
+  } else if (lost_) {
+    Closed closed = std::move(closed_);
+    closed(absl::Status(failure_));  // may destroy this
+  }
+}
+
+void Transport::BuryNext() {
+  std::unique_ptr<Stream> stream = std::move(retired_.front());
+  retired_.pop_front();
+  if (!stream->Close()) retired_.push_back(std::move(stream));
 }
 
 void Transport::OnRequest(int32_t id, bool end_stream) {

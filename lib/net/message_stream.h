@@ -7,8 +7,8 @@
 //   MessageBatch    where a handler writes what it wants to send
 //
 // All calls happen on the scheduler of the stream. The transport owns the handler from the moment
-// it accepted it, calls OnClosed() exactly once as the last call, then destroys it. Methods of
-// MessageStream may be called from within handler calls.
+// it accepted it, calls EndSome() until all is ended and then OnClosed() exactly once, as the last
+// call, then destroys it. Methods of MessageStream may be called from within handler calls.
 #pragma once
 
 #include <cstddef>
@@ -140,7 +140,11 @@ class StreamHandler {
   virtual absl::Status OnMessageBytes(std::span<const uint8_t> bytes) = 0;
   // The peer will send no more messages. On a client `status` is the call's result.
   virtual void OnRemoteEnd(const absl::Status& status) = 0;
-  // The stream is gone, with the reason when it was an error. Last call.
+  // The stream is lost, with the reason when it was an error: it is deaf and says no more. Called
+  // until it returns true, mostly in turns of their own: who keeps much that ends with the stream
+  // ends some of it each time, so that others of the loop do not wait for all of it.
+  virtual bool EndSome(const absl::Status&) { return true; }
+  // The stream is gone. Last call, with the same reason.
   virtual void OnClosed(const absl::Status& status) = 0;
 };
 

@@ -78,6 +78,7 @@ bool StreamPair::Move(End& from, End& to) {
     Hand(to, std::string(reinterpret_cast<const char*>(at), size));
     at += size;
   }
+  scheduler_.flushes().Run();
   return true;
 }
 
@@ -92,8 +93,12 @@ void StreamPair::Hand(End& to, const std::string& message) {
     at += take;
   }
   scheduler_.sinks().Run();
-  scheduler_.flushes().Run();
   if (!status.ok()) Lose(status);
+}
+
+void StreamPair::Inject(End& to, const std::string& message) {
+  Hand(to, message);
+  scheduler_.flushes().Run();
 }
 
 void StreamPair::LoseLater(const absl::Status& status) {
@@ -106,6 +111,8 @@ void StreamPair::Lose(const absl::Status& status) {
   status_ = status;
   for (End* end : {&client_, &server_}) {
     if (end->handler == nullptr) continue;
+    while (!end->handler->EndSome(status)) {
+    }
     end->handler->OnClosed(status);
     end->handler.reset();
   }

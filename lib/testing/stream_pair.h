@@ -55,8 +55,8 @@ class StreamPair {
   size_t window_of_server() const { return server_.window; }
 
   // Injects raw message bytes (without the gRPC prefix) as if the other side had sent them.
-  void InjectToServer(const std::string& message) { Hand(server_, message); }
-  void InjectToClient(const std::string& message) { Hand(client_, message); }
+  void InjectToServer(const std::string& message) { Inject(server_, message); }
+  void InjectToClient(const std::string& message) { Inject(client_, message); }
 
   bool closed() const { return closed_; }
   // Why it was closed.
@@ -92,6 +92,7 @@ class StreamPair {
 
   bool Move(End& from, End& to);
   void Hand(End& to, const std::string& message);
+  void Inject(End& to, const std::string& message);
   void LoseLater(const absl::Status& status);
 
   ManualScheduler& scheduler_;

@@ -19,7 +19,7 @@ Connection::Connection(Session& session, int64_t id, std::shared_ptr<Endpoint> e
 
 void Connection::Ready() { session_.Ready(*this); }
 void Connection::Delivered(size_t bytes) { session_.Delivered(*this, bytes); }
-void Connection::Progressed() { session_.Progressed(*this); }
+void Connection::Progressed(size_t bytes) { session_.Progressed(*this, bytes); }
 void Connection::Close(const Failure& failure) { session_.CloseByUs(*this, &failure); }
 void Connection::Close() { session_.CloseByUs(*this, nullptr); }
 bool Connection::full() const {

@@ -5,8 +5,9 @@
 // receiver gives bytes back as its endpoint disposes of them. A peer without the feature `window`
 // sends without limit of its own and is held back by Session's rules.
 //
-// Threads: the session's scheduler. A Connection is destroyed at the end of the turn in which it
-// ended, after Endpoint::OnClosed().
+// Threads: the session's scheduler. A Connection is destroyed at the end of the turn in which its
+// endpoint was told of the end. When the peer ends hundreds at once, that is some turns later, and
+// what the endpoint does meanwhile has no effect.
 #pragma once
 
 #include <cstdint>
@@ -38,10 +39,11 @@ class Connection {
   void Ready();
   // `bytes` of what Deliver() handed over have left the endpoint.
   void Delivered(size_t bytes);
-  // The local side takes what it was given, if only slowly.
-  void Progressed();
+  // The local side takes what it was given: by so many bytes since the last time, of which some may
+  // have been Delivered() long ago.
+  void Progressed(size_t bytes);
   // Ends the connection at once in both directions and tells the peer why; calls
-  // Endpoint::OnClosed(&failure) before it returns.
+  // Endpoint::OnClosed(&failure) before it returns, or soon when the peer has ended it already.
   void Close(const Failure& failure);
   // Ends it in order: the peer still writes out everything sent before. Calls OnClosed(nullptr).
   void Close();
@@ -87,7 +89,8 @@ class Connection {
   uint64_t queued_ = 0;
   uint64_t withheld_ = 0;    // bytes of the stream's own window held back on this one's account
   base::Time held_since_;    // while there are some, or since it was last looked at
-  uint64_t taken_ = 0;       // bytes that the endpoint took since then
+  uint64_t taken_ = 0;       // bytes that the endpoint took since then,
+  uint64_t progressed_ = 0;  // and of which it said that its peer did
   base::Time progress_at_;   // when the endpoint last took bytes, or last had none
   base::Time queued_since_;  // when the endpoint was last given bytes while it had none
   base::Time parked_at_;     // when it was last parked
@@ -96,14 +99,15 @@ class Connection {
   uint64_t received_at_demand_ = 0;  // when the last DEMAND came
   base::Time drained_at_;  // when the endpoint last had no more to send; max(): it may have
 
-  ConnectionHook ready_hook_;  // waits for its turn to be pulled
-  ConnectionHook grant_hook_;  // owes the peer a WINDOW
-  ConnectionHook watch_hook_;  // looked at by the session's sweep
-  bool bulk_ = false;          // had more to pull after its last turn
-  bool parked_ = false;        // has something to pull, but no window
-  bool local_end_ = false;     // the endpoint finished sending
-  bool remote_end_ = false;    // the peer sent FIN
-  bool ended_ = false;         // over; waits for destruction
+  ConnectionHook ready_hook_;         // waits for its turn to be pulled
+  ConnectionHook grant_hook_;         // owes the peer a WINDOW
+  ConnectionHook watch_hook_;         // looked at by the session's sweep
+  bool bulk_ = false;                 // had more to pull after its last turn
+  bool parked_ = false;               // has something to pull, but no window
+  bool local_end_ = false;            // the endpoint finished sending
+  bool remote_end_ = false;           // the peer sent FIN
+  bool ended_ = false;                // over; waits for destruction
+  std::unique_ptr<Failure> failure_;  // of an end that the endpoint does not know of yet
 };
 
 }  // namespace hawser::tunnel

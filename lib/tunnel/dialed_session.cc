@@ -100,11 +100,10 @@ Failure DialedSession::LostFailure(const absl::Status& status) const {
   return {Reason::kReset, Hop::kHub, "the session ended: " + std::string(status.message())};
 }
 
-void DialedSession::OnClosed(const absl::Status& status) {
-  Session::OnClosed(status);
-  auto pending = std::move(pending_);
-  pending_.clear();
-  for (const auto& [dial_id, early] : pending) OnDialCancelled(dial_id);
+bool DialedSession::EndSome(const absl::Status& status) {
+  for (size_t left = kEndSlice; left > 0 && !pending_.empty(); --left)
+    OnDialCancelled(pending_.extract(pending_.begin()).key());
+  return pending_.empty() && Session::EndSome(status);
 }
 
 }  // namespace hawser::tunnel

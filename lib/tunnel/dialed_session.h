@@ -35,7 +35,7 @@ class DialedSession : public Session {
 
   size_t pending_dials() const { return pending_.size(); }
 
-  void OnClosed(const absl::Status& status) override;
+  bool EndSome(const absl::Status& status) override;
 
  protected:
   // Owes an AcceptDial() or RejectDial(), which may be called from within.

@@ -203,17 +203,18 @@ Failure DialingSession::LostFailure(const absl::Status& status) const {
           "the agent's session ended: " + std::string(status.message())};
 }
 
-void DialingSession::OnClosed(const absl::Status& status) {
+// Dials first: others may be asked instead.
+bool DialingSession::EndSome(const absl::Status& status) {
   const Failure lost = LostFailure(status);
-  Session::OnClosed(status);
-  // The callbacks may look at the session; none finds a dial half-removed.
-  auto pending = std::move(pending_);
-  pending_.clear();
   unsent_.clear();
   unsent_bytes_ = 0;
   unsent_charge_.Set(0);
-  for (auto& [id, dial] : pending)
-    if (dial.done) dial.done(&lost);
+  for (size_t left = kEndSlice; left > 0 && !pending_.empty(); --left) {
+    // The callback may look at the session; it finds no dial half-removed.
+    auto dial = pending_.extract(pending_.begin());
+    if (dial.mapped().done) dial.mapped().done(&lost);
+  }
+  return pending_.empty() && Session::EndSome(status) && pending_.empty();
 }
 
 }  // namespace hawser::tunnel

@@ -51,13 +51,14 @@ class DialingSession : public Session {
   // The peer asked for no new dials.
   bool draining() const { return draining_; }
 
-  void OnClosed(const absl::Status& status) override;
+  bool EndSome(const absl::Status& status) override;
 
  protected:
   // The peer sent DRAIN for the first time.
   virtual void OnDrain() {}
 
   Failure LostFailure(const absl::Status& status) const override;
+  bool crowded() const override { return !pending_.empty() || Session::crowded(); }
   wire::PacketType close_type() const override { return wire::CLOSE_REQ; }
   absl::Status OnDialPacket(const wire::Packet& packet) override;
   void OnConnectionEnded(Connection&) override {}

@@ -12,6 +12,10 @@ namespace {
 constexpr base::Duration kSweepInterval = MemoryBudget::kStallRound;
 // Connections that one turn looks at.
 constexpr size_t kSweepSlice = 32;
+// How many endpoints are told at once of ends that a message brings, and how long one turn goes on
+// with those behind them: no shorter than one goes on with messages, or they might pile up.
+constexpr size_t kEndsAtOnce = 8;
+constexpr base::Duration kEndTurn = std::chrono::milliseconds(1);
 // When memory is short: how long without progress makes a queue one that may have to go.
 constexpr base::Duration kMemoryStallLimit = std::chrono::seconds(1);
 // A queue that was never empty for that long is slow, however much it moves: others shall not be
@@ -21,6 +25,8 @@ constexpr base::Duration kMemorySlowLimit = std::chrono::seconds(10);
 // time: so all that do, however many share a slow link, let the others have the window once in a
 // while.
 constexpr base::Duration kLongestHold = std::chrono::seconds(60);
+// How long it is remembered that somebody had to go because of that.
+constexpr base::Duration kHoldUpLately = std::chrono::minutes(1);
 // Konnectivity's agents drop what they have not written to the target when they are told to close.
 constexpr base::Duration kPlainCloseDelay = std::chrono::milliseconds(500);
 // What may wait for a peer ahead of data, bytes: on a stream of one connection; on one of many,
@@ -71,7 +77,9 @@ Session::Session(const SessionOptions& options)
       stream_window_(options.first_window, options.first_window, {}),
       late_budget_(kFirstLateBudget) {}
 
-Session::~Session() { CHECK(connections_.empty()) << "a session outlived its stream's OnClosed()"; }
+Session::~Session() {
+  CHECK_EQ(connection_count(), 0u) << "a session outlived its stream's OnClosed()";
+}
 
 void Session::OnOpen(net::MessageStream& stream, const net::Metadata& headers) {
   stream_ = &stream;
@@ -80,6 +88,8 @@ void Session::OnOpen(net::MessageStream& stream, const net::Metadata& headers) {
     ended_.clear();
     ended_bytes_.clear();
   });
+  alive_ = std::make_shared<char>();
+  close_ = std::make_unique<base::Timer>(stream.scheduler());
   sweep_ = std::make_unique<base::Timer>(stream.scheduler());
   idle_ = std::make_unique<base::Timer>(stream.scheduler());
   const base::Time now = stream.scheduler().Now();
@@ -112,15 +122,27 @@ void Session::OnRemoteEnd(const absl::Status& status) {
   if (stream_ != nullptr) stream_->Finish(status);
 }
 
-void Session::OnClosed(const absl::Status& status) {
+bool Session::EndSome(const absl::Status& status) {
   const Failure lost = LostFailure(status);
-  while (!connections_.empty()) End(*connections_.begin()->second, &lost);
+  for (size_t left = kEndSlice; left > 0 && connection_count() > 0; --left) {
+    if (!ending_.empty()) {
+      TellNextEnd();
+    } else {
+      End(*connections_.begin()->second, &lost);
+    }
+  }
+  return connection_count() == 0;
+}
+
+void Session::OnClosed(const absl::Status&) {
   control_.Clear();
   control_charge_.Set(0);
   incomplete_charge_.Set(0);
   Promise(options_.memory.get(), -promised_);
   ended_.clear();
   bury_.reset();
+  alive_.reset();
+  close_.reset();
   sweep_.reset();
   idle_.reset();
   stream_ = nullptr;
@@ -147,8 +169,7 @@ Connection& Session::AddConnection(int64_t id, std::shared_ptr<Endpoint> endpoin
   return connection;
 }
 
-void Session::End(Connection& connection, const Failure* failure) {
-  if (connection.ended_) return;
+std::unique_ptr<Connection> Session::Extract(Connection& connection) {
   connection.ended_ = true;
   ready_.Remove(connection);
   grants_.Remove(connection);
@@ -158,20 +179,70 @@ void Session::End(Connection& connection, const Failure* failure) {
   // What may still be on its way: a window, or all that a stream of a plain peer can hold.
   late_budget_ += features_.window ? connection.window_.size() : 16 * 1024 * 1024;
   Promise(connection.memory_.get(), -Growth(connection));
+  return std::move(connections_.extract(connection.id_).mapped());
+}
 
-  auto node = connections_.extract(connection.id_);
-  ended_.push_back(std::move(node.mapped()));
+void Session::End(Connection& connection, const Failure* failure) {
+  if (!connection.ended_) TellEnd(Extract(connection), failure);
+}
+
+// An end takes some system calls.
+void Session::EndByPeer(Connection& connection, const Failure* failure) {
+  if (ending_.empty() && ended_.size() < kEndsAtOnce) {
+    End(connection, failure);
+  } else if (!connection.ended_) {
+    if (ending_.empty()) TellEndsLater();
+    ending_.push_back(Extract(connection));
+    if (failure != nullptr) connection.failure_ = std::make_unique<Failure>(*failure);
+  }
+}
+
+void Session::TellEnd(std::unique_ptr<Connection> connection, const Failure* failure) {
+  Connection& ended = *ended_.emplace_back(std::move(connection));
   bury_->RequestOn(stream_->scheduler().flushes());
-  connection.endpoint_->OnClosed(failure);
-  OnConnectionEnded(connection);
+  ended.endpoint_->OnClosed(failure);
+  OnConnectionEnded(ended);
+}
+
+void Session::TellNextEnd() {
+  std::unique_ptr<Connection> next = std::move(ending_.front());
+  ending_.pop_front();
+  const std::unique_ptr<Failure> failure = std::move(next->failure_);
+  TellEnd(std::move(next), failure.get());
+}
+
+void Session::TellEnds() {
+  const base::Time end = base::Clock::now() + kEndTurn;
+  while (!ending_.empty() && base::Clock::now() < end) TellNextEnd();
+  if (!ending_.empty()) TellEndsLater();
+}
+
+void Session::TellEndsLater() {
+  stream_->scheduler().Post([this, alive = std::weak_ptr<void>(alive_)] {
+    if (!alive.expired()) TellEnds();
+  });
 }
 
 void Session::CloseByUs(Connection& connection, const Failure* failure) {
-  if (connection.ended_) return;
+  if (connection.ended_) {
+    // Its endpoint may not know yet of an end in order, which is none any more.
+    if (failure != nullptr) connection.failure_ = std::make_unique<Failure>(*failure);
+    return;
+  }
+  const bool plain_agent = !features_.fin && close_type() == wire::CLOSE_REQ;
+  if (failure == nullptr && plain_agent && connection.bytes_sent_ > 0) {
+    SendCloseLater(connection.id_);
+  } else {
+    SendClose(connection.id_, failure);
+  }
+  End(connection, failure);
+}
+
+void Session::SendClose(int64_t id, const Failure* failure) {
   wire::Packet packet;
   packet.set_type(close_type());
   const auto fill = [&](auto& close) {
-    close.set_connect_id(connection.id_);
+    close.set_connect_id(id);
     if (failure == nullptr || !features_.reason) return;
     close.set_reason(static_cast<wire::Reason>(failure->reason));
     close.set_hop(static_cast<wire::Hop>(failure->hop));
@@ -183,7 +254,19 @@ void Session::CloseByUs(Connection& connection, const Failure* failure) {
     if (failure != nullptr) packet.mutable_close_response()->set_error(WireText(failure->text));
   }
   SendPacket(packet);
-  End(connection, failure);
+}
+
+void Session::SendCloseLater(int64_t id) {
+  unclosed_.insert(id);
+  closes_.push_back({stream_->scheduler().Now() + kPlainCloseDelay, id});
+  if (!close_->armed()) close_->Set(kPlainCloseDelay, [this] { SendClosesDue(); });
+}
+
+void Session::SendClosesDue() {
+  const base::Time now = stream_->scheduler().Now();
+  for (; !closes_.empty() && closes_.front().due <= now; closes_.pop_front())
+    if (unclosed_.erase(closes_.front().id) > 0) SendClose(closes_.front().id, nullptr);
+  if (!closes_.empty()) close_->Set(closes_.front().due - now, [this] { SendClosesDue(); });
 }
 
 void Session::SendPacket(const wire::Packet& packet) {
@@ -259,15 +342,31 @@ bool Session::HasToGo(const Connection& connection) const {
 }
 
 bool Session::HoldsUpOthers(Connection& connection) const {
-  if (connection.withheld_ == 0 || options_.one_connection) return false;
+  if (connection.withheld_ == 0 || options_.one_connection || !crowded()) return false;
   const base::Time now = stream_->scheduler().Now();
-  if (now - connection.progress_at_ > options_.plain_stall_limit) return true;
+  if (now - connection.progress_at_ > Patience(connection)) return true;
   const base::Duration held = now - connection.held_since_;
   if (held <= options_.plain_stall_limit) return false;
   connection.held_since_ = now;
   const auto least = static_cast<double>(connection.withheld_) * static_cast<double>(held.count()) /
                      static_cast<double>(kLongestHold.count());
-  return static_cast<double>(std::exchange(connection.taken_, 0)) < least;
+  const uint64_t taken =
+      std::max(std::exchange(connection.taken_, 0), std::exchange(connection.progressed_, 0));
+  return static_cast<double>(taken) < least;
+}
+
+// One owner may open another connection for each that was reset.
+base::Duration Session::Patience(const Connection& connection) const {
+  const auto last = hold_ups_.find(connection.memory_);
+  const bool again =
+      last != hold_ups_.end() && stream_->scheduler().Now() - last->second < kHoldUpLately;
+  return again ? options_.plain_stall_limit / 10 : options_.plain_stall_limit;
+}
+
+void Session::NoteHoldUp(const Connection& connection) {
+  const base::Time now = stream_->scheduler().Now();
+  std::erase_if(hold_ups_, [&](const auto& last) { return now - last.second >= kHoldUpLately; });
+  hold_ups_[connection.memory_] = now;
 }
 
 bool Session::StillWatched(Connection& connection) {
@@ -278,12 +377,11 @@ bool Session::StillWatched(Connection& connection) {
   if (idle_window && now - connection.drained_at_ > options_.idle_window_limit)
     SendDemand(connection, connection.credit_.GiveUpSurplus());
   if (HoldsUpOthers(connection)) {
+    const auto patience =
+        std::chrono::duration_cast<std::chrono::milliseconds>(Patience(connection));
+    NoteHoldUp(connection);
     Fail(connection, Reason::kTimedOut,
-         "stalled: next to nothing was read for " +
-             std::to_string(
-                 std::chrono::duration_cast<std::chrono::milliseconds>(options_.plain_stall_limit)
-                     .count()) +
-             " ms");
+         "stalled: next to nothing was read for " + std::to_string(patience.count()) + " ms");
     return false;
   }
   return connection.parked_ || (connection.local_end_ && !features_.fin) ||
@@ -299,7 +397,6 @@ bool Session::LocalSideStays(Connection& connection) {
   if (quiet) return true;
   const base::Time now = stream_->scheduler().Now();
   if (presence == Presence::kGone) {
-    if (waits_for_end && now - connection.progress_at_ < kPlainCloseDelay) return true;
     CloseByUs(connection, nullptr);
     return false;
   }

@@ -13,9 +13,11 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "lib/base/scheduler.h"
@@ -98,7 +100,8 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   const SessionOptions& options() const { return options_; }
   const Features& features() const { return features_; }
   const SessionCounters& counters() const { return counters_; }
-  size_t connection_count() const { return connections_.size(); }
+  // Those whose endpoints still have to end among them.
+  size_t connection_count() const { return connections_.size() + ending_.size(); }
   // Of a stream whose connections have no windows: bytes that the peer may have on their way.
   uint64_t stream_window() const { return static_cast<uint64_t>(stream_window_.size()); }
   // Null before OnOpen() and after OnClosed().
@@ -120,6 +123,7 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   absl::Status OnMessageStart(size_t size) override;
   absl::Status OnMessageBytes(std::span<const uint8_t> bytes) override;
   void OnRemoteEnd(const absl::Status& status) override;
+  bool EndSome(const absl::Status& status) override;
   void OnClosed(const absl::Status& status) override;
 
   // Client side: puts our offer of features into the request headers.
@@ -128,6 +132,9 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   void AnswerFeatures(net::Metadata& headers) const;
 
  protected:
+  // How many ends one call of EndSome() brings about.
+  static constexpr size_t kEndSlice = 8;
+
   // What connections and dials are told when the stream is lost.
   virtual Failure LostFailure(const absl::Status& status) const = 0;
   // How this role ends a connection: CLOSE_REQ or CLOSE_RSP.
@@ -138,6 +145,8 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   virtual absl::Status OnDialPacket(const wire::Packet& packet) = 0;
   // A connection has ended, by whichever side.
   virtual void OnConnectionEnded(Connection& connection) = 0;
+  // Whether anybody but one connection may wait for the peer.
+  virtual bool crowded() const { return connections_.size() > 1; }
   // Everything that was delivered to the connection's endpoint has left it, this long after the
   // first of it arrived.
   virtual void OnDelivered(Connection&, base::Duration) {}
@@ -176,8 +185,12 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   // Connection's methods.
   void Ready(Connection& connection);
   void Delivered(Connection& connection, size_t bytes);
-  void Progressed(Connection& connection);
+  void Progressed(Connection& connection, size_t bytes);
   void CloseByUs(Connection& connection, const Failure* failure);
+  void SendClose(int64_t id, const Failure* failure);
+  // In a while. What comes for the connection makes it at once.
+  void SendCloseLater(int64_t id);
+  void SendClosesDue();
 
   // Sending (session_send.cc).
   void ProduceControl(net::MessageBatch& batch);
@@ -212,6 +225,15 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   void TuneStreamWindow(size_t bytes);
 
   void End(Connection& connection, const Failure* failure);
+  // The same for what peers end, who may end hundreds with one message: the endpoints are told in
+  // turns of their own when there are many.
+  void EndByPeer(Connection& connection, const Failure* failure);
+  // Takes the connection out of use; it stays until the turn is over, or in `ending_`.
+  std::unique_ptr<Connection> Extract(Connection& connection);
+  void TellEnd(std::unique_ptr<Connection> connection, const Failure* failure);
+  void TellNextEnd();
+  void TellEnds();
+  void TellEndsLater();
   // Both ends now know what they agreed to.
   void OnFeatures();
   void Watch(Connection& connection);
@@ -220,6 +242,9 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   bool HasToGo(const Connection& connection) const;
   // It keeps all others on the stream waiting, and takes next to nothing.
   bool HoldsUpOthers(Connection& connection) const;
+  // For how long it may take nothing then.
+  base::Duration Patience(const Connection& connection) const;
+  void NoteHoldUp(const Connection& connection);
   // Whether the sweep still has to look at it; ends it when its time is up.
   bool StillWatched(Connection& connection);
   // The same for what the connection's local side is up to.
@@ -251,6 +276,8 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   base::Time held_since_;  // while there is some
   base::Time held_at_{};   // when somebody was late last
   base::Time slow_at_{};   // when a slow reader was seen last
+  // Whose connections held up all others lately, and when last.
+  std::map<std::shared_ptr<MemoryBudget>, base::Time> hold_ups_;
   // Of a packet that is collected, as far as it is charged.
   size_t incomplete_ = 0;
   MemoryCharge incomplete_charge_;
@@ -260,6 +287,16 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   StreamWindow stream_window_;  // of a stream whose connections have none
   int64_t late_budget_;         // bytes that packets for ended ids may still cost
 
+  // Of plain agents, which forget what they have not written yet when they are told to close.
+  std::unordered_set<int64_t, base::SeededHash> unclosed_;
+  struct Close {
+    base::Time due;
+    int64_t id;
+  };
+  std::deque<Close> closes_;
+  std::unique_ptr<base::Timer> close_;
+  std::deque<std::unique_ptr<Connection>> ending_;  // over, and their endpoints do not know it yet
+  std::shared_ptr<void> alive_;  // what is posted looks here whether the stream still is
   // Destroyed once nobody on the stack can hold them: at the end of the turn.
   std::vector<std::unique_ptr<Connection>> ended_;
   std::deque<std::string> ended_bytes_;

@@ -61,7 +61,7 @@ SessionOptions Options(uint8_t choices) {
   options.max_window = 128 * 1024;
   options.plain_queue_cap = 64 * 1024;
   options.max_pending_dials = 4;
-  options.max_connections = 4;
+  options.max_connections = 20;
   options.one_connection = (choices & kOne) != 0;
   return options;
 }

@@ -170,9 +170,11 @@ class PlainMemoryTest : public SessionTest {
   }
 
   // Closed after how many turns of 900 ms of a reader that takes so many bytes in each; 20 at most.
-  int TurnsUntilClosed(size_t bytes) {
+  // Of one that takes `bytes` each 0.9 s, 20 at most.
+  int TurnsUntilClosed(size_t bytes, bool crowded = true) {
     Start({});
     auto slow = Open("slow:1");
+    if (crowded) Open("other:1");
     slow->endpoint->stalled = true;
     Flood();
     int turns = 0;
@@ -224,6 +226,61 @@ TEST_P(PlainMemoryTest, WhoTakesNextToNothingGoes) {
   const int turns = TurnsUntilClosed(100);
   EXPECT_GE(turns, 5);
   EXPECT_LE(turns, 8);
+}
+
+// Nobody waits for it.
+TEST_P(PlainMemoryTest, WhoTakesNextToNothingStaysWhileItIsAlone) {
+  EXPECT_EQ(TurnsUntilClosed(100, /*crowded=*/false), 20);
+  auto pending = Dial("other:1");
+  scheduler_.Advance(seconds(6));
+  pair_.Run();
+  EXPECT_EQ(hub_->connection_count(), 1u) << "the slow one went, and the other one came";
+}
+
+// Who opens another one for each that was reset would hold up all others for good.
+TEST_P(PlainMemoryTest, WhoHeldUpOthersLatelyHasLessPatience) {
+  const auto greedy = std::make_shared<MemoryBudget>(40'000'000);
+  const auto modest = std::make_shared<MemoryBudget>(40'000'000);
+  Start({});
+  Open("other:1");
+  size_t opened = 1;
+  // How long one that takes nothing holds up the others.
+  const auto held = [&](const std::shared_ptr<MemoryBudget>& owner) {
+    const auto stalled = std::make_shared<FakeEndpoint>();
+    stalled->stalled = true;
+    hub_->StartDial({"stalled:1", "", seconds(10), "", owner}, stalled, [](const Failure*) {});
+    pair_.Run();
+    pair_.set_withhold_limit(64 * 1024);
+    target(opened++).Send(std::string(4'000'000, 's'));
+    pair_.Run();
+    int turns = 0;
+    for (; turns < 100 && !stalled->closed; ++turns) {
+      scheduler_.Advance(milliseconds(100));
+      pair_.Run();
+    }
+    return turns * milliseconds(100);
+  };
+  EXPECT_GE(held(greedy), seconds(5));
+  EXPECT_LE(held(greedy), seconds(1));
+  EXPECT_LE(held(greedy), seconds(1));
+  EXPECT_GE(held(modest), seconds(5)) << "another one's";
+  scheduler_.Advance(seconds(61));
+  EXPECT_GE(held(greedy), seconds(5)) << "long ago";
+}
+
+// The kernel takes large pieces, and its peer small ones meanwhile.
+TEST_P(PlainMemoryTest, WhatThePeerTakesOfTheKernelCounts) {
+  Start({});
+  auto slow = Open("slow:1");
+  Open("other:1");
+  slow->endpoint->stalled = true;
+  Flood();
+  for (int i = 0; i < 20; ++i) {
+    slow->endpoint->connection->Progressed(3000);
+    scheduler_.Advance(milliseconds(900));
+    pair_.Run();
+    ASSERT_FALSE(slow->endpoint->closed) << i;
+  }
 }
 
 // Ten of them on one slow link hold back a tenth each.

@@ -143,8 +143,10 @@ void Session::Delivered(Connection& connection, size_t bytes) {
   stream_->Wake();
 }
 
-void Session::Progressed(Connection& connection) {
-  if (!connection.ended_) connection.progress_at_ = stream_->scheduler().Now();
+void Session::Progressed(Connection& connection, size_t bytes) {
+  if (connection.ended_) return;
+  connection.progress_at_ = stream_->scheduler().Now();
+  connection.progressed_ += bytes;
 }
 
 void Session::TuneStreamWindow(size_t bytes) {
@@ -195,7 +197,7 @@ void Session::Hold(Connection& connection, size_t bytes) {
   fresh_ -= now;
   if (connection.withheld_ == 0) {
     connection.held_since_ = stream_->scheduler().Now();
-    connection.taken_ = 0;
+    connection.taken_ = connection.progressed_ = 0;
   }
   if (withheld_ == 0) held_since_ = stream_->scheduler().Now();
   connection.withheld_ += collected + now;
@@ -217,6 +219,7 @@ void Session::Unhold(Connection& connection, size_t bytes) {
 absl::Status Session::OnLatePacket(int64_t id, size_t bytes) {
   if (id <= 0 || id > highest_id_)
     return ProtocolError("a packet for connection " + std::to_string(id) + ", which never existed");
+  if (unclosed_.erase(id) > 0) SendClose(id, nullptr);
   return ChargeLate(bytes);
 }
 
@@ -304,7 +307,7 @@ absl::Status Session::OnFin(int64_t id) {
   connection->remote_end_ = true;
   grants_.Remove(*connection);
   connection->endpoint_->DeliverEnd();
-  if (connection->local_end_) End(*connection, nullptr);
+  if (connection->local_end_) EndByPeer(*connection, nullptr);
   return absl::OkStatus();
 }
 
@@ -326,14 +329,17 @@ absl::Status Session::OnClose(const wire::Packet& packet) {
   }
   Connection* connection = Find(id);
   // Peers may close what never opened (a dial that failed); only its cost counts.
-  if (connection == nullptr) return ChargeLate(0);
+  if (connection == nullptr) {
+    unclosed_.erase(id);
+    return ChargeLate(0);
+  }
   // Plain peers have only the text to say that it was no orderly end.
   if (failure.reason == Reason::kUnknown && !failure.text.empty()) {
     failure.reason = ReasonFromText(failure.text);
     if (failure.reason == Reason::kUnknown) failure.reason = Reason::kReset;
   }
   const bool abort = failure.reason != Reason::kUnknown;
-  End(*connection, abort ? &failure : nullptr);
+  EndByPeer(*connection, abort ? &failure : nullptr);
   return absl::OkStatus();
 }
 

@@ -156,8 +156,7 @@ void Session::LocalEnd(Connection& connection) {
   connection.local_end_ = true;
   const Presence presence = connection.endpoint_->Look();
   if (connection.ended_) return;
-  const bool plain_agent = !features_.fin && close_type() == wire::CLOSE_REQ;
-  if (presence == Presence::kGone && !plain_agent) {
+  if (presence == Presence::kGone) {
     CloseByUs(connection, nullptr);
   } else if (features_.fin) {
     wire::Packet packet;
@@ -169,8 +168,7 @@ void Session::LocalEnd(Connection& connection) {
     // A dialled side without FIN says the end of the target with an orderly close.
     CloseByUs(connection, nullptr);
   } else {
-    // A dialling side without FIN keeps the connection for what is still to come the other way; or
-    // for the agent, to write what it has just been sent.
+    // A dialling side without FIN keeps the connection for what is still to come the other way.
     connection.progress_at_ = stream_->scheduler().Now();
     Watch(connection);
   }

@@ -379,7 +379,7 @@ TEST_P(WindowTest, APacketThatNeverEndsIsCharged) {
   EXPECT_GE(memory->used(), 9'000u);
   EXPECT_TRUE(feed(std::string(9'000, 'x')).ok()) << "one of a session with many connections";
   EXPECT_GE(memory->used(), 18'000u);
-  agent_->OnClosed(absl::CancelledError());
+  pair_.Lose(absl::CancelledError());
   EXPECT_EQ(memory->used(), 0u);
 }
 

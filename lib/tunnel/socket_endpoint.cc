@@ -147,7 +147,7 @@ void SocketEndpoint::OnFinished(const absl::Status& status) {
 }
 
 Presence SocketEndpoint::Look() {
-  if (sink_->Drained()) connection_->Progressed();
+  if (const size_t bytes = sink_->Drained(); bytes > 0) connection_->Progressed(bytes);
   switch (socket_->Look()) {
     case net::Socket::Peer::kThere:
       if (!net::IsUnheardOf(socket_->fd())) return Presence::kHere;

@@ -142,9 +142,10 @@ void SocketSink::WriteFailed(size_t lost) {
   owner_.OnWriteFailed();
 }
 
-bool SocketSink::Drained() {
+size_t SocketSink::Drained() {
   const size_t left = Left();
-  return std::exchange(left_, left) > left;
+  const size_t before = std::exchange(left_, left);
+  return before - std::min(before, left);
 }
 
 void SocketSink::End() {

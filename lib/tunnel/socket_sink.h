@@ -70,9 +70,10 @@ class SocketSink {
   // -> kClosed: forgets what is queued. OnFinished() is not called.
   void Drop();
 
-  // Whether the peer took something since the last call, however little. OnWritten() tells of
-  // larger steps only: of ciphertext when none is left to write.
-  bool Drained();
+  // How many bytes less there are to take for the peer than at the last call. OnWritten() tells of
+  // larger steps only: of what the kernel takes at a time, of ciphertext when none is left to
+  // write.
+  size_t Drained();
 
   State state() const { return state_; }
   bool failed() const { return failed_; }

@@ -134,7 +134,7 @@ TEST_F(SocketSinkTest, WhatThePeerTakesIsProgress) {
   Make(testing::TcpPair(), kForever);
   Write(std::string(1'000'000, 'x'));
   sink_->Drained();
-  EXPECT_FALSE(sink_->Drained());
+  EXPECT_EQ(sink_->Drained(), 0u);
   std::string space(400'000, '\0');
   size_t read = 0;
   while (read < space.size()) {
@@ -142,7 +142,7 @@ TEST_F(SocketSinkTest, WhatThePeerTakesIsProgress) {
     if (count > 0) read += static_cast<size_t>(count);
     RunReady(loop_);
   }
-  EXPECT_TRUE(sink_->Drained());
+  EXPECT_GT(sink_->Drained(), 0u);
 }
 
 TEST_F(SocketSinkTest, APeerThatTakesNothingIsReset) {

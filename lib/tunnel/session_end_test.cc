@@ -1,0 +1,125 @@
+// Many ends at once, which take their turns.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <vector>
+
+#include "lib/tunnel/session_fixture.h"
+
+namespace hawser::tunnel {
+namespace {
+
+using SessionEndTest = SessionTest;
+INSTANTIATE_TEST_SUITE_P(Peers, SessionEndTest, ::testing::Bool(),
+                         [](const auto& instance) { return instance.param ? "plain" : "ours"; });
+
+void Spin(std::chrono::microseconds time) {
+  const auto end = std::chrono::steady_clock::now() + time;
+  while (std::chrono::steady_clock::now() < end) {
+  }
+}
+
+// Their packets come in one message, and an end takes some system calls: all of them in one turn
+// would be felt by everybody else.
+TEST_P(SessionEndTest, HundredsOfEndsTakeTheirTurns) {
+  Start();
+  std::vector<std::shared_ptr<Dialled>> open;
+  const auto told = [&] {
+    return std::count_if(open.begin(), open.end(),
+                         [](const auto& dialled) { return dialled->endpoint->closed; });
+  };
+  for (int n = 0; n < 100; ++n) {
+    open.push_back(Open("web:80"));
+    open.back()->endpoint->on_closed = [] { Spin(std::chrono::microseconds(200)); };
+  }
+  for (size_t n = 0; n < open.size(); ++n) {
+    target(n).Send("last words");
+    target(n).connection->Close(Failure{Reason::kReset, Hop::kAgent, "cut"});
+  }
+  ASSERT_TRUE(pair_.Step());
+  EXPECT_EQ(told(), 8);
+  EXPECT_EQ(hub_->connection_count(), 92u);
+  // What they do is not heard any more; but one that fails by then did not end in order.
+  open[98]->endpoint->Send("too late");
+  open[99]->endpoint->connection->Close(Failure{Reason::kPolicyDenied, Hop::kHub, "revoked"});
+  const size_t turns = scheduler_.turns();
+  pair_.Run();
+  EXPECT_EQ(told(), 100);
+  EXPECT_GE(scheduler_.turns() - turns, 15u);
+  EXPECT_EQ(hub_->connection_count(), 0u);
+  EXPECT_EQ(open[98]->endpoint->pulls, 0u);
+  EXPECT_EQ(open[98]->endpoint->failure->text, plain() ? "cut" : open[0]->endpoint->failure->text);
+  EXPECT_EQ(open[99]->endpoint->failure->text, "revoked");
+}
+
+TEST_P(SessionEndTest, ALostStreamsConnectionsEndSomeAtATime) {
+  Start();
+  std::vector<std::shared_ptr<Dialled>> open;
+  for (int n = 0; n < 20; ++n) open.push_back(Open("web:80"));
+  const absl::Status lost = absl::UnavailableError("cable cut");
+  EXPECT_FALSE(hub_->EndSome(lost));
+  EXPECT_EQ(hub_->connection_count(), 12u);
+  auto pending = Dial("web:81");
+  EXPECT_FALSE(hub_->EndSome(lost));
+  EXPECT_TRUE(pending->failure.has_value()) << "dials come first: others may be asked instead";
+  pair_.Lose(lost);
+  for (const auto& dialled : open) {
+    ASSERT_TRUE(dialled->endpoint->closed);
+    EXPECT_EQ(dialled->endpoint->failure->reason, Reason::kAgentLost);
+  }
+}
+
+// Konnectivity's agents drop what they have not written to the target when they are told to close.
+class PlainCloseTest : public SessionTest {};
+INSTANTIATE_TEST_SUITE_P(Peers, PlainCloseTest, ::testing::Values(true));
+
+TEST_P(PlainCloseTest, AnAgentHasTimeToWriteWhatItWasSent) {
+  Start();
+  auto dialled = Open("web:80");
+  dialled->endpoint->Send("last words");
+  pair_.Run();
+  dialled->endpoint->connection->Close();
+  EXPECT_TRUE(dialled->endpoint->closed);
+  scheduler_.Advance(milliseconds(400));
+  pair_.Run();
+  EXPECT_FALSE(target().closed);
+  scheduler_.Advance(milliseconds(200));
+  pair_.Run();
+  EXPECT_TRUE(target().closed);
+  EXPECT_EQ(target().received, "last words");
+}
+
+TEST_P(PlainCloseTest, WhoHasNothingToWriteOrIsToldAFailureIsToldAtOnce) {
+  Start();
+  auto silent = Open("web:80"), failed = Open("web:80");
+  failed->endpoint->Send("last words");
+  pair_.Run();
+  silent->endpoint->connection->Close();
+  failed->endpoint->connection->Close(Failure{Reason::kReset, Hop::kHub, "cut"});
+  pair_.Run();
+  EXPECT_TRUE(target(0).closed);
+  EXPECT_TRUE(target(1).closed);
+}
+
+// Nobody takes that: it is as with a socket that is closed while bytes arrive.
+TEST_P(PlainCloseTest, AnAgentThatSendsMoreIsToldAtOnce) {
+  Start();
+  auto dialled = Open("web:80"), other = Open("web:80");
+  dialled->endpoint->Send("last words");
+  pair_.Run();
+  dialled->endpoint->connection->Close();
+  pair_.Run();
+  EXPECT_FALSE(target().closed);
+  target().Send("an answer");
+  pair_.Run();
+  EXPECT_TRUE(target().closed);
+  EXPECT_FALSE(other->endpoint->closed);
+  scheduler_.Advance(seconds(1));
+  pair_.Run();
+  EXPECT_FALSE(other->endpoint->closed);
+}
+
+}  // namespace
+}  // namespace hawser::tunnel
