@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "lib/h2/loopback.h"
+#include "lib/testing/spin.h"
 #include "lib/testing/status_matchers.h"
 
 namespace hawser::h2 {
@@ -361,19 +362,13 @@ TEST(TransportTest, NobodyLooksAtMessagesBehindTheOneThatEndedTheStream) {
   EXPECT_EQ(net.accepted()->received.size(), 1u);
 }
 
-void Spin(std::chrono::microseconds time) {
-  const auto end = std::chrono::steady_clock::now() + time;
-  while (std::chrono::steady_clock::now() < end) {
-  }
-}
-
 // Whose messages are much work has no more of the loop's time than others.
 TEST(TransportTest, ATurnReadsLittleOfWhatTakesLong) {
   Options options;
   options.stream_window = 8 << 20;
   Loopback net(options);
   auto call = net.OpenAnswered();
-  net.accepted()->on_message = [] { Spin(std::chrono::microseconds(100)); };
+  net.accepted()->on_message = [] { testing::Spin(std::chrono::microseconds(100)); };
   constexpr size_t kMessages = 2000;
   net.Do([&] {
     for (size_t n = 0; n < kMessages; ++n) call->Send(std::string(1000, 'x'));
@@ -394,7 +389,7 @@ TEST(TransportTest, OthersHaveTheirTurnsWhileAStreamEnds) {
   auto call = net.OpenAnswered();
   int left = 100, turns = 0;
   net.accepted()->end_some = [&] {
-    Spin(std::chrono::milliseconds(1));
+    testing::Spin(std::chrono::milliseconds(1));
     return --left == 0;
   };
   std::function<void()> take_turn = [&] {

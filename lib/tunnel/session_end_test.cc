@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "lib/testing/spin.h"
 #include "lib/tunnel/session_fixture.h"
 
 namespace hawser::tunnel {
@@ -14,12 +15,6 @@ namespace {
 using SessionEndTest = SessionTest;
 INSTANTIATE_TEST_SUITE_P(Peers, SessionEndTest, ::testing::Bool(),
                          [](const auto& instance) { return instance.param ? "plain" : "ours"; });
-
-void Spin(std::chrono::microseconds time) {
-  const auto end = std::chrono::steady_clock::now() + time;
-  while (std::chrono::steady_clock::now() < end) {
-  }
-}
 
 // Their packets come in one message, and an end takes some system calls: all of them in one turn
 // would be felt by everybody else.
@@ -32,7 +27,7 @@ TEST_P(SessionEndTest, HundredsOfEndsTakeTheirTurns) {
   };
   for (int n = 0; n < 100; ++n) {
     open.push_back(Open("web:80"));
-    open.back()->endpoint->on_closed = [] { Spin(std::chrono::microseconds(200)); };
+    open.back()->endpoint->on_closed = [] { testing::Spin(std::chrono::microseconds(200)); };
   }
   for (size_t n = 0; n < open.size(); ++n) {
     target(n).Send("last words");
