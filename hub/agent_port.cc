@@ -6,34 +6,13 @@
 
 #include "hub/agent_gate.h"
 #include "hub/client_identity.h"
+#include "hub/refused_stream.h"
 #include "lib/pki/identity.h"
 
 namespace hawser::hub {
 namespace {
 
 constexpr char kPath[] = "/AgentService/Connect";
-
-// The stream of an agent that was refused: ends with the reason, and its connection after it.
-class RefusedStream final : public net::StreamHandler {
- public:
-  RefusedStream(const absl::Status& status, h2::Transport& transport)
-      : status_(status), transport_(transport) {}
-
-  void OnOpen(net::MessageStream& stream, const net::Metadata&) override {
-    stream.Finish(status_);
-    transport_.GoAway();
-  }
-  void OnHeaders(const net::Metadata&) override {}
-  void Produce(net::MessageBatch&) override {}
-  absl::Status OnMessageStart(size_t) override { return absl::OkStatus(); }
-  absl::Status OnMessageBytes(std::span<const uint8_t>) override { return absl::OkStatus(); }
-  void OnRemoteEnd(const absl::Status&) override {}
-  void OnClosed(const absl::Status&) override {}
-
- private:
-  const absl::Status status_;
-  h2::Transport& transport_;
-};
 
 // The name that an agent's connections are counted by.
 absl::StatusOr<PeerIdentity> ConnectionName(const net::PeerInfo& peer) {

@@ -201,6 +201,11 @@ void ConnectFront::Close() {
 
 void ConnectFront::OnConnection(Shard& shard, std::unique_ptr<net::Socket> socket,
                                 Admission admission) {
+  if (!admission.refused.ok()) {
+    const std::string why(admission.refused.message());
+    return Refuse(shard, std::move(socket), std::make_shared<Admission>(std::move(admission)),
+                  HttpReply({tunnel::Reason::kPolicyDenied, tunnel::Hop::kHub, why}));
+  }
   Local& local = local_.at(&shard);
   const uint64_t id = ++local.last_id;
   local.reading[id] =

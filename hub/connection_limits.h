@@ -15,6 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "lib/base/scheduler.h"
+#include "lib/base/seeded_hash.h"
 
 namespace hawser::hub {
 
@@ -99,7 +100,7 @@ class ConnectionLimits {
 
  private:
   friend class ConnectionPermit;
-  using Counts = std::unordered_map<std::string, size_t>;
+  using Counts = std::unordered_map<std::string, size_t, base::SeededHash>;
 
   static void Decrement(Counts& counts, ConnectionPermit::Counted* counted);
   // These need the mutex.

@@ -57,11 +57,11 @@ class DialRaceTest : public ::testing::Test {
     for (int i = 0; i < 2; ++i) shards_.push_back(std::make_unique<Shard>());
     auto agent = std::make_unique<Agent>();
     agent_ = agent.get();
-    agent_stream_.Connect(std::move(agent),
-                          std::make_unique<AgentSession>(
-                              tunnel::SessionOptions{}, ServerIdentity{"hub-1", 1}, AgentIdentity{},
-                              net::PeerInfo{}, registry_, agents_shard(), log_),
-                          {});
+    auto session = std::make_unique<AgentSession>(tunnel::SessionOptions{},
+                                                  ServerIdentity{"hub-1", 1}, AgentIdentity{},
+                                                  net::PeerInfo{}, registry_, agents_shard(), log_);
+    session_ = session.get();
+    agent_stream_.Connect(std::move(agent), std::move(session), {});
     auto client = std::make_unique<tunnel::DialingSession>(tunnel::SessionOptions{});
     client_ = client.get();
     client_stream_.Connect(std::move(client),
@@ -106,12 +106,13 @@ class DialRaceTest : public ::testing::Test {
   MemoryShares memory_{{}};
   Credentials credentials_{DenyList()};
   base::KeyedLogLimit log_;
+  std::optional<Failure> failure_;  // of the dial; the end of a stream may tell one yet
   testing::ManualScheduler scheduler_;
   testing::StreamPair agent_stream_{scheduler_};
   testing::StreamPair client_stream_{scheduler_};
   Agent* agent_;
+  AgentSession* session_;  // the hub's end of the agent's stream
   tunnel::DialingSession* client_;
-  std::optional<Failure> failure_;
 };
 
 TEST_F(DialRaceTest, TheClientLeavesBeforeItCouldBeToldOfItsConnection) {
@@ -151,6 +152,45 @@ TEST_F(DialRaceTest, TheAgentLeavesBeforeItCouldBeAsked) {
   EXPECT_THAT(Metrics(), HasSubstr("konnectivity_network_proxy_server_dial_failure_count{"
                                    "reason=\"backend_close\"} 1\n"));
   EXPECT_EQ(registry_.pending_dials(), 0u);
+}
+
+// What a lost session keeps ends in several turns. Until the last it counts, but is not asked.
+TEST_F(DialRaceTest, TheAgentIsLostAndStillEndsWhatItKept) {
+  Dial();
+  const absl::Status lost = absl::UnavailableError("connection reset by peer");
+  session_->EndSome(lost);
+  RunReady(agents_shard().loop());
+  agent_stream_.Run();
+  EXPECT_EQ(agent_->asked, std::nullopt);
+  EXPECT_THAT(Metrics(), HasSubstr("konnectivity_network_proxy_server_stream_errors_total{"
+                                   "segment=\"from_agent\",code=\"Unavailable\","
+                                   "packet_type=\"Unknown\"} 1\n"));
+  agent_stream_.Lose(lost);
+  RunReady(clients_shard().loop());
+  client_stream_.Run();
+  ASSERT_TRUE(failure_.has_value());
+  EXPECT_EQ(failure_->text, "the agent's session has just ended");
+  EXPECT_THAT(Metrics(), HasSubstr("konnectivity_network_proxy_server_stream_errors_total{"
+                                   "segment=\"from_agent\",code=\"Unavailable\","
+                                   "packet_type=\"Unknown\"} 1\n"))
+      << "counted once";
+  EXPECT_EQ(registry_.pending_dials(), 0u);
+}
+
+// From the moment at which its end is known the counters of what it did stay.
+TEST_F(DialRaceTest, ALostAgentsPacketsAreCountedOnceThroughout) {
+  const std::string asked =
+      "konnectivity_network_proxy_server_stream_packets_total{"
+      "segment=\"to_agent\",packet_type=\"DIAL_REQ\"} 1\n";
+  Dial();
+  RunReady(agents_shard().loop());
+  agent_stream_.Run();
+  EXPECT_THAT(Metrics(), HasSubstr(asked));
+  const absl::Status lost = absl::UnavailableError("connection reset by peer");
+  session_->EndSome(lost);
+  EXPECT_THAT(Metrics(), HasSubstr(asked));
+  agent_stream_.Lose(lost);
+  EXPECT_THAT(Metrics(), HasSubstr(asked));
 }
 
 }  // namespace

@@ -19,6 +19,7 @@
 #include <variant>
 
 #include "lib/base/scheduler.h"
+#include "lib/base/seeded_hash.h"
 
 namespace hawser::hub {
 
@@ -58,7 +59,7 @@ class HandshakePlaces {
     double failures = 0;
     base::Time counted_at{};  // the failures
   };
-  using Networks = std::unordered_map<std::string, Network>;
+  using Networks = std::unordered_map<std::string, Network, base::SeededHash>;
   struct Taken {
     Networks::pointer network;
     base::Time since;

@@ -74,6 +74,8 @@ constexpr int kNiceness = 5;
 constexpr base::Duration kWatchInterval = std::chrono::seconds(2);
 // How often it is looked whether certificates have expired.
 constexpr base::Duration kSweepInterval = std::chrono::seconds(1);
+// Of a stop, when no client is left: whether every agent has been told so.
+constexpr base::Duration kLookForCloses = std::chrono::milliseconds(100);
 
 }  // namespace
 
@@ -447,7 +449,18 @@ void Hub::Drain() {
   }
   if (http_connect_ != nullptr) http_connect_->Stop();
   drain_deadline_.Set(options_.graceful_shutdown_timeout, [this] { Finish(); });
-  limits_.OnFrontEndsIdle([this] { loop_.Post([this] { Finish(); }); });
+  limits_.OnFrontEndsIdle([this] { loop_.Post([this] { FinishInOrder(); }); });
+}
+
+void Hub::FinishInOrder() {
+  bool closes_due = false;
+  for (const auto& shard : shards_)
+    shard->RunAndWait([&] {
+      for (const auto& [handle, session] : shard->agents) closes_due |= session->closes_due();
+    });
+  if (!closes_due) return Finish();
+  // Agents that lose us drop what they have not written, too.
+  drain_deadline_.Set(kLookForCloses, [this] { FinishInOrder(); });
 }
 
 void Hub::Finish() {

@@ -92,6 +92,8 @@ class Hub {
   // About what agents, clients and their bytes make the process hold, bytes.
   uint64_t HeldMemory() const;
   void Drain();
+  // Once no client is connected any more.
+  void FinishInOrder();
   void Finish();
   void Shutdown();
 

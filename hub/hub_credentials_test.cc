@@ -14,6 +14,8 @@ using ::testing::HasSubstr;
 using testing::IsOk;
 using testing::LogCapture;
 using ::testing::Not;
+using ::testing::StartsWith;
+using testing::StatusIs;
 
 class HubCredentialsTest : public HubTest {
  protected:
@@ -50,7 +52,8 @@ TEST_F(HubCredentialsTest, ADeniedClusterLosesItsSessionsAndComesNoMore) {
   EXPECT_THAT(log_.text(), AllOf(HasSubstr("connection of cluster paris from 127.0.0.1:"),
                                  HasSubstr("is denied by cluster paris")));
   TestAgent again({.hub = AgentsPort(certificates_.Agent("paris"))});
-  EXPECT_FALSE(again.Connected().ok());
+  EXPECT_THAT(again.Connected(), StatusIs(absl::StatusCode::kPermissionDenied,
+                                          HasSubstr("is denied by cluster paris")));
   EXPECT_THAT(log_.text(), HasSubstr("refused: the certificate of cluster paris"));
   ExpectServes(to_rome);
   EXPECT_TRUE(AwaitMetric("hawser_ended_credentials_total{reason=\"denied\"} 2"));
@@ -96,6 +99,14 @@ TEST_F(HubCredentialsTest, ADeniedClientLosesTunnelsOnBothFrontEnds) {
   EXPECT_TRUE(AwaitMetric("konnectivity_network_proxy_server_pending_backend_dials 0"));
   ExpectServes(other);
   EXPECT_EQ(bob_grpc.Dial("echo.paris:7")->Dialled(), std::nullopt);
+  // Who comes again is told why, a few at a time.
+  RawClient again(PortOf("http-connect"), ann, "");
+  EXPECT_THAT(again.ReadToEnd(),
+              AllOf(StartsWith("HTTP/1.1 403 "), HasSubstr("is denied by serial"),
+                    HasSubstr("Hawser-Reason: policy_denied")));
+  TestClient again_grpc(GrpcPort(ann));
+  ASSERT_THAT(again_grpc.Connected(), IsOk());
+  EXPECT_FALSE(again_grpc.Dial("echo.paris:7")->Dialled() == std::nullopt);
   EXPECT_THAT(log_.text(), HasSubstr("http-connect: connection of client/ann from"));
   EXPECT_THAT(log_.text(), Not(HasSubstr("client/bob")));
 }

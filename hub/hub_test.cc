@@ -609,6 +609,41 @@ TEST_F(HubTest, StopWaitsForOpenConnections) {
   AwaitStopped();
 }
 
+// They drop what they have not written to the target when they are told of an end, or lose us.
+TEST_F(HubTest, StopLeavesPlainAgentsTheTimeToWrite) {
+  StartHub();
+  TestAgent paris({.hub = AgentsPort(certificates_.Agent("paris")), .plain = true});
+  ASSERT_THAT(paris.Connected(), IsOk());
+  {
+    RawClient client(folder_ + "/connect.sock");
+    ASSERT_EQ(Connect(client, "stuck.paris:80"), kEstablished);
+    client.Send("last words");
+  }
+  hub_->Stop();
+  AwaitStopped();
+  EXPECT_TRUE(paris.AwaitOpen(0));
+  EXPECT_EQ(paris.cut(), 0u);
+}
+
+// Over TLS a client that closes looks like one that half-closes, whose answer is waited for.
+TEST_F(HubTest, AClientThatClosedIsNotWaitedForBehindAPlainAgent) {
+  StartHub();
+  TestAgent paris({.hub = AgentsPort(certificates_.Agent("paris")), .plain = true});
+  ASSERT_THAT(paris.Connected(), IsOk());
+  RawClient stays(PortOf("http-connect"), certificates_.Client("ann"), "");
+  ASSERT_EQ(Connect(stays, "stuck.paris:80"), kEstablished);
+  stays.Send("request");
+  stays.FinishSending();
+  {
+    RawClient leaves(PortOf("http-connect"), certificates_.Client("ann"), "");
+    ASSERT_EQ(Connect(leaves, "stuck.paris:80"), kEstablished);
+    leaves.Send("last words");
+    leaves.FinishSending();
+  }
+  EXPECT_TRUE(paris.AwaitOpen(1));
+  EXPECT_EQ(paris.cut(), 0u);
+}
+
 TEST_F(HubTest, StopHasADeadline) {
   Options options = DefaultOptions();
   options.graceful_shutdown_timeout = std::chrono::milliseconds(50);

@@ -78,7 +78,7 @@ class Source {
     return Placed(name, base::PositiveDuration(name, Text(name)));
   }
   absl::StatusOr<base::Duration> TimeOrNone(const char* name) const {
-    return base::AnyDuration(name, Text(name));
+    return Placed(name, base::AnyDuration(name, Text(name)));
   }
   template <typename Integer>
   absl::StatusOr<Integer> Number(const char* name, Integer least) const {
@@ -87,6 +87,10 @@ class Source {
     if (!absl::SimpleAtoi(text, &value))
       return Placed<Integer>(name, BadFlag(name, "not a number: " + base::Quote(text)));
     return Placed(name, AtLeast(name, value, least));
+  }
+  absl::StatusOr<uint64_t> Budget(const char* name) const {
+    HAWSER_ASSIGN_OR_RETURN(const int64_t value, Number<int64_t>(name, 0));
+    return Placed(name, base::BufferBudget(name, value));
   }
 
  private:
@@ -140,9 +144,7 @@ absl::StatusOr<Limits> ReadLimits(const FileLimits& file) {
                           source.Number("max-unfinished-handshakes", 1));
   HAWSER_ASSIGN_OR_RETURN(limits.pending_dials, source.Number("max-pending-dials", 1));
   HAWSER_ASSIGN_OR_RETURN(limits.descriptor_reserve, source.Number("descriptor-reserve", 0));
-  HAWSER_ASSIGN_OR_RETURN(const int64_t buffered, source.Number<int64_t>("max-buffered-bytes", 0));
-  HAWSER_ASSIGN_OR_RETURN(limits.buffered_bytes,
-                          base::BufferBudget("max-buffered-bytes", buffered));
+  HAWSER_ASSIGN_OR_RETURN(limits.buffered_bytes, source.Budget("max-buffered-bytes"));
   HAWSER_ASSIGN_OR_RETURN(limits.buffered_bytes_per_identity,
                           source.Number<int64_t>("max-buffered-bytes-per-identity", 1024 * 1024));
   HAWSER_ASSIGN_OR_RETURN(limits.connection_bytes_per_identity,

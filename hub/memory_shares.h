@@ -10,6 +10,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "lib/base/seeded_hash.h"
 #include "lib/tunnel/memory.h"
 
 namespace hawser::hub {
@@ -49,7 +50,7 @@ class MemoryShares {
   const std::shared_ptr<tunnel::MemoryBudget> total_;
   mutable std::mutex mutex_;  // guards all below
   uint64_t share_;
-  std::unordered_map<std::string, Known> shares_;
+  std::unordered_map<std::string, Known, base::SeededHash> shares_;
   size_t forget_at_ = 64;  // entries
 };
 

@@ -294,6 +294,10 @@ TEST_F(OptionsTest, TheFileSetsLimitsThatTheCommandLineDoesNot) {
   ExpectRefused("read " + path + ": line 2: unknown limit \"max-beer\"");
   std::ofstream(path) << "limits:\n  descriptor-reserve: many\n";
   ExpectRefused("line 2: flag --descriptor-reserve: not a number: \"many\"");
+  std::ofstream(path) << "limits:\n  max-buffered-bytes: 1000\n";
+  ExpectRefused("line 2: flag --max-buffered-bytes: must be at least 16777216");
+  std::ofstream(path) << "limits:\n\n  idle-timeout: soon\n";
+  ExpectRefused("line 3: flag --idle-timeout: ");
 }
 
 TEST_F(OptionsTest, ChecksTheFileOnly) {

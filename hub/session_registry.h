@@ -18,6 +18,7 @@
 
 #include "hub/agent_identity.h"
 #include "hub/connection_limits.h"
+#include "lib/base/seeded_hash.h"
 #include "lib/tunnel/failure.h"
 #include "lib/tunnel/name_rules.h"
 #include "lib/tunnel/route_table.h"
@@ -122,7 +123,8 @@ class SessionRegistry {
     Shard* shard;
     std::string cluster;
     std::string agent;  // its name and its id; empty without an id
-    std::unordered_map<std::string, size_t> pending_dials;  // by client, none of them 0
+    // By client, none of them 0.
+    std::unordered_map<std::string, size_t, base::SeededHash> pending_dials;
   };
   struct Present {
     std::chrono::system_clock::time_point since;
@@ -142,7 +144,7 @@ class SessionRegistry {
   tunnel::RouteTable table_;
   std::unordered_map<Handle, Member> members_;
   std::map<std::string, Present> present_;
-  std::unordered_map<std::string, Handle> newest_;  // by Member::agent
+  std::unordered_map<std::string, Handle, base::SeededHash> newest_;  // by Member::agent
   Handle last_handle_ = 0;
   Limits limits_;
   size_t pending_dials_ = 0;

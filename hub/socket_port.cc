@@ -24,6 +24,9 @@ uint64_t CostOf(Port port, const net::PeerInfo& peer) {
   return (port == Port::kGrpc ? kHttp2 : kConnect) + static_cast<uint64_t>(more) * kCertificate;
 }
 
+// How many at a time are told why they are not let in.
+constexpr long kMostFarewells = 64;
+
 std::string HostOf(const std::string& address) { return address.substr(0, address.rfind(':')); }
 
 // The shard with the least load, `here` when none has less.
@@ -132,7 +135,9 @@ void SocketPort::OnConnected(Shard& here, std::unique_ptr<net::Socket> socket,
     LogRefusal(socket->loop().Now(),
                admission.identity.empty() ? admission.host : admission.identity,
                socket->peer().address, status);
-    return;
+    if (!absl::IsPermissionDenied(status) || farewells_.use_count() > kMostFarewells) return;
+    admission.refused = status;
+    admission.farewell = farewells_;
   }
   Shard& shard = options_.spread_by_load ? LeastLoaded(shards_, here) : here;
   if (options_.spread_by_load) admission.load.emplace(&shard);

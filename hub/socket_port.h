@@ -65,6 +65,10 @@ struct Admission {
   std::shared_ptr<tunnel::MemoryBudget> connection_memory;
   std::unique_ptr<tunnel::MemoryCharge> cost;  // of this connection
   Credentials::Ticket credential;              // whose OnEnd() says how the connection is ended
+  // Why the peer is only to be told that it is not let in; mostly OK. Of those there are few at a
+  // time.
+  absl::Status refused;
+  std::shared_ptr<void> farewell;
 };
 
 // Who may connect to a Unix socket: those who may write it.
@@ -143,6 +147,8 @@ class SocketPort {
   std::unique_ptr<net::Listener> unix_;  // on the first shard
   std::vector<std::string> addresses_;
   std::atomic<size_t> turn_{0};  // of the shards
+  // Held by each that is told why it is not let in.
+  const std::shared_ptr<void> farewells_ = std::make_shared<char>();
   base::KeyedLogLimit failed_handshakes_;
   base::KeyedLogLimit refusals_;
 };

@@ -80,9 +80,12 @@ class TestAgent::Target final : public tunnel::Endpoint {
     ended_ = true;
     connection_->Ready();
   }
-  void OnClosed(const Failure*) override {
+  void OnClosed(const Failure* failure) override {
     if (std::exchange(connection_, nullptr) == nullptr) return;
-    agent_.awaited_.Change([this] { --agent_.state_.open; });
+    agent_.awaited_.Change([&] {
+      --agent_.state_.open;
+      agent_.state_.cut += failure != nullptr;
+    });
   }
   tunnel::Presence Look() override { return tunnel::Presence::kHere; }
 
@@ -236,6 +239,12 @@ bool TestAgent::AwaitCancelled(size_t count) {
 
 bool TestAgent::AwaitOpen(size_t count) {
   return awaited_.Wait([&] { return state_.open == count; });
+}
+
+size_t TestAgent::cut() {
+  size_t cut = 0;
+  awaited_.Change([&] { cut = state_.cut; });
+  return cut;
 }
 
 bool TestAgent::AwaitDrained() {

@@ -77,6 +77,8 @@ class TestAgent {
   bool AwaitDials(size_t count);
   bool AwaitCancelled(size_t count);
   bool AwaitOpen(size_t count);
+  // Connections that did not end in order.
+  size_t cut();
   // The hub asked it to connect elsewhere.
   bool AwaitDrained();
   // Streams that the hub would still take on this connection.
@@ -93,6 +95,7 @@ class TestAgent {
     std::vector<std::string> dials;
     size_t cancelled = 0;
     size_t open = 0;
+    size_t cut = 0;
     bool drained = false;
   };
 

@@ -2,9 +2,18 @@
 
 #include <glog/logging.h>
 
+#include <chrono>
 #include <utility>
 
+#include "hub/refused_stream.h"
+
 namespace hawser::hub {
+namespace {
+
+// How long one that is refused has to ask for something, and to be told.
+constexpr base::Duration kFarewell = std::chrono::seconds(2);
+
+}  // namespace
 
 TransportServer::TransportServer(Options options, const Shards& shards, Accept accept)
     : options_(std::move(options)), shards_(shards), accept_(std::move(accept)) {
@@ -18,17 +27,21 @@ void TransportServer::Serve(Shard& shard, std::unique_ptr<net::Socket> socket,
   Connection& connection = connections[id];
   connection.admission = std::move(admission);
   h2::Options transport = options_.transport;
-  transport.waiting =
-      [memory = connection.admission.memory,
-       charge = std::make_shared<tunnel::MemoryCharge>(connection.admission.memory)](size_t bytes) {
-        charge->Set(bytes);
-        return bytes == 0 || !memory->ShedsGrowing();
-      };
+  // One whose name is not believed has no share.
+  if (const auto& memory = connection.admission.memory; memory != nullptr) {
+    transport.waiting = [memory,
+                         charge = std::make_shared<tunnel::MemoryCharge>(memory)](size_t bytes) {
+      charge->Set(bytes);
+      return bytes == 0 || !memory->ShedsGrowing();
+    };
+  }
   connection.transport = h2::Transport::Server(
       std::move(socket), transport,
       [this, &shard, &connection](const std::string& path, const net::Metadata& headers)
           -> std::unique_ptr<net::StreamHandler> {
         const Admission& admission = connection.admission;
+        if (!admission.refused.ok())
+          return std::make_unique<RefusedStream>(admission.refused, *connection.transport);
         auto handler = accept_({shard, *connection.transport, admission.identity, admission.memory,
                                 admission.connection_memory},
                                path, headers);
@@ -46,6 +59,12 @@ void TransportServer::Serve(Shard& shard, std::unique_ptr<net::Socket> socket,
       [this, &shard, id](Credentials::Ending how, const absl::Status& why) {
         shard.loop().Post([this, &shard, id, how, why] { End(shard, id, how, why); });
       });
+  if (!connection.admission.refused.ok()) {
+    connection.first_call = std::make_unique<base::Timer>(shard.loop());
+    connection.first_call->Set(
+        kFarewell, [&connection] { connection.transport->Close(connection.admission.refused); });
+    return;
+  }
   if (options_.first_call_timeout == base::Duration::zero()) return;
   connection.first_call = std::make_unique<base::Timer>(shard.loop());
   connection.first_call->Set(options_.first_call_timeout, [&connection] {

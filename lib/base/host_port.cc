@@ -41,6 +41,7 @@ absl::Status CheckHost(const std::string& host, bool bracketed) {
 }
 
 absl::StatusOr<HostPort> Parse(const std::string& text) {
+  if (text.find("://") != std::string::npos) return Error("a URL");
   const size_t colon = text.rfind(':');
   if (colon == std::string::npos) return Error("missing port");
   std::string host = text.substr(0, colon);

@@ -43,6 +43,7 @@ TEST(ParseHostPort, SaysWhatIsWrong) {
   for (const char* text : {"a b:80", "a\r\nHost:80", "[web:80", "web]:80", "[[::1]]:80", "a/b:80",
                            "http://web:80", "m\u00fcnchen:80", "a\x7f:80"})
     EXPECT_THAT(ParseHostPort(text), StatusIs(absl::StatusCode::kInvalidArgument)) << text;
+  for (const char* text : {"http://web:80", "https://web", "tcp://[::1]:80"}) expect(text, "a URL");
   expect("a b:80", "character that is not allowed");
   expect(std::string("a\0b:80", 6), "character that is not allowed");
   expect(std::string(254, 'a') + ":80", "longer than 253");

@@ -3,7 +3,9 @@
 // Resets, pings, settings, empty DATA, window updates, priorities and refused streams cost the
 // sender a few bytes and the receiver work. Honest peers send them too, mostly in answer to data
 // (grpc-go updates windows and pings for its bandwidth estimate while it receives), so tokens come
-// back with time and with every DATA frame that we sent.
+// back with time and with every DATA frame that we sent, and resets of streams that were open for a
+// second cost nothing: those are bounded by how many may be open. A frame costs one token; a stream
+// that breaks the protocol, which no honest peer does, a hundred.
 #pragma once
 
 #include "lib/base/scheduler.h"
@@ -20,8 +22,8 @@ class AbuseBudget {
 
   AbuseBudget(const Limits& limits, base::Time now);
 
-  // Takes one token. False when there was none: the peer is over its budget.
-  [[nodiscard]] bool Charge(base::Time now);
+  // Takes `cost` tokens. False when there were fewer: the peer is over its budget.
+  [[nodiscard]] bool Charge(double cost, base::Time now);
   void OnDataFrameSent();
 
  private:

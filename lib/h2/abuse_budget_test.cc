@@ -13,13 +13,21 @@ using std::chrono::seconds;
 // Charges until refused; returns how often it was granted.
 int Spend(AbuseBudget& budget, base::Time now) {
   int granted = 0;
-  while (budget.Charge(now)) ++granted;
+  while (budget.Charge(1, now)) ++granted;
   return granted;
 }
 
 TEST(AbuseBudgetTest, GrantsTheBurstAtOnceAndNoMore) {
   AbuseBudget budget({.burst = 10, .per_second = 1, .per_sent_data_frame = 0}, base::Time());
   EXPECT_EQ(Spend(budget, base::Time()), 10);
+}
+
+TEST(AbuseBudgetTest, SomeThingsCostMoreThanOthers) {
+  AbuseBudget budget({.burst = 10, .per_second = 0, .per_sent_data_frame = 0}, base::Time());
+  EXPECT_TRUE(budget.Charge(4, base::Time()));
+  EXPECT_TRUE(budget.Charge(4, base::Time()));
+  EXPECT_FALSE(budget.Charge(4, base::Time()));
+  EXPECT_EQ(Spend(budget, base::Time()), 2);
 }
 
 TEST(AbuseBudgetTest, ComesBackWithTimeUpToTheBurst) {

@@ -4,10 +4,10 @@
 #pragma once
 
 #include <algorithm>
-#include <chrono>
 #include <cstddef>
 
 #include "lib/base/scheduler.h"
+#include "lib/base/slice.h"
 
 namespace hawser::h2 {
 
@@ -17,7 +17,7 @@ class ReadPace {
   static constexpr size_t kLeast = 8 * 1024;
   static constexpr size_t kMost = 128 * 1024;
   // What one turn of the loop may take, and half of that for one batch.
-  static constexpr base::Duration kTurn = std::chrono::milliseconds(1);
+  static constexpr base::Duration kTurn = base::Slice::kLength;
 
   // What to read next, bytes.
   size_t batch() const { return batch_; }

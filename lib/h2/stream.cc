@@ -13,6 +13,9 @@ namespace hawser::h2 {
 namespace {
 
 constexpr char kContentType[] = "application/grpc";
+// Of a stream that broke the protocol, in unproductive frames: it was opened, asked for work and
+// kept others waiting for that. Only the client that goes on doing so loses its connection.
+constexpr double kBreachCost = 100;
 
 net::Metadata ResponseFields() {
   net::Metadata fields;
@@ -26,6 +29,7 @@ net::Metadata ResponseFields() {
 Stream::Stream(Transport& transport, int32_t id, std::unique_ptr<net::StreamHandler> handler)
     : transport_(transport),
       id_(id),
+      opened_at_(transport.loop().Now()),
       handler_(std::move(handler)),
       deframer_(transport.options_.max_message) {}
 
@@ -106,7 +110,8 @@ void Stream::Abort(const absl::Status& reason) {
     transport_.Fail(reason, NGHTTP2_PROTOCOL_ERROR);
     return;
   }
-  transport_.Charge("stream that broke the protocol");
+  const bool breach = absl::IsInvalidArgument(reason);  // no shortage, and no fault of ours
+  transport_.Charge("stream that had to be reset", breach ? kBreachCost : 1);
   if (!deaf()) transport_.ResetStream(*this, NGHTTP2_CANCEL, reason);
 }
 

@@ -1,7 +1,8 @@
 // One gRPC call on a Transport: gRPC's rules on one HTTP/2 stream, server or client side.
 //
 // The transport owns it and calls it from nghttp2's callbacks; nothing is destroyed in there. A
-// retired stream is deaf and mute: its handler hears OnClosed() in a later turn, nothing else.
+// retired stream is deaf and mute: its handler hears EndSome() and OnClosed() in later turns,
+// nothing else.
 #pragma once
 
 #include <cstdint>
@@ -53,6 +54,7 @@ class Stream final : public net::MessageStream, private Deframer::Sink {
 
   int32_t id() const { return id_; }
   size_t withheld() const { return withheld_; }
+  base::Time opened_at() const { return opened_at_; }
   // Kept by the transport: of its window what it shrank by, how many bytes are worth an update, and
   // how many came since the last one was thought of.
   WindowReduction reduction;
@@ -102,6 +104,7 @@ class Stream final : public net::MessageStream, private Deframer::Sink {
 
   Transport& transport_;
   const int32_t id_;
+  const base::Time opened_at_;
   std::unique_ptr<net::StreamHandler> handler_;
   Deframer deframer_;
 

@@ -64,8 +64,9 @@ struct Options {
   uint32_t max_message = 4 * 1024 * 1024;
   // Server: streams open at the same time.
   uint32_t max_streams = 256;
-  // Server: a stream whose messages break the protocol is reset alone, and not the connection: for
-  // streams that have nothing to do with each other.
+  // Server: a stream whose messages break the protocol is reset alone, for streams that have
+  // nothing to do with each other. The connection ends when that happens again and again
+  // (AbuseBudget).
   bool spare_other_streams = false;
   AbuseBudget::Limits abuse;
   // Told how many bytes wait for a peer that does not take them, the memory of frames behind them
@@ -86,7 +87,7 @@ struct Counters {
 using Acceptor = absl::AnyInvocable<std::unique_ptr<net::StreamHandler>(
     const std::string& path, const net::Metadata& headers)>;
 // The transport is closed, and why (OK: by Close(OK) or after our GoAway()). Called once, after the
-// OnClosed() of every stream, in a turn of its own; may destroy the transport.
+// OnClosed() of every stream and from nobody's callback; may destroy the transport.
 using Closed = absl::AnyInvocable<void(const absl::Status&)>;
 
 class Transport : private Keepalive::Link {
@@ -191,8 +192,9 @@ class Transport : private Keepalive::Link {
   // Receiving (transport_receive.cc).
   void OnReadable();
   void Receive(std::span<const uint8_t> bytes);
-  // Takes the price of an unproductive frame from the peer's budget.
-  void Charge(const char* frame);
+  // Takes the price of something unproductive from the peer's budget, that of a frame if it is not
+  // said; `what` for the peer that has no more.
+  void Charge(const char* what, double cost = 1);
 
   // Sending (transport_send.cc).
   int32_t SubmitRequest(const net::Metadata& fields);

@@ -2,6 +2,7 @@
 #include <glog/logging.h>
 #include <nghttp2/nghttp2.h>
 
+#include <chrono>
 #include <cstring>
 #include <string>
 #include <string_view>
@@ -13,6 +14,8 @@
 namespace hawser::h2 {
 namespace {
 
+// A stream that is reset sooner after its beginning is charged.
+constexpr base::Duration kQuickReset = std::chrono::seconds(1);
 // Frames that may wait for a peer that does not read, answers and window updates mostly.
 constexpr size_t kMaxWaitingFrames = 2000;
 
@@ -111,6 +114,7 @@ struct Transport::ReceiveCallbacks {
       case NGHTTP2_PING: OnPing(transport, *frame); break;
       case NGHTTP2_GOAWAY: OnGoAway(transport, *frame); break;
       case NGHTTP2_PRIORITY: break;
+      case NGHTTP2_RST_STREAM: OnReset(transport, frame->hd.stream_id); break;
       default: transport.Charge(FrameName(frame->hd.type)); break;
     }
     return Verdict(transport);
@@ -132,6 +136,14 @@ struct Transport::ReceiveCallbacks {
       stream->OnHeaderBlock(transport.block_, EndsStream(frame));
     }
     transport.block_ = {};
+  }
+
+  // A call that was given up after a while took one of a limited number of places for so long.
+  static void OnReset(Transport& transport, int32_t id) {
+    const Stream* const stream = transport.Find(id);
+    const bool at_once =
+        stream == nullptr || transport.loop().Now() - stream->opened_at() < kQuickReset;
+    if (at_once) transport.Charge("RST_STREAM");
   }
 
   static void OnPing(Transport& transport, const nghttp2_frame& frame) {
@@ -237,11 +249,11 @@ void Transport::Receive(std::span<const uint8_t> bytes) {
   RequestFlush();
 }
 
-void Transport::Charge(const char* frame) {
+void Transport::Charge(const char* what, double cost) {
   ++counters_.frames_charged;
-  if (budget_.Charge(loop().Now())) return;
+  if (budget_.Charge(cost, loop().Now())) return;
   Fail(absl::ResourceExhaustedError(std::string("peer is over its budget of control frames: ") +
-                                    frame),
+                                    what),
        NGHTTP2_ENHANCE_YOUR_CALM);
 }
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "lib/base/slice.h"
 #include "lib/h2/stream.h"
 #include "lib/h2/transport.h"
 
@@ -17,9 +18,6 @@ constexpr int32_t kReturnStep = 16 * 1024;
 // Of a window as large as that, which is for a long way, an eighth is returned at a time: a sender
 // that has to wait for half of it has only the other half on its way.
 constexpr size_t kLongWindow = 1024 * 1024;
-
-// How long one turn goes on with streams that ended.
-constexpr base::Duration kBuryTurn = std::chrono::microseconds(500);
 
 // What is worth an update, bytes; SIZE_MAX: as nghttp2 does it, half of the window.
 size_t ReturnStep(size_t window) { return window < kLongWindow ? SIZE_MAX : window / 8; }
@@ -92,8 +90,8 @@ void Transport::Retire(Stream& stream, const absl::Status& status) {
 
 // What ends takes system calls: a thousand of them in one turn would be felt by everybody else.
 void Transport::Bury() {
-  const base::Time end = base::Clock::now() + kBuryTurn;
-  while (!retired_.empty() && base::Clock::now() < end) BuryNext();
+  const base::Slice slice;
+  while (!retired_.empty() && !slice.over()) BuryNext();
   burying_ = !retired_.empty();
   if (burying_) {
     Post([this] { Bury(); });

@@ -337,6 +337,50 @@ TEST(TransportTest, WhoBreaksTheProtocolIsResetAloneWhereStreamsAreStrangers) {
   EXPECT_FALSE(net.server_closed.has_value());
 }
 
+TEST(TransportTest, WhoBreaksTheProtocolAgainAndAgainLosesTheConnection) {
+  Options options;
+  options.spare_other_streams = true;
+  Loopback net(options);
+  auto other = net.OpenAnswered();
+  int broken = 0;
+  while (!net.server_closed.has_value() && broken < 100) {
+    auto call = net.OpenAnswered();
+    net.accepted()->on_message_start = [] { return absl::InvalidArgumentError("no such packet"); };
+    net.Do([&] { call->Send("x"); });
+    ASSERT_TRUE(net.Await([&] { return call->closed.has_value(); }));
+    ++broken;
+  }
+  EXPECT_GE(broken, 9);
+  EXPECT_LE(broken, 12);
+  ASSERT_TRUE(net.Await([&] { return other->closed && net.server_closed; }));
+  EXPECT_THAT(*net.server_closed, StatusIs(absl::StatusCode::kResourceExhausted));
+}
+
+// As clients do whose dials met their deadlines, all of one connection at the same time.
+TEST(TransportTest, CallsThatAreGivenUpAfterAWhileCostNothing) {
+  Options options;
+  options.abuse = {.burst = 5, .per_second = 0};
+  Loopback net(options);
+  std::vector<std::shared_ptr<TestCall>> calls;
+  for (int i = 0; i < 20; ++i) calls.push_back(net.OpenAnswered());
+  bool over = false;
+  base::Timer while_open(*net.loop);
+  net.Do([&] { while_open.Set(std::chrono::milliseconds(1050), [&] { over = true; }); });
+  ASSERT_TRUE(net.Await([&] { return over; }));
+  net.Do([&] {
+    for (const auto& call : calls) call->stream->Reset();
+  });
+  const auto gone = [](const auto& call) { return call->closed.has_value(); };
+  ASSERT_TRUE(net.Await([&] { return std::ranges::all_of(net.accepted_calls, gone); }));
+  EXPECT_FALSE(net.server_closed.has_value());
+  for (int i = 0; i < 20 && !net.server_closed; ++i) {
+    auto call = net.OpenAnswered();
+    net.Do([&] { call->stream->Reset(); });
+    ASSERT_TRUE(net.Await([&] { return gone(net.accepted()) || net.server_closed.has_value(); }));
+  }
+  EXPECT_TRUE(net.server_closed.has_value());
+}
+
 TEST(TransportTest, NobodyLooksAtMessagesBehindTheOneThatEndedTheStream) {
   Options options;
   options.spare_other_streams = true;

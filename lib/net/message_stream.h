@@ -111,8 +111,9 @@ class MessageStream {
   virtual void Finish(const absl::Status& status) = 0;
   // Ends the stream at once (RST_STREAM). OnClosed() follows in a later turn.
   virtual void Reset() = 0;
-  // Ends the stream with `reason`, and the whole transport connection unless its streams have
-  // nothing to do with each other: the peer broke the protocol. OnClosed() follows in a later turn.
+  // Ends the stream with `reason`: the peer broke the protocol (kInvalidArgument), or takes more
+  // than it may. Where its streams have nothing to do with each other the transport connection
+  // stays, unless that happens again and again. OnClosed() follows in a later turn.
   virtual void Abort(const absl::Status& reason) = 0;
   // Round-trip time measured last, zero when unknown.
   virtual base::Duration RoundTrip() const = 0;

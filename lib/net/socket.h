@@ -86,6 +86,10 @@ class Socket {
 
   // Sends FIN (TLS: close_notify, then FIN) after everything accepted. Reading goes on.
   virtual void ShutdownWrite() = 0;
+  // Sends what says nothing (TLS servers: a session ticket), to which a peer that has closed its
+  // end altogether, and not only finished sending, answers with a reset. Others have nothing to
+  // send.
+  virtual void Probe() {}
   // Closes now; bytes the kernel did not take are lost. Idempotent.
   virtual void Close() = 0;
   // Closes so that the peer sees a reset (SO_LINGER 0).

@@ -242,12 +242,22 @@ Socket::Result TlsSocket::EndOfRead(int error) {
   if (error == SSL_ERROR_ZERO_RETURN) {
     // OpenSSL tells both ends alike; after a close_notify it does not read on.
     cut_ = cut_ || BIO_eof(SSL_get_rbio(ssl_)) == 1;
-    return {Result::kEnd};
+    if (!cut_ || !WithinRecord()) return {Result::kEnd};
+    // Its sender died while it wrote: what came must not pass for all that it had to say.
+    if (error_.ok())
+      error_ = absl::UnavailableError("tls connection with " + peer_.address +
+                                      ": ended within a record");
+    read_failed_ = true;
+    return {Result::kError};
   }
   const absl::Status status = StatusOfCall(error, "tls connection with " + peer_.address);
   if (error_.ok()) error_ = status;
   read_failed_ = true;
   return {Result::kError};
+}
+
+bool TlsSocket::WithinRecord() const {
+  return SSL_has_pending(ssl_) == 1 || std::strcmp(SSL_rstate_string(ssl_), "RB") == 0;
 }
 
 Socket::Result TlsSocket::Write(std::span<const iovec> bytes) {
@@ -414,6 +424,14 @@ void TlsSocket::ShutdownWrite() {
   SendCiphertext();
   shutting_down_ = true;
   if (unsent_.empty()) ::shutdown(fd(), SHUT_WR);
+}
+
+void TlsSocket::Probe() {
+  if (!open() || write_failed_ || shutting_down_ || !unsent_.empty()) return;
+  ERR_clear_error();
+  if (SSL_new_session_ticket(ssl_) != 1) return;  // a client's, or of an older TLS
+  SSL_do_handshake(ssl_);
+  SendCiphertext();
 }
 
 void TlsSocket::Close() {

@@ -46,6 +46,7 @@ class TlsSocket final : public Socket {
   void WaitHangUp(base::Closure callback) override { watch_.WaitHangUp(std::move(callback)); }
   void StopWaiting() override;
   void ShutdownWrite() override;
+  void Probe() override;
   void Close() override;
   void Abort() override;
   bool open() const override { return watch_.open(); }
@@ -72,6 +73,8 @@ class TlsSocket final : public Socket {
   void LimitMessages();
   void OnMessage();
   Result EndOfRead(int error);
+  // At the end of what the peer sent: a part of a record came last.
+  bool WithinRecord() const;
   // Returns how many bytes were encrypted into the loop's scratch; none when OpenSSL failed.
   std::optional<size_t> Encrypt(std::span<const iovec> bytes);
   bool EncryptRecords(std::span<const uint8_t> bytes);

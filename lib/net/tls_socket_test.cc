@@ -37,7 +37,9 @@ constexpr size_t kRecordOverhead = 5 + 1 + 16;
 
 class TlsSocketTest : public ::testing::Test {
  protected:
-  TlsSocketTest() {
+  TlsSocketTest() { Connect(); }
+
+  void Connect() {
     TestCertificates certificates;
     TlsPair pair = MakeTlsPair(loop_, *TlsContext::Client({.files = certificates.Agent("paris")}),
                                *TlsContext::Server({.files = certificates.HubAgentPort()}));
@@ -145,6 +147,40 @@ TEST_F(TlsSocketTest, WhoSendsFinAloneIsGone) {
   EXPECT_EQ(Read(*b_, space).bytes, 4);
   EXPECT_EQ(Read(*b_, space).kind, Result::kEnd);
   EXPECT_EQ(b_->Look(), Socket::Peer::kGone);
+}
+
+// As a client does that is killed while it writes.
+TEST_F(TlsSocketTest, AnEndWithinARecordIsAFailure) {
+  const std::string header("\x17\x03\x03\x01\x00", 5);  // of 256 bytes
+  for (const std::string& part : {header.substr(0, 3), header, header + std::string(100, 'x')}) {
+    SCOPED_TRACE(part.size());
+    Connect();
+    Write(*a_, "before");
+    ASSERT_EQ(::send(a_->fd(), part.data(), part.size(), 0), part.size());
+    ::shutdown(a_->fd(), SHUT_WR);
+    AwaitBytesInKernel(*b_, 6 + kRecordOverhead + part.size());
+    uint8_t space[100];
+    EXPECT_EQ(Read(*b_, space).bytes, 6) << "what was said before it counts";
+    EXPECT_EQ(Read(*b_, space).kind, Result::kError);
+    EXPECT_THAT(b_->error(),
+                StatusIs(absl::StatusCode::kUnavailable, HasSubstr("ended within a record")));
+  }
+}
+
+TEST_F(TlsSocketTest, AProbeTellsWhoHalfClosedFromWhoClosed) {
+  uint8_t space[100];
+  a_->ShutdownWrite();
+  EXPECT_EQ(Read(*b_, space).kind, Result::kEnd);
+  b_->Probe();
+  AwaitBytesInKernel(*a_, 1);
+  EXPECT_EQ(Read(*a_, space).kind, Result::kWouldBlock) << "it says nothing";
+  EXPECT_EQ(b_->Look(), Socket::Peer::kThere);
+  Write(*b_, "still here");
+  EXPECT_EQ(Read(*a_, space).bytes, 10);
+
+  a_->Close();
+  b_->Probe();
+  RunUntil(loop_, [&] { return b_->Look() == Socket::Peer::kReset; });
 }
 
 TEST_F(TlsSocketTest, WhoSaysThatItWillHalfCloseIsThere) {

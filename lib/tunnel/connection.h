@@ -6,8 +6,9 @@
 // sends without limit of its own and is held back by Session's rules.
 //
 // Threads: the session's scheduler. A Connection is destroyed at the end of the turn in which its
-// endpoint was told of the end. When the peer ends hundreds at once, that is some turns later, and
-// what the endpoint does meanwhile has no effect.
+// endpoint was told of the end. When the peer ends hundreds at once, that is some turns later: of
+// what the endpoint does meanwhile only a failure counts, which it is told instead of an end in
+// order.
 #pragma once
 
 #include <cstdint>

@@ -17,11 +17,9 @@ absl::Status DialedSession::OnDialPacket(const wire::Packet& packet) {
 
 absl::Status DialedSession::OnRequest(const wire::DialRequest& request) {
   const int64_t dial_id = request.random();
-  if (options().one_connection && std::exchange(dialled_, true)) {
-    // No answer: it could wait for a peer that does not read, and so could the next ones.
-    stream()->Reset();
-    return absl::OkStatus();
-  }
+  // No answer: it could wait for a peer that does not read, and so could the next ones.
+  if (options().one_connection && std::exchange(dialled_, true))
+    return ProtocolError("a second dial on a stream for one");
   if (request.early().size() > kMaxEarly) return ProtocolError("more than 16 KiB of first bytes");
   const auto reject = [&](Reason reason, const std::string& text) {
     const Failure failure{reason, Hop::kUnknown, text};

@@ -2,6 +2,7 @@
 // gRPC front end towards its client.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -50,6 +51,8 @@ class DialedSession : public Session {
   wire::PacketType close_type() const override { return wire::CLOSE_RSP; }
   absl::Status OnDialPacket(const wire::Packet& packet) override;
   void OnConnectionEnded(Connection&) override {}
+  // Whoever dials stands behind what is held back, unseen.
+  Others others() const override { return std::max(Session::others(), Others::kMayWait); }
 
  private:
   absl::Status OnRequest(const wire::DialRequest& request);

@@ -20,6 +20,9 @@ int64_t RandomDialId() {
 
 // What the late answer to a dial that we gave up may cost, bytes.
 constexpr size_t kLateAnswer = 1024;
+// How long a dial that we gave up keeps its place when no answer to it comes. Our agents answer at
+// once, Konnectivity's when the target has.
+constexpr base::Duration kAnswerLimit = std::chrono::seconds(60);
 // A peer that takes no request for so long will take none: longer than pings need to find out that
 // nobody is there.
 constexpr base::Duration kUntakenLimit = std::chrono::seconds(30);
@@ -47,6 +50,12 @@ DialingSession::DialId DialingSession::StartDial(Dial dial, std::shared_ptr<Endp
     FailLater(id, {Reason::kOverloaded, Hop::kHub, "too many dials or connections of one agent"});
     return id;
   }
+  if (hold_ups().Pauses(pending.memory, stream()->scheduler().Now())) {
+    FailLater(id, {Reason::kOverloaded, Hop::kHub,
+                   "this client's slow readers held up all others of an agent again and again"});
+    return id;
+  }
+  pending.due = stream()->scheduler().Now() + dial.timeout;
   pending.deadline->Set(dial.timeout, [this, id] { OnDeadline(id); });
   wire::Packet packet;
   packet.set_type(wire::DIAL_REQ);
@@ -79,6 +88,8 @@ bool DialingSession::CancelDial(DialId id, std::shared_ptr<void> place) {
     pending.done = nullptr;
     pending.endpoint = nullptr;
     pending.memory = nullptr;
+    if (pending.due - stream()->scheduler().Now() > kAnswerLimit)
+      pending.deadline->Set(kAnswerLimit, [this, id] { OnDeadline(id); });
   } else {
     pending_.erase(found);
   }
@@ -138,6 +149,7 @@ void DialingSession::TakeBack(DialId id) {
 }
 
 void DialingSession::Fail(DialId id, const Failure& failure) {
+  // The callback may look at the session; it finds no dial half-removed.
   auto node = pending_.extract(id);
   if (node.empty()) return;
   ForgetRequest(node.mapped());
@@ -207,13 +219,8 @@ Failure DialingSession::LostFailure(const absl::Status& status) const {
 bool DialingSession::EndSome(const absl::Status& status) {
   const Failure lost = LostFailure(status);
   unsent_.clear();
-  unsent_bytes_ = 0;
-  unsent_charge_.Set(0);
-  for (size_t left = kEndSlice; left > 0 && !pending_.empty(); --left) {
-    // The callback may look at the session; it finds no dial half-removed.
-    auto dial = pending_.extract(pending_.begin());
-    if (dial.mapped().done) dial.mapped().done(&lost);
-  }
+  for (size_t left = kEndSlice; left > 0 && !pending_.empty(); --left)
+    Fail(pending_.begin()->first, lost);
   return pending_.empty() && Session::EndSome(status) && pending_.empty();
 }
 

@@ -43,8 +43,8 @@ class DialingSession : public Session {
   DialId StartDial(Dial dial, std::shared_ptr<Endpoint> endpoint, DialDone done);
   // Forgets the dial: `done` does not run, and a late answer leaves no connection behind. The peer
   // hears nothing of a dial that it was not asked for yet. `place`, what the dial takes of a
-  // limited number, is held until the peer has answered or the dial's time is over: for so long the
-  // dial stands in front of others. Returns whether the peer was asked.
+  // limited number, is held until the peer has answered, or the dial's time or a minute is over:
+  // for so long the dial stands in front of others. Returns whether the peer was asked.
   bool CancelDial(DialId id, std::shared_ptr<void> place = nullptr);
 
   size_t pending_dials() const { return pending_.size(); }
@@ -58,7 +58,7 @@ class DialingSession : public Session {
   virtual void OnDrain() {}
 
   Failure LostFailure(const absl::Status& status) const override;
-  bool crowded() const override { return !pending_.empty() || Session::crowded(); }
+  Others others() const override { return pending_.empty() ? Session::others() : Others::kWait; }
   wire::PacketType close_type() const override { return wire::CLOSE_REQ; }
   absl::Status OnDialPacket(const wire::Packet& packet) override;
   void OnConnectionEnded(Connection&) override {}
@@ -73,9 +73,10 @@ class DialingSession : public Session {
     std::string client;
     std::shared_ptr<MemoryBudget> memory;
     size_t early;
-    std::unique_ptr<base::Timer> deadline;
-    std::string request;  // the DIAL_REQ, until it is sent
-    bool asked = false;   // it is sent
+    base::Time due;
+    std::unique_ptr<base::Timer> deadline;  // of `due`, or earlier when it was cancelled
+    std::string request;                    // the DIAL_REQ, until it is sent
+    bool asked = false;                     // it is sent
   };
 
   absl::Status OnAnswer(const wire::DialResponse& answer);

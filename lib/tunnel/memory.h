@@ -3,8 +3,7 @@
 // the sum, and how far windows may grow in all.
 //
 //   auto total = std::make_shared<MemoryBudget>(1 << 30);
-//   auto alice = std::make_shared<MemoryBudget>(48 << 20, total);  // what is charged counts in
-//   both
+//   auto alice = std::make_shared<MemoryBudget>(48 << 20, total);  // counts in both
 //
 // Threads: any. Only queueing touches it; bytes that pass straight through do not.
 #pragma once

@@ -1,4 +1,5 @@
-// Life of a session and of its connections; see session_send.cc and session_receive.cc for bytes.
+// Life of a session, and of its connections but for their ends: session_end.cc has those,
+// session_send.cc and session_receive.cc the bytes.
 #include "lib/tunnel/session.h"
 
 #include <glog/logging.h>
@@ -12,10 +13,6 @@ namespace {
 constexpr base::Duration kSweepInterval = MemoryBudget::kStallRound;
 // Connections that one turn looks at.
 constexpr size_t kSweepSlice = 32;
-// How many endpoints are told at once of ends that a message brings, and how long one turn goes on
-// with those behind them: no shorter than one goes on with messages, or they might pile up.
-constexpr size_t kEndsAtOnce = 8;
-constexpr base::Duration kEndTurn = std::chrono::milliseconds(1);
 // When memory is short: how long without progress makes a queue one that may have to go.
 constexpr base::Duration kMemoryStallLimit = std::chrono::seconds(1);
 // A queue that was never empty for that long is slow, however much it moves: others shall not be
@@ -25,10 +22,6 @@ constexpr base::Duration kMemorySlowLimit = std::chrono::seconds(10);
 // time: so all that do, however many share a slow link, let the others have the window once in a
 // while.
 constexpr base::Duration kLongestHold = std::chrono::seconds(60);
-// How long it is remembered that somebody had to go because of that.
-constexpr base::Duration kHoldUpLately = std::chrono::minutes(1);
-// Konnectivity's agents drop what they have not written to the target when they are told to close.
-constexpr base::Duration kPlainCloseDelay = std::chrono::milliseconds(500);
 // What may wait for a peer ahead of data, bytes: on a stream of one connection; on one of many,
 // where thousands may end at the same time; and on that when the peer takes nothing for a while.
 constexpr size_t kMaxControlOfOne = 16 * 1024;
@@ -122,18 +115,6 @@ void Session::OnRemoteEnd(const absl::Status& status) {
   if (stream_ != nullptr) stream_->Finish(status);
 }
 
-bool Session::EndSome(const absl::Status& status) {
-  const Failure lost = LostFailure(status);
-  for (size_t left = kEndSlice; left > 0 && connection_count() > 0; --left) {
-    if (!ending_.empty()) {
-      TellNextEnd();
-    } else {
-      End(*connections_.begin()->second, &lost);
-    }
-  }
-  return connection_count() == 0;
-}
-
 void Session::OnClosed(const absl::Status&) {
   control_.Clear();
   control_charge_.Set(0);
@@ -152,6 +133,7 @@ Connection& Session::AddConnection(int64_t id, std::shared_ptr<Endpoint> endpoin
                                    std::shared_ptr<MemoryBudget> memory) {
   auto& slot = connections_[id];
   CHECK(slot == nullptr) << "connection id " << id << " is in use";
+  unclosed_.erase(id);  // of an earlier connection, which the agent has forgotten
   slot = std::make_unique<Connection>(*this, id, std::move(endpoint), std::move(memory));
   Connection& connection = *slot;
   NoteId(id);
@@ -167,106 +149,6 @@ Connection& Session::AddConnection(int64_t id, std::shared_ptr<Endpoint> endpoin
     idle_->Set(options_.idle_timeout / 4, [this] { EndIdle(); });
   connection.endpoint_->OnOpen(connection);
   return connection;
-}
-
-std::unique_ptr<Connection> Session::Extract(Connection& connection) {
-  connection.ended_ = true;
-  ready_.Remove(connection);
-  grants_.Remove(connection);
-  watched_.Remove(connection);
-  if (last_found_ == &connection) last_found_ = nullptr;
-  Unhold(connection, connection.withheld_);
-  // What may still be on its way: a window, or all that a stream of a plain peer can hold.
-  late_budget_ += features_.window ? connection.window_.size() : 16 * 1024 * 1024;
-  Promise(connection.memory_.get(), -Growth(connection));
-  return std::move(connections_.extract(connection.id_).mapped());
-}
-
-void Session::End(Connection& connection, const Failure* failure) {
-  if (!connection.ended_) TellEnd(Extract(connection), failure);
-}
-
-// An end takes some system calls.
-void Session::EndByPeer(Connection& connection, const Failure* failure) {
-  if (ending_.empty() && ended_.size() < kEndsAtOnce) {
-    End(connection, failure);
-  } else if (!connection.ended_) {
-    if (ending_.empty()) TellEndsLater();
-    ending_.push_back(Extract(connection));
-    if (failure != nullptr) connection.failure_ = std::make_unique<Failure>(*failure);
-  }
-}
-
-void Session::TellEnd(std::unique_ptr<Connection> connection, const Failure* failure) {
-  Connection& ended = *ended_.emplace_back(std::move(connection));
-  bury_->RequestOn(stream_->scheduler().flushes());
-  ended.endpoint_->OnClosed(failure);
-  OnConnectionEnded(ended);
-}
-
-void Session::TellNextEnd() {
-  std::unique_ptr<Connection> next = std::move(ending_.front());
-  ending_.pop_front();
-  const std::unique_ptr<Failure> failure = std::move(next->failure_);
-  TellEnd(std::move(next), failure.get());
-}
-
-void Session::TellEnds() {
-  const base::Time end = base::Clock::now() + kEndTurn;
-  while (!ending_.empty() && base::Clock::now() < end) TellNextEnd();
-  if (!ending_.empty()) TellEndsLater();
-}
-
-void Session::TellEndsLater() {
-  stream_->scheduler().Post([this, alive = std::weak_ptr<void>(alive_)] {
-    if (!alive.expired()) TellEnds();
-  });
-}
-
-void Session::CloseByUs(Connection& connection, const Failure* failure) {
-  if (connection.ended_) {
-    // Its endpoint may not know yet of an end in order, which is none any more.
-    if (failure != nullptr) connection.failure_ = std::make_unique<Failure>(*failure);
-    return;
-  }
-  const bool plain_agent = !features_.fin && close_type() == wire::CLOSE_REQ;
-  if (failure == nullptr && plain_agent && connection.bytes_sent_ > 0) {
-    SendCloseLater(connection.id_);
-  } else {
-    SendClose(connection.id_, failure);
-  }
-  End(connection, failure);
-}
-
-void Session::SendClose(int64_t id, const Failure* failure) {
-  wire::Packet packet;
-  packet.set_type(close_type());
-  const auto fill = [&](auto& close) {
-    close.set_connect_id(id);
-    if (failure == nullptr || !features_.reason) return;
-    close.set_reason(static_cast<wire::Reason>(failure->reason));
-    close.set_hop(static_cast<wire::Hop>(failure->hop));
-  };
-  if (close_type() == wire::CLOSE_REQ) {
-    fill(*packet.mutable_close_request());
-  } else {
-    fill(*packet.mutable_close_response());
-    if (failure != nullptr) packet.mutable_close_response()->set_error(WireText(failure->text));
-  }
-  SendPacket(packet);
-}
-
-void Session::SendCloseLater(int64_t id) {
-  unclosed_.insert(id);
-  closes_.push_back({stream_->scheduler().Now() + kPlainCloseDelay, id});
-  if (!close_->armed()) close_->Set(kPlainCloseDelay, [this] { SendClosesDue(); });
-}
-
-void Session::SendClosesDue() {
-  const base::Time now = stream_->scheduler().Now();
-  for (; !closes_.empty() && closes_.front().due <= now; closes_.pop_front())
-    if (unclosed_.erase(closes_.front().id) > 0) SendClose(closes_.front().id, nullptr);
-  if (!closes_.empty()) close_->Set(closes_.front().due - now, [this] { SendClosesDue(); });
 }
 
 void Session::SendPacket(const wire::Packet& packet) {
@@ -341,10 +223,13 @@ bool Session::HasToGo(const Connection& connection) const {
               : connection.memory_->ShedsForOthers(connection.queued_, now);
 }
 
-bool Session::HoldsUpOthers(Connection& connection) const {
-  if (connection.withheld_ == 0 || options_.one_connection || !crowded()) return false;
+bool Session::HoldsUpOthers(Connection& connection) {
+  if (connection.withheld_ == 0 || options_.one_connection) return false;
+  const Others waiting = others();
+  if (waiting == Others::kNone) return false;
   const base::Time now = stream_->scheduler().Now();
   if (now - connection.progress_at_ > Patience(connection)) return true;
+  if (waiting == Others::kMayWait) return false;
   const base::Duration held = now - connection.held_since_;
   if (held <= options_.plain_stall_limit) return false;
   connection.held_since_ = now;
@@ -355,18 +240,9 @@ bool Session::HoldsUpOthers(Connection& connection) const {
   return static_cast<double>(taken) < least;
 }
 
-// One owner may open another connection for each that was reset.
 base::Duration Session::Patience(const Connection& connection) const {
-  const auto last = hold_ups_.find(connection.memory_);
-  const bool again =
-      last != hold_ups_.end() && stream_->scheduler().Now() - last->second < kHoldUpLately;
-  return again ? options_.plain_stall_limit / 10 : options_.plain_stall_limit;
-}
-
-void Session::NoteHoldUp(const Connection& connection) {
-  const base::Time now = stream_->scheduler().Now();
-  std::erase_if(hold_ups_, [&](const auto& last) { return now - last.second >= kHoldUpLately; });
-  hold_ups_[connection.memory_] = now;
+  return hold_ups_.Patience(connection.memory_, connection.opened_at_, options_.plain_stall_limit,
+                            stream_->scheduler().Now());
 }
 
 bool Session::StillWatched(Connection& connection) {
@@ -379,7 +255,9 @@ bool Session::StillWatched(Connection& connection) {
   if (HoldsUpOthers(connection)) {
     const auto patience =
         std::chrono::duration_cast<std::chrono::milliseconds>(Patience(connection));
-    NoteHoldUp(connection);
+    // Connections without a budget of their own have no one owner.
+    if (connection.memory_ != options_.memory)
+      hold_ups_.Note(connection.memory_, stream_->scheduler().Now());
     Fail(connection, Reason::kTimedOut,
          "stalled: next to nothing was read for " + std::to_string(patience.count()) + " ms");
     return false;

@@ -17,7 +17,6 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "lib/base/scheduler.h"
@@ -27,6 +26,7 @@
 #include "lib/tunnel/connection_list.h"
 #include "lib/tunnel/control_queue.h"
 #include "lib/tunnel/features.h"
+#include "lib/tunnel/hold_ups.h"
 #include "lib/tunnel/memory.h"
 #include "lib/tunnel/packet_decoder.h"
 #include "lib/tunnel/ready_queue.h"
@@ -47,9 +47,11 @@ struct SessionOptions {
   // How long a connection that sends nothing keeps what its window grew by.
   base::Duration idle_window_limit = std::chrono::seconds(10);
   // For peers without windows: bytes queued per connection before the shared stream is held back,
-  // and how long it may be held without progress before that connection is reset: a busy reader
-  // may pause for seconds (at one second slow clients of Go agents were cut), but all others on the
-  // stream wait meanwhile.
+  // and how long it may be held, while others may wait, before that connection is reset for taking
+  // nothing, or next to nothing: a busy reader may pause for seconds (at one second slow clients of
+  // Go agents were cut). A fifth of it, when two of one owner's went for that within a minute, for
+  // what it opens then; when four did, for all that it has; when six did, it opens none for a
+  // while.
   uint64_t plain_queue_cap = 1024 * 1024;
   // The shared stream's own window, bytes, as its transport gave it: it grows on a long way, for as
   // long as nobody holds it back. 0: it stays as it is.
@@ -104,6 +106,8 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   size_t connection_count() const { return connections_.size() + ending_.size(); }
   // Of a stream whose connections have no windows: bytes that the peer may have on their way.
   uint64_t stream_window() const { return static_cast<uint64_t>(stream_window_.size()); }
+  // A plain agent has still to be told of an end.
+  bool closes_due() const { return !unclosed_.empty(); }
   // Null before OnOpen() and after OnClosed().
   net::MessageStream* stream() { return stream_; }
   template <typename Visitor>
@@ -132,7 +136,7 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   void AnswerFeatures(net::Metadata& headers) const;
 
  protected:
-  // How many ends one call of EndSome() brings about.
+  // How many endpoints are told in one go, of ends that a message or a lost stream brings.
   static constexpr size_t kEndSlice = 8;
 
   // What connections and dials are told when the stream is lost.
@@ -145,8 +149,9 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   virtual absl::Status OnDialPacket(const wire::Packet& packet) = 0;
   // A connection has ended, by whichever side.
   virtual void OnConnectionEnded(Connection& connection) = 0;
-  // Whether anybody but one connection may wait for the peer.
-  virtual bool crowded() const { return connections_.size() > 1; }
+  // Whether others wait for a connection that holds the stream of a plain peer back.
+  enum class Others { kNone, kMayWait, kWait };
+  virtual Others others() const { return connections_.size() > 1 ? Others::kWait : Others::kNone; }
   // Everything that was delivered to the connection's endpoint has left it, this long after the
   // first of it arrived.
   virtual void OnDelivered(Connection&, base::Duration) {}
@@ -162,6 +167,8 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   void DeliverEarly(Connection& connection, const std::string& early);
   // An id was used: from now on packets for it are late, not lies.
   void NoteId(int64_t id) { highest_id_ = std::max(highest_id_, id); }
+  // Whose connections held up all others of a plain peer lately.
+  const HoldUps& hold_ups() const { return hold_ups_; }
   // Ends the transport connection when too much waits for a peer that does not read.
   void SendPacket(const wire::Packet& packet);
   // A packet that asks for nothing any more costs the peer this, and its bytes. An error ends the
@@ -188,8 +195,8 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   void Progressed(Connection& connection, size_t bytes);
   void CloseByUs(Connection& connection, const Failure* failure);
   void SendClose(int64_t id, const Failure* failure);
-  // In a while. What comes for the connection makes it at once.
-  void SendCloseLater(int64_t id);
+  // When the agent has had the time to write what it was sent.
+  void SendCloseLater(const Connection& connection);
   void SendClosesDue();
 
   // Sending (session_send.cc).
@@ -240,11 +247,11 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   void Sweep();
   // Its queue is one of those that memory has to be taken from.
   bool HasToGo(const Connection& connection) const;
-  // It keeps all others on the stream waiting, and takes next to nothing.
-  bool HoldsUpOthers(Connection& connection) const;
+  // It keeps all others on the stream waiting, and has taken next to nothing since it was looked at
+  // last.
+  bool HoldsUpOthers(Connection& connection);
   // For how long it may take nothing then.
   base::Duration Patience(const Connection& connection) const;
-  void NoteHoldUp(const Connection& connection);
   // Whether the sweep still has to look at it; ends it when its time is up.
   bool StillWatched(Connection& connection);
   // The same for what the connection's local side is up to.
@@ -276,8 +283,7 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   base::Time held_since_;  // while there is some
   base::Time held_at_{};   // when somebody was late last
   base::Time slow_at_{};   // when a slow reader was seen last
-  // Whose connections held up all others lately, and when last.
-  std::map<std::shared_ptr<MemoryBudget>, base::Time> hold_ups_;
+  HoldUps hold_ups_;
   // Of a packet that is collected, as far as it is charged.
   size_t incomplete_ = 0;
   MemoryCharge incomplete_charge_;
@@ -287,13 +293,10 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   StreamWindow stream_window_;  // of a stream whose connections have none
   int64_t late_budget_;         // bytes that packets for ended ids may still cost
 
-  // Of plain agents, which forget what they have not written yet when they are told to close.
-  std::unordered_set<int64_t, base::SeededHash> unclosed_;
-  struct Close {
-    base::Time due;
-    int64_t id;
-  };
-  std::deque<Close> closes_;
+  // Of plain agents, which drop what they have not written yet when they are told to close: the ids
+  // of what is over, with the bytes that came for it since, and when they are told.
+  std::unordered_map<int64_t, size_t, base::SeededHash> unclosed_;
+  std::multimap<base::Time, int64_t> closes_;
   std::unique_ptr<base::Timer> close_;
   std::deque<std::unique_ptr<Connection>> ending_;  // over, and their endpoints do not know it yet
   std::shared_ptr<void> alive_;  // what is posted looks here whether the stream still is

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "lib/testing/spin.h"
@@ -98,16 +99,51 @@ TEST_P(PlainCloseTest, WhoHasNothingToWriteOrIsToldAFailureIsToldAtOnce) {
   EXPECT_TRUE(target(1).closed);
 }
 
-// Nobody takes that: it is as with a socket that is closed while bytes arrive.
-TEST_P(PlainCloseTest, AnAgentThatSendsMoreIsToldAtOnce) {
+TEST_P(PlainCloseTest, ForMuchItHasLonger) {
+  Start();
+  auto dialled = Open("web:80");
+  dialled->endpoint->Send(std::string(3'000'000, 'x'));
+  pair_.Run();
+  dialled->endpoint->connection->Close();
+  scheduler_.Advance(milliseconds(3400));
+  pair_.Run();
+  EXPECT_FALSE(target().closed);
+  scheduler_.Advance(milliseconds(200));
+  pair_.Run();
+  EXPECT_TRUE(target().closed);
+}
+
+// The shortest waits first, however they came.
+TEST_P(PlainCloseTest, EachIsToldInItsOwnTime) {
+  Start();
+  auto much = Open("web:80"), little = Open("web:80");
+  much->endpoint->Send(std::string(2'000'000, 'x'));
+  little->endpoint->Send("x");
+  pair_.Run();
+  much->endpoint->connection->Close();
+  little->endpoint->connection->Close();
+  scheduler_.Advance(milliseconds(600));
+  pair_.Run();
+  EXPECT_FALSE(target(0).closed);
+  EXPECT_TRUE(target(1).closed);
+  scheduler_.Advance(seconds(2));
+  pair_.Run();
+  EXPECT_TRUE(target(0).closed);
+  EXPECT_FALSE(hub_->closes_due());
+}
+
+// It may answer the beginning of what it is still written.
+TEST_P(PlainCloseTest, AnAnswerDoesNotEndItEarlyButAFloodDoes) {
   Start();
   auto dialled = Open("web:80"), other = Open("web:80");
   dialled->endpoint->Send("last words");
   pair_.Run();
   dialled->endpoint->connection->Close();
   pair_.Run();
-  EXPECT_FALSE(target().closed);
   target().Send("an answer");
+  pair_.Run();
+  EXPECT_FALSE(target().closed);
+  target().Send(std::string(1'100'000, 'x'));
   pair_.Run();
   EXPECT_TRUE(target().closed);
   EXPECT_FALSE(other->endpoint->closed);

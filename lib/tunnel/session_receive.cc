@@ -28,6 +28,9 @@ constexpr base::Duration kHeldLong = std::chrono::milliseconds(250);
 constexpr base::Duration kSlowLately = std::chrono::seconds(2);
 // On a shorter way it is large enough, however busy the machine.
 constexpr base::Duration kLongWay = std::chrono::milliseconds(10);
+// What a target may answer, bytes, before a plain agent, which may still have something to write to
+// it, is told that nobody takes it.
+constexpr size_t kMostAnswer = 1024 * 1024;
 // A packet that is collected is charged from here on, bytes.
 constexpr size_t kSmallPacket = 1024;
 
@@ -219,7 +222,11 @@ void Session::Unhold(Connection& connection, size_t bytes) {
 absl::Status Session::OnLatePacket(int64_t id, size_t bytes) {
   if (id <= 0 || id > highest_id_)
     return ProtocolError("a packet for connection " + std::to_string(id) + ", which never existed");
-  if (unclosed_.erase(id) > 0) SendClose(id, nullptr);
+  const auto unclosed = unclosed_.find(id);
+  if (unclosed != unclosed_.end() && (unclosed->second += bytes) > kMostAnswer) {
+    unclosed_.erase(unclosed);
+    SendClose(id, nullptr);
+  }
   return ChargeLate(bytes);
 }
 

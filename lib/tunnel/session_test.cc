@@ -109,6 +109,24 @@ TEST_P(SessionTest, AnswerThatCrossesACancelIsClosedAgain) {
   EXPECT_FALSE(pair_.closed()) << pair_.status();
 }
 
+TEST_P(SessionTest, ACancelledDialThatNobodyAnswersGivesItsPlaceBack) {
+  Start();
+  agent_->hold = true;
+  const auto id = hub_->StartDial({"web:80", "", std::chrono::hours(24)},
+                                  std::make_shared<FakeEndpoint>(), [](const Failure*) {});
+  pair_.Run();
+  pair_.pause_client(true);
+  auto place = std::make_shared<int>();
+  const std::weak_ptr<int> held = place;
+  EXPECT_TRUE(hub_->CancelDial(id, std::move(place)));
+  scheduler_.Advance(seconds(59));
+  EXPECT_FALSE(held.expired());
+  scheduler_.Advance(seconds(1));
+  EXPECT_TRUE(held.expired());
+  EXPECT_EQ(hub_->pending_dials(), 0u);
+  pair_.pause_client(false);
+}
+
 TEST_P(SessionTest, ACancelledDialKeepsItsPlaceUntilItIsAnswered) {
   Start();
   agent_->hold = true;

@@ -83,12 +83,13 @@ void SocketEndpoint::OnReadable() {
 }
 
 void SocketEndpoint::OnHangUp() {
-  if (connection_ == nullptr) return;
+  // A plain agent has time to write: the session looks after it.
+  if (connection_ == nullptr || IsPlain()) return;
   if (socket_->Look() == net::Socket::Peer::kReset) {
     SocketFailed();
-  } else if (connection_->session().features().fin) {
+  } else {
     connection_->Close();
-  }  // else the session looks, and gives the agent time
+  }
 }
 
 void SocketEndpoint::Deliver(std::span<const uint8_t> bytes) { sink_->Write(bytes); }
@@ -148,17 +149,25 @@ void SocketEndpoint::OnFinished(const absl::Status& status) {
 
 Presence SocketEndpoint::Look() {
   if (const size_t bytes = sink_->Drained(); bytes > 0) connection_->Progressed(bytes);
+  // A plain agent is not told of the end of what a client said: it matters whether that is still
+  // there. Should it be reset by then, it has said all that it had to say.
+  const bool finished = source_->ended() && local_ == Hop::kClient && IsPlain();
   switch (socket_->Look()) {
     case net::Socket::Peer::kThere:
-      if (!net::IsUnheardOf(socket_->fd())) return Presence::kHere;
-      break;
+      if (net::IsUnheardOf(socket_->fd())) break;
+      if (finished && !std::exchange(probed_, true)) socket_->Probe();
+      return Presence::kHere;
     case net::Socket::Peer::kLeft: return Presence::kLeft;
     case net::Socket::Peer::kGone: return source_->empty() ? Presence::kGone : Presence::kLeft;
-    case net::Socket::Peer::kReset: break;
+    case net::Socket::Peer::kReset:
+      if (finished) return Presence::kGone;
+      break;
   }
   SocketFailed();
   return Presence::kGone;
 }
+
+bool SocketEndpoint::IsPlain() const { return !connection_->session().features().fin; }
 
 void SocketEndpoint::SocketFailed() {
   if (connection_ == nullptr) return;

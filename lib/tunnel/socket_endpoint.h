@@ -91,6 +91,8 @@ class SocketEndpoint final : public Endpoint,
   void OnWriteFailed() override;
   void OnFinished(const absl::Status& status) override;
 
+  // The peer of the tunnel is told of ends, and not of half of one.
+  bool IsPlain() const;
   void SocketFailed();
   void Done(const Failure* failure);
 
@@ -100,6 +102,7 @@ class SocketEndpoint final : public Endpoint,
   std::unique_ptr<net::Socket> socket_;
   std::optional<SocketSource> source_;
   std::optional<SocketSink> sink_;
+  bool probed_ = false;  // whether the socket's peer is still there after its end
   absl::AnyInvocable<void(const Failure*)> done_;
 };
 

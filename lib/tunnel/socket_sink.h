@@ -1,8 +1,7 @@
 // The way of a tunnel's bytes into a socket, up to their arrival at its peer.
 //
-//   kOpen    bytes come, and are written at the end of their receive batch with one gathering
-//   system
-//            call, straight from the batch's buffer; only what the kernel refuses is queued
+//   kOpen    bytes come, and are written at the end of their receive batch with one gathering call,
+//            straight from the batch's buffer; only what the kernel refuses is queued
 //   kFlush   no more come; what is queued is written
 //   kLinger  FIN is sent; closed once the peer has acknowledged everything
 //   kClosed  nothing more is done with the socket

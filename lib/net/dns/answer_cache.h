@@ -12,6 +12,7 @@
 
 #include "absl/status/statusor.h"
 #include "lib/base/scheduler.h"
+#include "lib/base/seeded_hash.h"
 
 namespace hawser::net::dns {
 
@@ -52,7 +53,7 @@ class AnswerCache {
 
   const size_t max_entries_;
   std::list<Entry> entries_;  // those wanted last are in front
-  std::unordered_map<std::string, std::list<Entry>::iterator> by_name_;
+  std::unordered_map<std::string, std::list<Entry>::iterator, base::SeededHash> by_name_;
 };
 
 }  // namespace hawser::net::dns
