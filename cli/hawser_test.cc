@@ -16,6 +16,7 @@
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -219,6 +220,12 @@ TEST_F(PkiTest, RefusesNamesThatNoPeerWouldAccept) {
       {"server", "hub"},
       {"server", "hub", "--san", "hub.example"},
       {"server", "hub", "--san", "ip:hub.example"},
+      {"server", "hub", "--san", "dns:10.0.0.1"},
+      {"server", "hub", "--san", "dns:::1"},
+      {"server", "hub", "--san", "dns:hub.example:8090"},
+      {"server", "hub", "--san", "dns:https://hub.example"},
+      {"server", "hub", "--san", "dns:*"},
+      {"server", "hub", "--san", "dns:"},
   };
   for (const auto& arguments : bad) {
     const Result result = Pki(arguments);
@@ -226,6 +233,35 @@ TEST_F(PkiTest, RefusesNamesThatNoPeerWouldAccept) {
     EXPECT_THAT(result.err, MatchesRegex("hawser: [^\n]+\n"));
   }
   EXPECT_FALSE(std::filesystem::exists(folder_ / "pki/agents"));
+}
+
+TEST_F(PkiTest, DeniesInTheHubsConfiguration) {
+  EXPECT_EQ(Pki({"init"}).code, 0);
+  EXPECT_EQ(Pki({"agent", "paris"}).code, 0);
+  const std::string config = folder_ / "hub.yaml";
+  std::ofstream(config) << "# ours\ngrants: {}\n";
+  std::filesystem::permissions(config, std::filesystem::perms(0640));
+  std::filesystem::create_symlink("hub.yaml", folder_ / "link.yaml");
+  const std::string leaf = folder_ / "pki/agents/paris/tls.crt";
+  const Result denied = Pki(
+      {"deny", "--config", folder_ / "link.yaml", "--cluster", "rome", "--client", "ann", leaf});
+  EXPECT_EQ(denied.code, 0) << denied.err;
+  const auto shown = nlohmann::json::parse(Pki({"fingerprint", "-o", "json", leaf}).out);
+  const std::string fingerprint = shown["certificates"][0]["fingerprint"];
+  EXPECT_THAT(denied.out, HasSubstr("denied cluster rome in "));
+  EXPECT_THAT(denied.out, HasSubstr("denied fingerprint " + fingerprint));
+  std::stringstream text;
+  text << std::ifstream(config).rdbuf();
+  EXPECT_EQ(text.str(), "# ours\ngrants: {}\ndeny:\n  - fingerprint: " + fingerprint +
+                            "\n  - client: ann\n  - cluster: rome\n");
+  EXPECT_EQ(Mode("hub.yaml"), 0640u);
+  EXPECT_TRUE(std::filesystem::is_symlink(folder_ / "link.yaml"));
+
+  EXPECT_EQ(Pki({"deny", "--config", config}).code, 64) << "nobody is named";
+  EXPECT_EQ(Pki({"deny", "--config", config, "--cluster", "Rome"}).code, 64);
+  EXPECT_EQ(Pki({"deny", "--config", config, "--client", "a/b"}).code, 64);
+  EXPECT_NE(Pki({"deny", "--config", folder_ / "none.yaml", "--cluster", "rome"}).code, 0);
+  EXPECT_NE(Pki({"deny", "--config", config, folder_ / "none.crt"}).code, 0);
 }
 
 TEST_F(PkiTest, NeedsInitFirst) {

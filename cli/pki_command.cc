@@ -1,20 +1,32 @@
 // `hawser pki`: the certificates of a hub, its agents and its clients.
+#include <sys/types.h>
+
 #include <chrono>
+#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <system_error>
+#include <utility>
 #include <vector>
 
 #include "cli/command.h"
+#include "cli/denied_entry.h"
 #include "cli/pki_directory.h"
 #include "cli/table.h"
 #include "lib/base/duration.h"
+#include "lib/base/read_file.h"
 #include "lib/base/status.h"
 #include "lib/pki/certificate.h"
+#include "lib/pki/identity.h"
+#include "lib/pki/pem_file.h"
 #include "lib/tunnel/name_rules.h"
 
 namespace hawser::cli {
 namespace {
+
+constexpr size_t kMaxConfig = 16 * 1024 * 1024;  // bytes, as hubs read it
 
 struct PkiOptions {
   std::string dir = "pki";
@@ -25,6 +37,9 @@ struct PkiOptions {
   std::string name;
   std::vector<std::string> sans;
   std::vector<std::string> files;
+  std::string config;
+  std::string cluster;
+  std::string client;
 };
 
 absl::StatusOr<std::chrono::seconds> ParseValidity(const std::string& text) {
@@ -120,6 +135,41 @@ absl::Status Fingerprint(const PkiOptions& options, bool json) {
   return absl::OkStatus();
 }
 
+// Into the file itself, where its name is a link to it.
+absl::Status Deny(const PkiOptions& options) {
+  const std::string& file = options.config;
+  std::vector<std::pair<std::string, std::string>> denied;
+  if (!options.cluster.empty()) {
+    if (!pki::IsClusterName(options.cluster))
+      return absl::InvalidArgumentError("not a cluster name: " + options.cluster);
+    denied.emplace_back("cluster", options.cluster);
+  }
+  if (!options.client.empty()) {
+    const pki::ClientIdentity identity{options.trust_domain, options.client};
+    HAWSER_RETURN_IF_ERROR(pki::ParseIdentity(pki::IdentityUri(identity)).status());
+    denied.emplace_back("client", options.client);
+  }
+  for (const std::string& name : options.files) {
+    HAWSER_ASSIGN_OR_RETURN(const auto certificate, pki::Certificate::Load(name));
+    denied.emplace_back("fingerprint", certificate.fingerprint());
+  }
+  if (denied.empty())
+    return absl::InvalidArgumentError(
+        "name what to deny: certificate files, --cluster or --client");
+  HAWSER_ASSIGN_OR_RETURN(std::string text, base::ReadFile(file, kMaxConfig));
+  for (const auto& [key, value] : denied) {
+    HAWSER_ASSIGN_OR_RETURN(text, WithDenied(text, file, key, value));
+  }
+  std::error_code error;
+  const auto path = std::filesystem::canonical(file, error);
+  const auto mode = std::filesystem::status(path, error).permissions();
+  if (error) return absl::UnavailableError("read " + file + ": " + error.message());
+  HAWSER_RETURN_IF_ERROR(pki::WritePemFile(path, text, static_cast<mode_t>(mode)));
+  for (const auto& [key, value] : denied)
+    std::cout << "denied " << key << " " << value << " in " << file << "\n";
+  return absl::OkStatus();
+}
+
 CLI::App& AddIssueCommand(CLI::App& pki, const std::string& name, const std::string& description,
                           const std::string& argument, const std::string& meaning,
                           PkiOptions& options) {
@@ -204,6 +254,18 @@ void AddPkiCommand(CLI::App& app, Invocation& invocation) {
       return Fingerprint(*options, invocation.global.json());
     };
   });
+  CLI::App& deny = *pki.add_subcommand(
+      "deny",
+      "Cut spokes and clients off\n\nWrites into the list \"deny\" of a hub's --config; a hub that "
+      "reads it ends their connections within seconds, and takes no new ones.");
+  deny.add_option("FILE", options->files, "Certificates, by their SHA-256: PEM files");
+  deny.add_option("--cluster", options->cluster, "All agents of this cluster")
+      ->type_name("CLUSTER");
+  deny.add_option("--client", options->client, "This client")->type_name("NAME");
+  deny.add_option("--config", options->config, "The hub's configuration file")
+      ->type_name("FILE")
+      ->required();
+  deny.callback([=, &invocation] { invocation.action = [=] { return Deny(*options); }; });
   // Last, or every subcommand would inherit it.
   pki.footer(
       "  hawser pki --dir pki init\n"

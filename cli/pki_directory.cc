@@ -1,11 +1,14 @@
 #include "cli/pki_directory.h"
 
+#include <arpa/inet.h>
+
 #include <filesystem>
 #include <system_error>
 #include <utility>
 
 #include "lib/base/quote.h"
 #include "lib/base/status.h"
+#include "lib/net/dns/host.h"
 #include "lib/pki/certificate.h"
 #include "lib/pki/identity.h"
 #include "lib/pki/pem_file.h"
@@ -40,6 +43,17 @@ absl::StatusOr<std::string> Uri(const pki::Identity& identity, const std::string
   const auto parsed = pki::ParseIdentity(uri);
   if (parsed.ok() && *parsed == identity) return uri;
   return absl::InvalidArgumentError(base::Quote(name) + " cannot be a name in " + base::Quote(uri));
+}
+
+// What others can verify: a host name, which may begin with a wildcard.
+absl::Status CheckHostName(const std::string& host) {
+  in6_addr address;
+  if (inet_pton(AF_INET, host.c_str(), &address) == 1 ||
+      inet_pton(AF_INET6, host.c_str(), &address) == 1)
+    return absl::InvalidArgumentError("an address: want ip:" + host);
+  if (!net::dns::IsHostName(host.substr(host.starts_with("*.") ? 2 : 0)))
+    return absl::InvalidArgumentError("not a host name");
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -96,7 +110,9 @@ absl::StatusOr<std::string> PkiDirectory::IssueServer(const std::string& name,
     return absl::InvalidArgumentError("server certificate without a name: want --san");
   for (const std::string& san : sans) {
     if (san.starts_with("dns:")) {
-      spec.dns_names.push_back(san.substr(4));
+      const std::string host = san.substr(4);
+      HAWSER_RETURN_IF_ERROR(base::Annotate(CheckHostName(host), "--san " + base::Quote(san)));
+      spec.dns_names.push_back(host);
     } else if (san.starts_with("ip:")) {
       spec.ip_addresses.push_back(san.substr(3));
     } else {

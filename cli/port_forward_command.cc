@@ -87,6 +87,10 @@ void Announce(const std::string& local, const std::string& remote, bool json) {
 }
 
 absl::Status PortForward(const GlobalOptions& global, const Options& options) {
+  if (const auto address = base::ParseHostPort(options.host); address.ok())
+    return absl::InvalidArgumentError("HOST " + base::Quote(options.host) +
+                                      " has a port: want port-forward " + address->host +
+                                      " [LOCAL:]" + std::to_string(address->port));
   std::vector<Forward> forwards;
   for (const std::string& port : options.ports) {
     HAWSER_ASSIGN_OR_RETURN(Forward forward, ParseForward(options.host, port));

@@ -106,6 +106,7 @@ void ServeConnection(int fd) {
     if (head.method() != "GET") return;
     const std::optional<std::string> answer = Respond(head.target());
     if (!answer.has_value() || !Send(fd, *answer)) return;
+    if (head.headers().Get("connection") == "close") return;
   }
 }
 

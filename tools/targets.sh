@@ -24,7 +24,7 @@ declare -A packages=(
 )
 
 programs="//hub:proxy-server //spoke:proxy-agent //addon-manager //cli:hawser
-  //examples:fetch //examples:http-test-server //examples:proxy-test-client"
+  //examples:fetch //examples:http-test-server //examples:proxy-test-client //examples:send"
 load="//bench:client_load //bench:link //bench:load //bench:target"
 images="//images:hawser.tar //images:hawser-cli.tar"
 

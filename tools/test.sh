@@ -105,8 +105,16 @@ stage_quickstart() { e2e/quickstart/run.sh; }
 stage_demo() { e2e/demo/run.sh; }
 stage_bad_input() { e2e/bad_input/run.sh; }
 stage_names() { e2e/names/run.sh; }
-# Half a minute of everything that can be wrong between an agent and its hub, all at once.
-stage_balancer() { e2e/balancer/run.sh; }
+# Half a minute of everything that can be wrong between an agent and its hub, all at once; beside it
+# the two minutes that it takes to find out that somebody has vanished.
+stage_balancer() {
+  local vanished outcome
+  e2e/vanished/run.sh &
+  vanished=$!
+  e2e/balancer/run.sh
+  outcome=$?
+  wait "$vanished" && ((outcome == 0))
+}
 stage_exact() { e2e/exact/run.sh; }
 
 rm -rf "$logs"

@@ -2,7 +2,7 @@
 import dataclasses
 import random
 
-# HTTP-CONNECT, our client library by `hawser dial`, and konnectivity-client.
+# HTTP-CONNECT, our client library by `hawser dial` and examples/send, and konnectivity-client.
 FRONTS = ("connect-tls", "connect-unix", "dial-tls", "dial-unix", "grpc-tls", "grpc-unix")
 SIZES = (0, 1, 1000, 60_000, 300_000, 1_000_000, 3_000_000)
 
@@ -40,6 +40,12 @@ class Case:
         return None if name == "connect" else name
 
     @property
+    def program(self):
+        """What pipes: `hawser dial` half-closes, examples/send closes."""
+        sends = self.library == "dial" and (self.who, self.how) == ("client", "closed")
+        return "send" if sends else self.library
+
+    @property
     def orderly(self):
         """Nobody did anything that may cost a byte."""
         return self.how in ("half-closed", "closed")
@@ -62,8 +68,8 @@ def make(seed, clusters):
     dice = random.Random(seed)
     front = dice.choice(FRONTS)
     who, how = dice.choice(ENDINGS)
-    if front.startswith("dial") and how in ("closed", "aborted") and who == "client":
-        how = "half-closed"  # which is how `hawser dial` ends
+    if front.startswith("dial") and how == "aborted" and who == "client":
+        how = "closed"  # our client library has no abort; a program that is killed is one
     if front.startswith("grpc") and how in ("half-closed", "aborted") and who == "client":
         how = "closed"  # konnectivity-client has no other end
     up, down = dice.choice(SIZES), dice.choice(SIZES)

@@ -236,11 +236,22 @@ def run_connect(case, address, request, received):
 
 def pipe(case, commands, address):
     """A program whose standard input and output are the connection."""
-    hub = "localhost:8090" if case.front.endswith("tls") else "unix:grpc.sock"
     leaf = "pki/clients/alice/"
+    options = {
+        "hub": "localhost:8090" if case.front.endswith("tls") else "unix:grpc.sock",
+        "cert": leaf + "tls.crt",
+        "key": leaf + "tls.key",
+        "ca": leaf + "ca.crt",
+    }
+    command = commands[case.program]
+    environment = dict(os.environ)
+    if case.program == "send":
+        environment |= {f"HAWSER_{name.upper()}": value for name, value in options.items()}
+    else:
+        command = command + [f"--{name}={value}" for name, value in options.items()]
     return subprocess.Popen(
-        [*commands[case.library], "--hub", hub, "--cert", leaf + "tls.crt"]
-        + ["--key", leaf + "tls.key", "--ca", leaf + "ca.crt", address],
+        [*command, address],
+        env=environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -28,7 +28,11 @@ class Lab:
 
     def __init__(self, binaries, konnectivity, reference):
         self.hawser = f"{binaries}/cli/hawser"
-        self.pipes = {"dial": [self.hawser, "dial", "--timeout", "60s"], "grpc": [konnectivity]}
+        self.pipes = {
+            "dial": [self.hawser, "dial", "--timeout", "60s"],
+            "send": [f"{binaries}/examples/send"],
+            "grpc": [konnectivity],
+        }
         self.proxy_agent = f"{binaries}/spoke/proxy-agent"
         self.pki("init")
         self.pki("server", "hub", "--san", "dns:localhost")

@@ -27,6 +27,7 @@ from name_server import NXDOMAIN, SILENCE, NameServer
 PORT = 7001
 DEAD = 1000  # names that are not answered
 SAMPLES = 200
+LINK_LIMIT = 5  # seconds to a hub that began to serve, whatever else is looked up
 SERVERS = {"hub.test": "127.77.0.2", "spare.test": "127.77.0.3"}
 
 
@@ -289,7 +290,7 @@ def run_dead_names(lab):
         connection.close()
     spare.stop()
     # Below a millisecond it is the machine that is measured.
-    ok = beside[0] <= max(1.5 * alone[0], 1) and in_flight >= DEAD // 2
+    ok = beside[0] <= max(1.5 * alone[0], 1) and in_flight >= DEAD // 2 and linked <= LINK_LIMIT
     print(f"{'ok' if ok else 'FAILED':7} a new name's dial, p50 and p99: alone {alone[0]:.2f} ms, "
           f"{alone[1]:.2f} ms; beside {DEAD - 1} that are not answered {beside[0]:.2f} ms, "
           f"{beside[1]:.2f} ms")
