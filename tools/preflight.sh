@@ -45,6 +45,15 @@ check_distribution() {
   fi
 }
 
+# Packages are there for others, too, but the compiler's flags and what is tried are not.
+check_machine() {
+  local machine
+  machine=$(uname -m)
+  [[ $machine == x86_64 ]] && return
+  stop "this is $machine; only x86-64 (amd64) is built and tried." \
+    "On a machine of that kind, or in an emulated container: podman run --platform=linux/amd64 ..."
+}
+
 check_networks() {
   local error
   error=$(unshare --user --map-root-user --net --mount true 2>&1) && return
@@ -93,5 +102,6 @@ check_build() {
 
 ((${#missing[@]} == 0)) || check_distribution
 [[ " ${needs[$target]} " != *" networks "* ]] || check_networks
+[[ " ${needs[$target]} " != *" build "* ]] || check_machine
 [[ " ${needs[$target]} " != *" build "* ]] || check_build
 exit "$found"

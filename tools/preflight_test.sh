@@ -18,6 +18,7 @@ fresh_machine() {
   done
   fake apt-get 0
   fake unshare 0
+  fake uname 0 x86_64
   this_is debian 12 "Debian GNU/Linux 12"
   printf 'MemAvailable: 33554432 kB\nSwapFree: 0 kB\n' >"$folder/root/proc/meminfo"
   fake df 0 $'Avail\n99999'
@@ -61,6 +62,11 @@ expect 0 "" demo # nothing is missing, wherever it came from
 fresh_machine
 this_is ubuntu 24.04 "Ubuntu 24.04 LTS"
 expect 0 "this is Ubuntu 24.04 LTS; only Debian 12 is tried." build g++
+
+fresh_machine
+fake uname 0 aarch64
+expect 1 "this is aarch64; only x86-64 (amd64) is built and tried." demo
+expect 0 "" lint
 
 fresh_machine
 fake unshare 1 "unshare: unshare failed: No space left on device"

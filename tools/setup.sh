@@ -29,7 +29,9 @@ as_root() {
   elif command -v sudo >/dev/null; then
     sudo "$@"
   else
-    echo "setup: not root and no sudo; install as root: ${missing[*]}" >&2
+    echo "setup: not root and no sudo: have them installed, and start again:" >&2
+    echo "    su -c 'apt-get update &&" \
+      "apt-get install -y --no-install-recommends ${missing[*]}'" >&2
     exit 1
   fi
 }
@@ -44,7 +46,8 @@ done
 "$here/preflight.sh" "$target" "${missing[@]}"
 ((${#missing[@]})) || exit 0
 
-echo "setup: installing ${missing[*]}"
+as_root true
+echo "setup: installing ${#missing[@]} packages, some minutes: ${missing[*]}"
 as_root apt-get update -qq
 as_root env DEBIAN_FRONTEND=noninteractive \
   apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null

@@ -181,16 +181,24 @@ step_refusals() {
   await_clusters paris tokyo
 }
 
+# A shell of another terminal's, in the networks of the demo.
 how_to_play() {
+  cat >env.sh <<RC
+PS1='demo\$ '
+cd $work
+export PATH=$repository/bazel-bin/cli:$repository/bazel-bin/examples:$PATH
+export HAWSER_HUB=$HAWSER_HUB HAWSER_CONTROL=$HAWSER_CONTROL
+export HAWSER_CA=$work/$HAWSER_CA HAWSER_CERT=$work/$HAWSER_CERT HAWSER_KEY=$work/$HAWSER_KEY
+RC
   title "everything is up; in another terminal:"
   cat <<PLAY
-  nsenter --preserve-credentials --user --net --mount --target $$
-  cd $work
-  export PATH=$repository/bazel-bin/cli:\$PATH HAWSER_HUB=$HAWSER_HUB HAWSER_CONTROL=$HAWSER_CONTROL
-  export HAWSER_CA=$HAWSER_CA HAWSER_CERT=$HAWSER_CERT HAWSER_KEY=$HAWSER_KEY
+  nsenter --preserve-credentials --user --net --mount --target $$ bash --rcfile $work/env.sh
+
+there, one after the other:
   hawser get clusters
-  hawser port-forward paris 6443:443
   curl -K via-hub.curlrc http://web.default.svc.tokyo/
+  fetch web.default.svc.paris:80 /
+  hawser port-forward paris 6443:443
 PLAY
   read -rp "  Enter ends it: " || true
 }
