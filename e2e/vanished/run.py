@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 
-from lab import AGENT_FLAGS, HUB_FLAGS, Daemon, command
+from lab import AGENT_FLAGS, HUB_FLAGS, Daemon, await_, command
 
 # Three probes, 15 s apart, after 15 s; two minutes without an acknowledgement. The rest is for the
 # looks that are taken at it, and for a machine that has other things to do.
@@ -55,6 +55,14 @@ def drop(address):
                         "drop"], check=True)
 
 
+def all_is_acknowledged(case):
+    """Or there would be something that waits for an acknowledgement after all."""
+    listed = subprocess.run(["ss", "-tnH"], check=True, capture_output=True, text=True).stdout
+    sockets = [line.split() for line in listed.splitlines()
+               if case.client in line or case.target in line]
+    return all(send_queue == "0" for state, receive_queue, send_queue, *ends in sockets)
+
+
 def connect(case):
     """A tunnel of the client alice's, by CONNECT over TLS."""
     context = ssl.create_default_context(cafile="pki/clients/alice/ca.crt")
@@ -95,6 +103,7 @@ def run(case):
         sender.sendall(WORD)
         if receiver.recv(len(WORD)) != WORD:
             raise ConnectionError("the tunnel does not work")
+    await_(lambda: all_is_acknowledged(case), "all to be acknowledged")
     drop(case.client if case.who == "client" else case.target)
     began = time.monotonic()
     heard = hear(target if case.who == "client" else client, case)
