@@ -19,9 +19,19 @@ size_t LineStart(const std::string& text, size_t number) {
   return start;
 }
 
+// As hubs read it, and so that a line can be added.
+absl::Status CheckList(const YAML::Node& list) {
+  if (!list.IsSequence() || list.Style() == YAML::EmitterStyle::Flow)
+    return base::YamlError(list, "deny must be a list with a line for each entry");
+  for (const YAML::Node& entry : list)
+    if (!entry.IsMap() || entry.size() != 1)
+      return base::YamlError(entry, "an entry of deny must be a map with one key");
+  return absl::OkStatus();
+}
+
 bool Has(const YAML::Node& list, const std::string& key, const std::string& value) {
   for (const YAML::Node& entry : list)
-    if (entry.IsMap() && entry[key] && entry[key].Scalar() == value) return true;
+    if (entry[key] && entry[key].Scalar() == value) return true;
   return false;
 }
 
@@ -38,28 +48,23 @@ absl::StatusOr<std::string> WithDenied(const std::string& text, const std::strin
     const bool unfinished = at > 0 && text[at - 1] != '\n';
     result.insert(at, (unfinished ? "\n" : "") + lines);
   };
-  HAWSER_RETURN_IF_ERROR(base::ReadYaml(text, name, [&](const YAML::Node& root) {
-    if (root.IsNull()) {
-      insert(SIZE_MAX, "deny:\n  " + entry);
-      return absl::OkStatus();
+  HAWSER_RETURN_IF_ERROR(base::ReadYaml(text, name, [&](const YAML::Node& root) -> absl::Status {
+    bool listed = false;
+    if (!root.IsNull()) {
+      HAWSER_RETURN_IF_ERROR(base::ForEachYamlEntry(
+          root, "the file", [&](const YAML::Node& field, const YAML::Node& list) {
+            if (field.Scalar() != "deny") return absl::OkStatus();
+            listed = true;
+            HAWSER_RETURN_IF_ERROR(CheckList(list));
+            if (Has(list, key, value)) return absl::OkStatus();
+            const std::string indent(static_cast<size_t>(list.Mark().column), ' ');
+            insert(static_cast<size_t>(list.Mark().line), indent + entry);
+            return absl::OkStatus();
+          }));
+      if (root.Style() == YAML::EmitterStyle::Flow)
+        return base::YamlError(root, "the file must be a map with a line for each key");
     }
-    if (!root.IsMap()) return base::YamlError(root, "the file must be a map");
-    for (const auto& field : root) {
-      if (field.first.Scalar() != "deny") continue;
-      const YAML::Node& list = field.second;
-      if (list.IsNull()) {
-        insert(static_cast<size_t>(field.first.Mark().line) + 1, "  " + entry);
-      } else if (!list.IsSequence() || list.Style() == YAML::EmitterStyle::Flow) {
-        return base::YamlError(list, "deny must be a list with a line for each entry");
-      } else if (!Has(list, key, value)) {
-        const std::string indent(static_cast<size_t>(list.Mark().column), ' ');
-        insert(static_cast<size_t>(list.Mark().line), indent + entry);
-      }
-      return absl::OkStatus();
-    }
-    if (root.Style() == YAML::EmitterStyle::Flow)
-      return base::YamlError(root, "the file must be a map with a line for each key");
-    insert(SIZE_MAX, "deny:\n  " + entry);
+    if (!listed) insert(SIZE_MAX, "deny:\n  " + entry);
     return absl::OkStatus();
   }));
   // Whatever else its author did with lines and columns.

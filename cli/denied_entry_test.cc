@@ -25,7 +25,6 @@ TEST(DeniedEntryTest, MakesTheListWhereThereIsNone) {
   EXPECT_EQ(Denied("# ours\n"), "# ours\ndeny:\n  - cluster: paris\n");
   EXPECT_EQ(Denied("limits:\n  idle-timeout: 1h"),
             "limits:\n  idle-timeout: 1h\ndeny:\n  - cluster: paris\n");
-  EXPECT_EQ(Denied("deny:\ngrants: {}\n"), "deny:\n  - cluster: paris\ngrants: {}\n");
 }
 
 TEST(DeniedEntryTest, LeavesAllElseAsItIs) {
@@ -51,8 +50,10 @@ TEST(DeniedEntryTest, TwiceIsOnce) {
 }
 
 TEST(DeniedEntryTest, SaysWhatItCannotWriteInto) {
-  for (const std::string text : {"deny: []\n", "deny: [{cluster: rome}]\n", "deny: rome\n", "- a\n",
-                                 "{grants: {}}\n", "deny: &x\n- a: [\n", "--- a\n--- b\n"}) {
+  for (const std::string text :
+       {"deny:\n", "deny:\n- cluster: a\n  client: b\n",
+        "deny:\n- cluster: a\ndeny:\n- cluster: b\n", "deny: []\n", "deny: [{cluster: rome}]\n",
+        "deny: rome\n", "- a\n", "{grants: {}}\n", "deny: &x\n- a: [\n", "--- a\n--- b\n"}) {
     EXPECT_THAT(WithDenied(text, "hub.yaml", "cluster", "paris"),
                 StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("hub.yaml")))
         << text;

@@ -1,6 +1,10 @@
 // `hawser pki`: the certificates of a hub, its agents and its clients.
-#include <sys/types.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <filesystem>
 #include <iostream>
@@ -135,6 +139,16 @@ absl::Status Fingerprint(const PkiOptions& options, bool json) {
   return absl::OkStatus();
 }
 
+// Held while a file in that folder is replaced.
+absl::StatusOr<std::shared_ptr<void>> LockFolderOf(const std::string& path) {
+  const std::string folder = std::filesystem::path(path).parent_path();
+  const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return base::ErrnoStatus(errno, "open " + folder);
+  std::shared_ptr<void> lock(nullptr, [fd](void*) { ::close(fd); });
+  if (::flock(fd, LOCK_EX) != 0) return base::ErrnoStatus(errno, "lock " + folder);
+  return lock;
+}
+
 // Into the file itself, where its name is a link to it.
 absl::Status Deny(const PkiOptions& options) {
   const std::string& file = options.config;
@@ -156,15 +170,20 @@ absl::Status Deny(const PkiOptions& options) {
   if (denied.empty())
     return absl::InvalidArgumentError(
         "name what to deny: certificate files, --cluster or --client");
-  HAWSER_ASSIGN_OR_RETURN(std::string text, base::ReadFile(file, kMaxConfig));
+  std::error_code error;
+  const std::string path = std::filesystem::canonical(file, error);
+  if (error) return base::ErrnoStatus(error.value(), "read " + file);
+  // One after the other, where several are at it.
+  HAWSER_ASSIGN_OR_RETURN(const auto turn, LockFolderOf(path));
+  HAWSER_ASSIGN_OR_RETURN(std::string text, base::ReadFile(path, kMaxConfig));
   for (const auto& [key, value] : denied) {
     HAWSER_ASSIGN_OR_RETURN(text, WithDenied(text, file, key, value));
   }
-  std::error_code error;
-  const auto path = std::filesystem::canonical(file, error);
-  const auto mode = std::filesystem::status(path, error).permissions();
-  if (error) return absl::UnavailableError("read " + file + ": " + error.message());
-  HAWSER_RETURN_IF_ERROR(pki::WritePemFile(path, text, static_cast<mode_t>(mode)));
+  struct stat before {};
+  if (::stat(path.c_str(), &before) != 0) return base::ErrnoStatus(errno, "read " + file);
+  HAWSER_RETURN_IF_ERROR(pki::WritePemFile(path, text, before.st_mode & 07777));
+  if (::chown(path.c_str(), before.st_uid, before.st_gid) != 0)
+    return base::ErrnoStatus(errno, "give " + file + " back to its owner");
   for (const auto& [key, value] : denied)
     std::cout << "denied " << key << " " << value << " in " << file << "\n";
   return absl::OkStatus();

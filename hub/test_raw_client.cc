@@ -77,7 +77,8 @@ RawClient::RawClient(uint16_t port, std::shared_ptr<net::TlsContext> context) : 
 
 RawClient::~RawClient() {
   if (ssl_ != nullptr) {
-    if (ok_) SSL_shutdown(ssl_);
+    // A second one would wait for the hub's.
+    if (ok_ && (SSL_get_shutdown(ssl_) & SSL_SENT_SHUTDOWN) == 0) SSL_shutdown(ssl_);
     SSL_free(ssl_);
   }
   close(fd_);

@@ -15,6 +15,7 @@ Connection::Connection(Session& session, int64_t id, std::shared_ptr<Endpoint> e
       opened_at_(session.stream()->scheduler().Now()),
       progress_at_(opened_at_),
       moved_at_(opened_at_),
+      sent_at_(opened_at_),
       drained_at_(opened_at_) {}
 
 void Connection::Ready() { session_.Ready(*this); }

@@ -98,6 +98,7 @@ class Connection {
   base::Time moved_at_;      // for EndIdle(): when bytes were last seen to have moved,
   uint64_t moved_ = 0;       // and how many there were
   uint64_t received_at_demand_ = 0;  // when the last DEMAND came
+  base::Time sent_at_;               // when bytes were last sent to a plain peer
   base::Time drained_at_;  // when the endpoint last had no more to send; max(): it may have
 
   ConnectionHook ready_hook_;         // waits for its turn to be pulled

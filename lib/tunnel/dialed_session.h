@@ -52,7 +52,9 @@ class DialedSession : public Session {
   absl::Status OnDialPacket(const wire::Packet& packet) override;
   void OnConnectionEnded(Connection&) override {}
   // Whoever dials stands behind what is held back, unseen.
-  Others others() const override { return std::max(Session::others(), Others::kMayWait); }
+  Others OthersThan(const Connection& holder) const override {
+    return std::max(Session::OthersThan(holder), Others::kMayWait);
+  }
 
  private:
   absl::Status OnRequest(const wire::DialRequest& request);

@@ -58,7 +58,9 @@ class DialingSession : public Session {
   virtual void OnDrain() {}
 
   Failure LostFailure(const absl::Status& status) const override;
-  Others others() const override { return pending_.empty() ? Session::others() : Others::kWait; }
+  Others OthersThan(const Connection& holder) const override {
+    return pending_.empty() ? Session::OthersThan(holder) : Others::kWait;
+  }
   wire::PacketType close_type() const override { return wire::CLOSE_REQ; }
   absl::Status OnDialPacket(const wire::Packet& packet) override;
   void OnConnectionEnded(Connection&) override {}

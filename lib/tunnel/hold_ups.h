@@ -3,9 +3,12 @@
 // from the start; or it has many users, of whom one was slow. Pure.
 #pragma once
 
+#include <cstddef>
+#include <deque>
 #include <map>
 #include <memory>
-#include <vector>
+#include <set>
+#include <string>
 
 #include "lib/base/scheduler.h"
 
@@ -21,14 +24,22 @@ class HoldUps {
   // `limit`, or a fifth of it where it goes on after two within a minute, or after four.
   base::Duration Patience(const Owner& owner, base::Time opened, base::Duration limit,
                           base::Time now) const;
-  // Nothing is dialled for it: for ten seconds, when there were six within a minute.
-  bool Pauses(const Owner& owner, base::Time now) const;
-  // One of its connections went for that.
-  void Note(const Owner& owner, base::Time now);
+  // These targets are not dialled for it: for ten seconds, when there were six within a minute,
+  // what was dialled by those.
+  bool Pauses(const Owner& owner, const std::string& target, base::Time now) const;
+  // One of its connections, to `target`, went for that. Those that held up the others at the same
+  // time count once.
+  void Note(const Owner& owner, const std::string& target, base::Time now);
 
  private:
-  // Times within the last minute, the last one first; six at most.
-  std::map<Owner, std::vector<base::Time>> times_;
+  struct HoldUp {
+    base::Time time;
+    std::set<std::string> targets;
+  };
+  static size_t Lately(const std::deque<HoldUp>& hold_ups, base::Time now);
+
+  // The last one first; six at most.
+  std::map<Owner, std::deque<HoldUp>> hold_ups_;
 };
 
 }  // namespace hawser::tunnel

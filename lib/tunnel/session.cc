@@ -18,6 +18,8 @@ constexpr base::Duration kMemoryStallLimit = std::chrono::seconds(1);
 // A queue that was never empty for that long is slow, however much it moves: others shall not be
 // refused for its sake.
 constexpr base::Duration kMemorySlowLimit = std::chrono::seconds(10);
+// Who neither sent nor took anything for so long waits for nothing.
+constexpr base::Duration kMovedLately = std::chrono::seconds(60);
 // Whoever holds back the stream of a plain peer must take as much as it holds back within this
 // time: so all that do, however many share a slow link, let the others have the window once in a
 // while.
@@ -223,9 +225,18 @@ bool Session::HasToGo(const Connection& connection) const {
               : connection.memory_->ShedsForOthers(connection.queued_, now);
 }
 
+Session::Others Session::OthersThan(const Connection& holder) const {
+  const base::Time lately = stream_->scheduler().Now() - kMovedLately;
+  const bool some = std::ranges::any_of(connections_, [&](const auto& entry) {
+    const Connection& other = *entry.second;
+    return &other != &holder && std::max(other.progress_at_, other.sent_at_) > lately;
+  });
+  return some ? Others::kWait : Others::kNone;
+}
+
 bool Session::HoldsUpOthers(Connection& connection) {
   if (connection.withheld_ == 0 || options_.one_connection) return false;
-  const Others waiting = others();
+  const Others waiting = OthersThan(connection);
   if (waiting == Others::kNone) return false;
   const base::Time now = stream_->scheduler().Now();
   if (now - connection.progress_at_ > Patience(connection)) return true;
@@ -257,7 +268,7 @@ bool Session::StillWatched(Connection& connection) {
         std::chrono::duration_cast<std::chrono::milliseconds>(Patience(connection));
     // Connections without a budget of their own have no one owner.
     if (connection.memory_ != options_.memory)
-      hold_ups_.Note(connection.memory_, stream_->scheduler().Now());
+      hold_ups_.Note(connection.memory_, connection.target_, stream_->scheduler().Now());
     Fail(connection, Reason::kTimedOut,
          "stalled: next to nothing was read for " + std::to_string(patience.count()) + " ms");
     return false;

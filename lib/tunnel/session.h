@@ -149,9 +149,10 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   virtual absl::Status OnDialPacket(const wire::Packet& packet) = 0;
   // A connection has ended, by whichever side.
   virtual void OnConnectionEnded(Connection& connection) = 0;
-  // Whether others wait for a connection that holds the stream of a plain peer back.
+  // Whether others wait for a connection that holds the stream of a plain peer back: those that had
+  // anything to do with it lately.
   enum class Others { kNone, kMayWait, kWait };
-  virtual Others others() const { return connections_.size() > 1 ? Others::kWait : Others::kNone; }
+  virtual Others OthersThan(const Connection& holder) const;
   // Everything that was delivered to the connection's endpoint has left it, this long after the
   // first of it arrived.
   virtual void OnDelivered(Connection&, base::Duration) {}

@@ -237,6 +237,25 @@ TEST_P(PlainMemoryTest, WhoTakesNextToNothingStaysWhileItIsAlone) {
   EXPECT_EQ(hub_->connection_count(), 1u) << "the slow one went, and the other one came";
 }
 
+// Who was idle for a minute does not wait, until it has something to do.
+TEST_P(PlainMemoryTest, AnIdleOneDoesNotWait) {
+  Start({});
+  auto slow = Open("slow:1"), other = Open("other:1");
+  scheduler_.Advance(seconds(61));
+  slow->endpoint->stalled = true;
+  Flood();
+  for (int i = 0; i < 10; ++i) {
+    scheduler_.Advance(milliseconds(900));
+    pair_.Run();
+  }
+  EXPECT_FALSE(slow->endpoint->closed);
+  other->endpoint->Send("a key");
+  pair_.Run();
+  scheduler_.Advance(seconds(1));
+  pair_.Run();
+  EXPECT_TRUE(slow->endpoint->closed);
+}
+
 // Their requests stand behind what is held back.
 TEST_P(PlainMemoryTest, AStalledTargetDoesNotShutOutWhoDials) {
   Start({});
@@ -278,10 +297,11 @@ TEST_P(PlainMemoryTest, WhoHeldUpOthersLatelyHasLessPatience) {
   SessionOptions options;
   options.memory = std::make_shared<MemoryBudget>(40'000'000);
   Start(options);
-  Open("other:1");
+  const auto other = Open("other:1");
   size_t opened = 1;
   // How long one that takes nothing holds up the others.
   const auto held = [&](const std::shared_ptr<MemoryBudget>& owner) {
+    other->endpoint->Send("a key");
     const auto stalled = std::make_shared<FakeEndpoint>();
     stalled->stalled = true;
     hub_->StartDial({"stalled:1", "", seconds(10), "", owner}, stalled, [](const Failure*) {});
@@ -302,7 +322,7 @@ TEST_P(PlainMemoryTest, WhoHeldUpOthersLatelyHasLessPatience) {
   std::optional<Failure> refused;
   const auto dial = [&](const std::shared_ptr<MemoryBudget>& owner) {
     refused.reset();
-    hub_->StartDial({"web:1", "", seconds(10), "", owner}, std::make_shared<FakeEndpoint>(),
+    hub_->StartDial({"stalled:1", "", seconds(10), "", owner}, std::make_shared<FakeEndpoint>(),
                     [&](const Failure* failure) {
                       if (failure != nullptr) refused = *failure;
                       if (failure == nullptr) ++opened;

@@ -28,8 +28,8 @@ constexpr base::Duration kHeldLong = std::chrono::milliseconds(250);
 constexpr base::Duration kSlowLately = std::chrono::seconds(2);
 // On a shorter way it is large enough, however busy the machine.
 constexpr base::Duration kLongWay = std::chrono::milliseconds(10);
-// What a target may answer, bytes, before a plain agent, which may still have something to write to
-// it, is told that nobody takes it.
+// What a target may answer, bytes with their packets' cost, before a plain agent, which may still
+// have something to write to it, is told that nobody takes it.
 constexpr size_t kMostAnswer = 1024 * 1024;
 // A packet that is collected is charged from here on, bytes.
 constexpr size_t kSmallPacket = 1024;
@@ -223,11 +223,14 @@ absl::Status Session::OnLatePacket(int64_t id, size_t bytes) {
   if (id <= 0 || id > highest_id_)
     return ProtocolError("a packet for connection " + std::to_string(id) + ", which never existed");
   const auto unclosed = unclosed_.find(id);
-  if (unclosed != unclosed_.end() && (unclosed->second += bytes) > kMostAnswer) {
+  if (unclosed == unclosed_.end()) return ChargeLate(bytes);
+  // The agent does not know yet that nobody takes it.
+  ++counters_.ignored_packets;
+  if ((unclosed->second += bytes + kLatePacketCost) > kMostAnswer) {
     unclosed_.erase(unclosed);
     SendClose(id, nullptr);
   }
-  return ChargeLate(bytes);
+  return absl::OkStatus();
 }
 
 absl::Status Session::ChargeLate(size_t bytes) {

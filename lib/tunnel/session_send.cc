@@ -112,6 +112,7 @@ bool Session::ProduceData(Connection& connection, net::MessageBatch& batch) {
     batch.CommitPayload(announced, DataHeader(connection.id_, pulled.bytes).bytes(), pulled.bytes);
     connection.credit_.Spend(pulled.bytes);
     connection.bytes_sent_ += pulled.bytes;
+    if (!features_.window) connection.sent_at_ = stream_->scheduler().Now();
     counters_.bytes_to_peer += pulled.bytes;
     ++counters_.packets_to_peer[PacketKind(wire::DATA)];
   }

@@ -155,7 +155,7 @@ Presence SocketEndpoint::Look() {
   switch (socket_->Look()) {
     case net::Socket::Peer::kThere:
       if (net::IsUnheardOf(socket_->fd())) break;
-      if (finished && !std::exchange(probed_, true)) socket_->Probe();
+      if (finished) Probe();
       return Presence::kHere;
     case net::Socket::Peer::kLeft: return Presence::kLeft;
     case net::Socket::Peer::kGone: return source_->empty() ? Presence::kGone : Presence::kLeft;
@@ -165,6 +165,15 @@ Presence SocketEndpoint::Look() {
   }
   SocketFailed();
   return Presence::kGone;
+}
+
+// It may close some time after it has said its end: looked at ever more rarely.
+void SocketEndpoint::Probe() {
+  const base::Time now = socket_->loop().Now();
+  if (now < probe_at_) return;
+  socket_->Probe();
+  probe_at_ = now + probe_pause_;
+  probe_pause_ *= 2;
 }
 
 bool SocketEndpoint::IsPlain() const { return !connection_->session().features().fin; }

@@ -93,6 +93,7 @@ class SocketEndpoint final : public Endpoint,
 
   // The peer of the tunnel is told of ends, and not of half of one.
   bool IsPlain() const;
+  void Probe();
   void SocketFailed();
   void Done(const Failure* failure);
 
@@ -102,7 +103,8 @@ class SocketEndpoint final : public Endpoint,
   std::unique_ptr<net::Socket> socket_;
   std::optional<SocketSource> source_;
   std::optional<SocketSink> sink_;
-  bool probed_ = false;  // whether the socket's peer is still there after its end
+  base::Time probe_at_{};  // of a socket whose peer may have left after its end
+  base::Duration probe_pause_ = std::chrono::milliseconds(250);
   absl::AnyInvocable<void(const Failure*)> done_;
 };
 
