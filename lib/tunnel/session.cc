@@ -236,13 +236,15 @@ Session::Others Session::OthersThan(const Connection& holder) const {
 
 bool Session::HoldsUpOthers(Connection& connection) {
   if (connection.withheld_ == 0 || options_.one_connection) return false;
+  const base::Time now = stream_->scheduler().Now();
+  const bool stalled = now - connection.progress_at_ > Patience(connection);
+  const base::Duration held = now - connection.held_since_;
+  if (!stalled && held <= options_.plain_stall_limit) return false;
+  // Goes through the others: only for one that may have to go.
   const Others waiting = OthersThan(connection);
   if (waiting == Others::kNone) return false;
-  const base::Time now = stream_->scheduler().Now();
-  if (now - connection.progress_at_ > Patience(connection)) return true;
+  if (stalled) return true;
   if (waiting == Others::kMayWait) return false;
-  const base::Duration held = now - connection.held_since_;
-  if (held <= options_.plain_stall_limit) return false;
   connection.held_since_ = now;
   const auto least = static_cast<double>(connection.withheld_) * static_cast<double>(held.count()) /
                      static_cast<double>(kLongestHold.count());

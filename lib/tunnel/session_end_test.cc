@@ -132,6 +132,37 @@ TEST_P(PlainCloseTest, EachIsToldInItsOwnTime) {
   EXPECT_FALSE(hub_->closes_due());
 }
 
+// What it sends before it is told is no fault of its: a session bears that much more.
+TEST_P(PlainCloseTest, AnAgentThatIsNotToldYetPaysForNothing) {
+  // How many packets of a byte its session bears after the end of the connection.
+  const auto borne = [this](bool told) {
+    testing::StreamPair pair(scheduler_);
+    auto agent = std::make_unique<FakeAgent>(SessionOptions{});
+    auto hub = std::make_unique<FakeHub>(SessionOptions{}, /*plain=*/true);
+    DialingSession* const dialling = hub.get();
+    pair.Connect(std::move(agent), std::move(hub), {});
+    pair.Run();
+    const auto endpoint = std::make_shared<FakeEndpoint>();
+    dialling->StartDial({"web:80", "", seconds(10)}, endpoint, [](const Failure*) {});
+    pair.Run();
+    endpoint->Send("last words");
+    pair.Run();
+    wire::Packet packet;
+    packet.set_type(wire::DATA);
+    packet.mutable_data()->set_connect_id(endpoint->connection->id());
+    packet.mutable_data()->set_data("x");
+    const std::string message = packet.SerializeAsString();
+    endpoint->connection->Close();
+    if (told) scheduler_.Advance(seconds(1));
+    size_t count = 0;
+    for (; count < 1'000'000 && !pair.closed(); ++count) pair.InjectToServer(message);
+    return count;
+  };
+  const size_t after = borne(true), before = borne(false);
+  EXPECT_GT(before, after + 10'000);
+  EXPECT_LT(before, after + 100'000) << "there is an end to it";
+}
+
 // It may answer the beginning of what it is still written.
 TEST_P(PlainCloseTest, AnAnswerDoesNotEndItEarlyButAFloodDoes) {
   Start();
