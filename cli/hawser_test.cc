@@ -160,7 +160,10 @@ TEST_F(PkiTest, LaysOutCertificatesForEverySide) {
   EXPECT_EQ(Pki({"init"}).code, 0);
   EXPECT_EQ(Pki({"agent", "paris"}).code, 0);
   EXPECT_EQ(Pki({"client", "alice"}).code, 0);
-  EXPECT_EQ(Pki({"server", "hub", "--san", "dns:hub.example", "--san", "ip:10.0.0.1"}).code, 0);
+  EXPECT_EQ(
+      Pki({"server", "hub", "--san", "dns:hub.example,dns:spare.example", "--san", "ip:10.0.0.1"})
+          .code,
+      0);
 
   std::vector<std::string> files;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_ / "pki")) {
@@ -186,7 +189,8 @@ TEST_F(PkiTest, LaysOutCertificatesForEverySide) {
   EXPECT_EQ(client["names"], nlohmann::json({"uri:spiffe://hawser.local/client/alice"}));
   EXPECT_EQ(client["issuer"], "hawser clients");
   const auto server = Show("pki/servers/hub/tls.crt");
-  EXPECT_EQ(server["names"], nlohmann::json({"dns:hub.example", "ip:10.0.0.1"}));
+  EXPECT_EQ(server["names"],
+            nlohmann::json({"dns:hub.example", "dns:spare.example", "ip:10.0.0.1"}));
   EXPECT_EQ(server["usages"], nlohmann::json({"server"}));
   EXPECT_EQ(Show("pki/agents/paris/ca.crt")["subject"], "hawser servers");
 }

@@ -244,11 +244,11 @@ void AddPkiCommand(CLI::App& app, Invocation& invocation) {
       });
   CLI::App& server = AddIssueCommand(pki, "server", "Issue the certificate of a hub", "NAME",
                                      "Name of the folder", *options);
-  server
-      .add_option("--san", options->sans, "A name of the hub: dns:NAME or ip:ADDRESS; repeatable")
+  server.add_option("--san", options->sans, "Names of the hub: dns:NAME or ip:ADDRESS; repeatable")
       ->type_name("SAN")
       ->required()
       ->expected(1)
+      ->delimiter(',')
       ->take_all();
   server.callback([=, &invocation] {
     invocation.action = [=] {

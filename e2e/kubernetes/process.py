@@ -31,14 +31,15 @@ def await_(condition, what, patience=PATIENCE):
 
 def output_of(arguments, stdin=None, patience=PATIENCE):
     """What a command prints on stdout; it must succeed."""
+    command = " ".join(map(str, arguments))
     try:
         ended = subprocess.run(
             arguments, input=stdin, capture_output=True, text=True, timeout=patience
         )
     except subprocess.TimeoutExpired:
-        raise Failed(f"waited {patience} s for: {' '.join(arguments)}") from None
+        raise Failed(f"waited {patience} s for: {command}") from None
     if ended.returncode:
-        raise Failed(f"{' '.join(arguments)}: exit {ended.returncode}: {ended.stderr.strip()}")
+        raise Failed(f"{command}: exit {ended.returncode}: {ended.stderr.strip()}")
     return ended.stdout
 
 
