@@ -114,10 +114,7 @@ class TestAgent::Session final : public tunnel::DialedSession {
   void OnClosed(const absl::Status& status) override {
     agent_.session_ = nullptr;
     DialedSession::OnClosed(status);
-    agent_.awaited_.Change([&] {
-      if (!agent_.state_.connected) agent_.state_.connected = status;
-      agent_.state_.ended = status;
-    });
+    agent_.End(status);
   }
 
  protected:
@@ -162,12 +159,7 @@ TestAgent::TestAgent(const Options& options) : options_(options) {
   shard_.Start();
   shard_.loop().Post([this] {
     ConnectTo(shard_, options_.hub, [this](absl::StatusOr<std::unique_ptr<net::Socket>> socket) {
-      const auto failed = [this](const absl::Status& status) {
-        awaited_.Change([&] {
-          if (!state_.connected) state_.connected = status;
-          state_.ended = status;
-        });
-      };
+      const auto failed = [this](const absl::Status& status) { End(status); };
       if (!socket.ok()) {
         failed(socket.status());
         return;
@@ -191,6 +183,13 @@ TestAgent::~TestAgent() {
   Resume();
   Lose();
   shard_.Stop();
+}
+
+void TestAgent::End(const absl::Status& status) {
+  awaited_.Change([&] {
+    if (!state_.connected) state_.connected = status;
+    if (!state_.ended) state_.ended = status;
+  });
 }
 
 void TestAgent::Lose() {

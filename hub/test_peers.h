@@ -99,6 +99,10 @@ class TestAgent {
     bool drained = false;
   };
 
+  // The session has ended, or could not begin; its transport ends after it, and is not what ended
+  // it.
+  void End(const absl::Status& status);
+
   const Options options_;
   Awaited awaited_;
   State state_;  // guarded by awaited_
