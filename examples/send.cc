@@ -8,6 +8,7 @@
 #include <string>
 
 #include "examples/environment.h"
+#include "lib/client/dial_error.h"
 #include "lib/client/dialer.h"
 
 namespace client = hawser::client;
@@ -26,6 +27,8 @@ absl::Status Send(const std::string& address) {
   // What is still on its way to the hub would be cut short by the dialer's end.
   if (!(*dialer)->Drain(std::chrono::minutes(2)))
     return absl::DeadlineExceededError("the service does not take all of it");
+  if (const auto failed = stream->failure(); failed.has_value())
+    return client::DialError("send to", address, *failed);
   return absl::OkStatus();
 }
 

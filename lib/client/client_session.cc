@@ -68,7 +68,10 @@ Failure ClientSession::LostFailure(const absl::Status& status) const {
           "hub " + hub_ + " ended the stream: " + std::string(status.message())};
 }
 
-void ClientSession::OnConnectionEnded(tunnel::Connection&) { FinishStream(); }
+// A server of Konnectivity's takes the end of the stream for the connection's.
+void ClientSession::OnConnectionEnded(tunnel::Connection&) {
+  if (!closes_due()) FinishStream();
+}
 
 void ClientSession::FinishStream() {
   if (stream() != nullptr) stream()->Finish(absl::OkStatus());

@@ -37,6 +37,7 @@ class ClientSession final : public tunnel::DialingSession {
  protected:
   tunnel::Failure LostFailure(const absl::Status& status) const override;
   void OnConnectionEnded(tunnel::Connection& connection) override;
+  void OnClosesSent() override { FinishStream(); }
 
  private:
   // Half-closes once everything is said; the hub then ends the stream.

@@ -84,7 +84,8 @@ PendingDial Dialer::DialAsync(const std::string& address, const DialOptions& opt
                       if (failure != nullptr) outcome->Fail(*failure);
                     },
                 // What is left unread costs nobody but the caller.
-                .patience = base::Duration::max()});
+                .patience = base::Duration::max(),
+                .pair = true});
 }
 
 void Dialer::Join(int fd, const std::string& address, const DialOptions& options,

@@ -299,6 +299,28 @@ TEST_P(DialerTest, DrainLetsClosedStreamsFinish) {
   front_.AwaitIdle();
 }
 
+TEST_P(DialerTest, ACloseLosesNothingThoughAnswersAreUnread) {
+  absl::StatusOr<Stream> stream = dialer_->Dial("echo.paris:80");
+  ASSERT_THAT(stream, IsOk());
+  ASSERT_THAT(stream->Write("x"), IsOk());
+  pollfd answer{stream->fd(), POLLIN, 0};
+  ASSERT_EQ(poll(&answer, 1, 20'000), 1);
+  ASSERT_THAT(stream->Write(Pattern(300'000, 1)), IsOk());
+  stream->Close();
+  EXPECT_TRUE(dialer_->Drain(std::chrono::seconds(20)));
+  EXPECT_EQ(front_.received(), 300'001u);
+  EXPECT_EQ(front_.cut(), 0u);
+  EXPECT_FALSE(stream->failure().has_value());
+}
+
+// Its answer is unread: the tunnel's end of the pair stays until that is read.
+TEST_P(DialerTest, AWriterHearsOfTheEndBeforeItReads) {
+  absl::StatusOr<Stream> stream = dialer_->Dial("leaving.paris:80");
+  ASSERT_THAT(stream, IsOk());
+  EXPECT_FALSE(stream->Write(Pattern(4'000'000, 1)).ok());
+  EXPECT_EQ(ReadAll(*stream), "no");
+}
+
 // With Konnectivity's protocol a target cannot hear of a half-close.
 TEST(DialerHawserTest, TwentyMebibytesIntactBothWaysWithHalfClose) {
   FakeFrontEnd front({});

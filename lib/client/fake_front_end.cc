@@ -23,34 +23,6 @@ using tunnel::Hop;
 using tunnel::Pulled;
 using tunnel::Reason;
 
-class Echo final : public tunnel::Endpoint {
- public:
-  void OnOpen(Connection& connection) override { connection_ = &connection; }
-  Pulled Pull(std::span<uint8_t> space) override {
-    const size_t bytes = std::min(space.size(), queue_.size());
-    std::memcpy(space.data(), queue_.data(), bytes);
-    queue_.erase(0, bytes);
-    connection_->Delivered(bytes);
-    if (bytes > 0) return {Pulled::kBytes, bytes};
-    return {ended_ ? Pulled::kEnd : Pulled::kDrained};
-  }
-  void Deliver(std::span<const uint8_t> bytes) override {
-    queue_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-    connection_->Ready();
-  }
-  void DeliverEnd() override {
-    ended_ = true;
-    connection_->Ready();
-  }
-  void OnClosed(const Failure*) override { connection_ = nullptr; }
-  tunnel::Presence Look() override { return tunnel::Presence::kHere; }
-
- private:
-  Connection* connection_ = nullptr;
-  std::string queue_;
-  bool ended_ = false;
-};
-
 class Source final : public tunnel::Endpoint {
  public:
   void OnOpen(Connection& connection) override { connection.Ready(); }
@@ -79,6 +51,31 @@ class Resetting final : public tunnel::Endpoint {
   Connection* connection_ = nullptr;
 };
 
+// Says something, takes little, and ends.
+class Leaving final : public tunnel::Endpoint {
+ public:
+  void OnOpen(Connection& connection) override { connection_ = &connection; }
+  Pulled Pull(std::span<uint8_t> space) override {
+    if (std::exchange(said_, true)) return {Pulled::kDrained};
+    std::memcpy(space.data(), "no", 2);
+    return {Pulled::kBytes, 2};
+  }
+  void Deliver(std::span<const uint8_t> bytes) override {
+    connection_->Delivered(bytes.size());
+    bytes_ += bytes.size();
+    if (!said_) connection_->Ready();
+    if (said_ && bytes_ >= 100'000) connection_->Close();
+  }
+  void DeliverEnd() override {}
+  void OnClosed(const Failure*) override {}
+  tunnel::Presence Look() override { return tunnel::Presence::kHere; }
+
+ private:
+  Connection* connection_ = nullptr;
+  size_t bytes_ = 0;
+  bool said_ = false;
+};
+
 tunnel::SessionOptions SessionOptions() {
   tunnel::SessionOptions options;
   options.one_connection = true;
@@ -86,6 +83,40 @@ tunnel::SessionOptions SessionOptions() {
 }
 
 }  // namespace
+
+class FakeFrontEnd::Echo final : public tunnel::Endpoint {
+ public:
+  explicit Echo(FakeFrontEnd& front) : front_(front) {}
+  void OnOpen(Connection& connection) override { connection_ = &connection; }
+  Pulled Pull(std::span<uint8_t> space) override {
+    const size_t bytes = std::min(space.size(), queue_.size());
+    std::memcpy(space.data(), queue_.data(), bytes);
+    queue_.erase(0, bytes);
+    connection_->Delivered(bytes);
+    if (bytes > 0) return {Pulled::kBytes, bytes};
+    return {ended_ ? Pulled::kEnd : Pulled::kDrained};
+  }
+  void Deliver(std::span<const uint8_t> bytes) override {
+    front_.See([&](Seen& seen) { seen.received += bytes.size(); });
+    queue_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    connection_->Ready();
+  }
+  void DeliverEnd() override {
+    ended_ = true;
+    connection_->Ready();
+  }
+  void OnClosed(const Failure* failure) override {
+    connection_ = nullptr;
+    if (failure != nullptr) front_.See([](Seen& seen) { ++seen.cut; });
+  }
+  tunnel::Presence Look() override { return tunnel::Presence::kHere; }
+
+ private:
+  FakeFrontEnd& front_;
+  Connection* connection_ = nullptr;
+  std::string queue_;
+  bool ended_ = false;
+};
 
 class FakeFrontEnd::Session final : public tunnel::DialedSession {
  public:
@@ -110,9 +141,11 @@ class FakeFrontEnd::Session final : public tunnel::DialedSession {
   void OnDial(Request request) override {
     const std::string host = request.address.substr(0, request.address.find_first_of(".:"));
     if (host == "echo") {
-      AcceptDial(request.dial_id, std::make_shared<Echo>());
+      AcceptDial(request.dial_id, std::make_shared<Echo>(front_));
     } else if (host == "source") {
       AcceptDial(request.dial_id, std::make_shared<Source>());
+    } else if (host == "leaving") {
+      AcceptDial(request.dial_id, std::make_shared<Leaving>());
     } else if (host == "reset") {
       AcceptDial(request.dial_id, std::make_shared<Resetting>());
     } else if (host == "refused") {
@@ -210,6 +243,16 @@ void FakeFrontEnd::AwaitCancelled(size_t count) {
 
 void FakeFrontEnd::AwaitIdle() {
   Await([](const Seen& seen) { return seen.sessions == 0; });
+}
+
+size_t FakeFrontEnd::received() const {
+  const std::lock_guard lock(mutex_);
+  return seen_.received;
+}
+
+size_t FakeFrontEnd::cut() const {
+  const std::lock_guard lock(mutex_);
+  return seen_.cut;
 }
 
 size_t FakeFrontEnd::links() const {

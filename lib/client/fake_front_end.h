@@ -55,14 +55,20 @@ class FakeFrontEnd {
   // Until no tunnel is open and no dial under way.
   void AwaitIdle();
   size_t links() const;
+  // Bytes that targets got so far, and connections of theirs that did not end in order.
+  size_t received() const;
+  size_t cut() const;
 
  private:
   class Session;
+  class Echo;
   struct Seen {
     size_t links = 0;
     size_t dials = 0;
     size_t cancelled = 0;
     size_t sessions = 0;  // open now
+    size_t received = 0;
+    size_t cut = 0;
   };
 
   void Serve(std::unique_ptr<net::Socket> socket);

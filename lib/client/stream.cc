@@ -8,6 +8,7 @@
 
 #include "lib/base/status.h"
 #include "lib/client/dial_error.h"
+#include "lib/net/stop_reading.h"
 
 namespace hawser::client {
 
@@ -61,8 +62,12 @@ absl::Status Stream::CloseWrite() {
   return absl::OkStatus();
 }
 
+// With bytes unread the tunnel would see a reset, ahead of what was written.
 void Stream::Close() {
-  if (const int fd = ReleaseFd(); fd >= 0) close(fd);
+  const int fd = ReleaseFd();
+  if (fd < 0) return;
+  net::StopReading(fd);
+  close(fd);
 }
 
 int Stream::ReleaseFd() { return std::exchange(fd_, -1); }

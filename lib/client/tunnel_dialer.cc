@@ -53,6 +53,7 @@ TunnelDialer::~TunnelDialer() {
 void TunnelDialer::Dial(DialId id, Tunnel tunnel) {
   Attempt& attempt = *(attempts_[id] = std::make_unique<Attempt>(loop_, std::move(tunnel)));
   attempt.local->SetPatience(attempt.tunnel.patience);
+  if (attempt.tunnel.pair) attempt.local->SetPair();
   attempt.local->OnDone(std::move(attempt.tunnel.ended));
   // The caller may finish sending before the dial is answered.
   attempt.local->OnHangUp(tunnel::DialWatch::End::kIsHalfClose, [this, id] { Cancel(id); });

@@ -33,6 +33,8 @@ class TunnelDialer {
     absl::AnyInvocable<void(const tunnel::Failure* failure)> ended;
     // How long the local side may take nothing of what came before an orderly end.
     base::Duration patience;
+    // `fd` is one end of a pair; see SocketEndpoint::SetPair().
+    bool pair = false;
   };
 
   TunnelDialer(net::EventLoop& loop, std::unique_ptr<Connector> connector,

@@ -92,6 +92,7 @@ class Connection {
   base::Time held_since_;    // while there are some, or since it was last looked at
   uint64_t taken_ = 0;       // bytes that the endpoint took since then,
   uint64_t progressed_ = 0;  // and of which it said that its peer did
+  double rate_ = 0;          // how much that was a second when it was last looked at
   base::Time progress_at_;   // when the endpoint last took bytes, or last had none
   base::Time queued_since_;  // when the endpoint was last given bytes while it had none
   base::Time parked_at_;     // when it was last parked

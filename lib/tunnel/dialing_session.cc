@@ -50,11 +50,6 @@ DialingSession::DialId DialingSession::StartDial(Dial dial, std::shared_ptr<Endp
     FailLater(id, {Reason::kOverloaded, Hop::kHub, "too many dials or connections of one agent"});
     return id;
   }
-  if (hold_ups().Pauses(pending.memory, pending.target, stream()->scheduler().Now())) {
-    FailLater(id, {Reason::kOverloaded, Hop::kHub,
-                   "this client's slow readers held up all others of an agent again and again"});
-    return id;
-  }
   pending.due = stream()->scheduler().Now() + dial.timeout;
   pending.deadline->Set(dial.timeout, [this, id] { OnDeadline(id); });
   wire::Packet packet;

@@ -2,6 +2,7 @@
 // towards a hub's gRPC front end.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -58,8 +59,11 @@ class DialingSession : public Session {
   virtual void OnDrain() {}
 
   Failure LostFailure(const absl::Status& status) const override;
+  // Whoever has given a dial up waits for nothing.
   Others OthersThan(const Connection& holder) const override {
-    return pending_.empty() ? Session::OthersThan(holder) : Others::kWait;
+    const bool dials = std::ranges::any_of(
+        pending_, [](const auto& pending) { return pending.second.done != nullptr; });
+    return dials ? Others::kWait : Session::OthersThan(holder);
   }
   wire::PacketType close_type() const override { return wire::CLOSE_REQ; }
   absl::Status OnDialPacket(const wire::Packet& packet) override;

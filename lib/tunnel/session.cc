@@ -1,5 +1,5 @@
-// Life of a session, and of its connections but for their ends: session_end.cc has those,
-// session_send.cc and session_receive.cc the bytes.
+// Life of a session, and of its connections: session_end.cc has their ends, session_watch.cc who
+// has to go, session_send.cc and session_receive.cc the bytes.
 #include "lib/tunnel/session.h"
 
 #include <glog/logging.h>
@@ -10,20 +10,6 @@
 namespace hawser::tunnel {
 namespace {
 
-constexpr base::Duration kSweepInterval = MemoryBudget::kStallRound;
-// Connections that one turn looks at.
-constexpr size_t kSweepSlice = 32;
-// When memory is short: how long without progress makes a queue one that may have to go.
-constexpr base::Duration kMemoryStallLimit = std::chrono::seconds(1);
-// A queue that was never empty for that long is slow, however much it moves: others shall not be
-// refused for its sake.
-constexpr base::Duration kMemorySlowLimit = std::chrono::seconds(10);
-// Who neither sent nor took anything for so long waits for nothing.
-constexpr base::Duration kMovedLately = std::chrono::seconds(60);
-// Whoever holds back the stream of a plain peer must take as much as it holds back within this
-// time: so all that do, however many share a slow link, let the others have the window once in a
-// while.
-constexpr base::Duration kLongestHold = std::chrono::seconds(60);
 // What may wait for a peer ahead of data, bytes: on a stream of one connection; on one of many,
 // where thousands may end at the same time; and on that when the peer takes nothing for a while.
 constexpr size_t kMaxControlOfOne = 16 * 1024;
@@ -135,7 +121,7 @@ Connection& Session::AddConnection(int64_t id, std::shared_ptr<Endpoint> endpoin
                                    std::shared_ptr<MemoryBudget> memory) {
   auto& slot = connections_[id];
   CHECK(slot == nullptr) << "connection id " << id << " is in use";
-  unclosed_.erase(id);  // of an earlier connection, which the agent has forgotten
+  NeedsNoClose(id);
   slot = std::make_unique<Connection>(*this, id, std::move(endpoint), std::move(memory));
   Connection& connection = *slot;
   NoteId(id);
@@ -182,126 +168,6 @@ absl::Status Session::ProtocolError(const std::string& what) const {
   return absl::InvalidArgumentError("tunnel protocol: " + what);
 }
 
-// Some connections must be looked at now and then: one that is parked is not read, so its end is
-// not seen; one that waits for a peer without FIN; one whose endpoint holds bytes.
-void Session::Watch(Connection& connection) {
-  watched_.PushBack(connection);
-  if (!sweep_->armed()) sweep_->Set(kSweepInterval, [this] { Sweep(); });
-}
-
-// A look takes some system calls: a thousand of them in one turn would be felt by everybody else.
-void Session::Sweep() {
-  if (sweep_left_ == 0) sweep_left_ = watched_.size();
-  std::vector<Connection*> slice;
-  for (; sweep_left_ > 0 && slice.size() < kSweepSlice; --sweep_left_)
-    if (Connection* const connection = watched_.PopFront()) slice.push_back(connection);
-  for (Connection* connection : slice) {
-    // An ended one is buried only after this turn.
-    if (connection->ended_ || !StillWatched(*connection)) continue;
-    if (HasToGo(*connection)) {
-      Fail(*connection, Reason::kOverloaded, "stalled while memory is short");
-    } else {
-      Watch(*connection);
-    }
-  }
-  if (sweep_left_ > 0) {
-    sweep_->Set(base::Duration::zero(), [this] { Sweep(); });
-  } else if (!watched_.empty() && !sweep_->armed()) {
-    // Of earlier slices, whose timer was for the next slice.
-    sweep_->Set(kSweepInterval, [this] { Sweep(); });
-  }
-}
-
-bool Session::HasToGo(const Connection& connection) const {
-  if (connection.memory_ == nullptr || connection.queued_ == 0) return false;
-  const base::Time now = stream_->scheduler().Now();
-  if (now - connection.progress_at_ > kMemoryStallLimit)
-    return connection.memory_->ShedsStalled(connection.queued_, now);
-  if (now - connection.queued_since_ <= kMemorySlowLimit) return false;
-  // A plain peer cannot be told to send less for one that is slow, which then is not to blame for
-  // what its owner has queued. That others shall be served counts for more.
-  const bool told = features_.window || options_.one_connection;
-  return told ? connection.memory_->ShedsStalled(connection.queued_, now)
-              : connection.memory_->ShedsForOthers(connection.queued_, now);
-}
-
-Session::Others Session::OthersThan(const Connection& holder) const {
-  const base::Time lately = stream_->scheduler().Now() - kMovedLately;
-  const bool some = std::ranges::any_of(connections_, [&](const auto& entry) {
-    const Connection& other = *entry.second;
-    return &other != &holder && std::max(other.progress_at_, other.sent_at_) > lately;
-  });
-  return some ? Others::kWait : Others::kNone;
-}
-
-bool Session::HoldsUpOthers(Connection& connection) {
-  if (connection.withheld_ == 0 || options_.one_connection) return false;
-  const base::Time now = stream_->scheduler().Now();
-  const bool stalled = now - connection.progress_at_ > Patience(connection);
-  const base::Duration held = now - connection.held_since_;
-  if (!stalled && held <= options_.plain_stall_limit) return false;
-  // Goes through the others: only for one that may have to go.
-  const Others waiting = OthersThan(connection);
-  if (waiting == Others::kNone) return false;
-  if (stalled) return true;
-  if (waiting == Others::kMayWait) return false;
-  connection.held_since_ = now;
-  const auto least = static_cast<double>(connection.withheld_) * static_cast<double>(held.count()) /
-                     static_cast<double>(kLongestHold.count());
-  const uint64_t taken =
-      std::max(std::exchange(connection.taken_, 0), std::exchange(connection.progressed_, 0));
-  return static_cast<double>(taken) < least;
-}
-
-base::Duration Session::Patience(const Connection& connection) const {
-  return hold_ups_.Patience(connection.memory_, connection.opened_at_, options_.plain_stall_limit,
-                            stream_->scheduler().Now());
-}
-
-bool Session::StillWatched(Connection& connection) {
-  if (!LocalSideStays(connection)) return false;
-  const base::Time now = stream_->scheduler().Now();
-  const bool idle_window = connection.credit_.surplus() > 0 && !connection.local_end_ &&
-                           connection.drained_at_ != base::Time::max();
-  if (idle_window && now - connection.drained_at_ > options_.idle_window_limit)
-    SendDemand(connection, connection.credit_.GiveUpSurplus());
-  if (HoldsUpOthers(connection)) {
-    const auto patience =
-        std::chrono::duration_cast<std::chrono::milliseconds>(Patience(connection));
-    // Connections without a budget of their own have no one owner.
-    if (connection.memory_ != options_.memory)
-      hold_ups_.Note(connection.memory_, connection.target_, stream_->scheduler().Now());
-    Fail(connection, Reason::kTimedOut,
-         "stalled: next to nothing was read for " + std::to_string(patience.count()) + " ms");
-    return false;
-  }
-  return connection.parked_ || (connection.local_end_ && !features_.fin) ||
-         connection.queued_ > 0 || (idle_window && connection.credit_.surplus() > 0);
-}
-
-bool Session::LocalSideStays(Connection& connection) {
-  const bool waits_for_end = connection.local_end_ && !features_.fin;
-  const bool quiet = !connection.parked_ && !waits_for_end;
-  if (quiet && connection.queued_ == 0) return true;
-  const Presence presence = connection.endpoint_->Look();
-  if (connection.ended_) return false;
-  if (quiet) return true;
-  const base::Time now = stream_->scheduler().Now();
-  if (presence == Presence::kGone) {
-    CloseByUs(connection, nullptr);
-    return false;
-  }
-  if (presence == Presence::kLeft && now - connection.parked_at_ > options_.left_limit) {
-    Fail(connection, Reason::kTimedOut, "what was sent before the end was not taken in time");
-    return false;
-  }
-  if (waits_for_end && now - connection.progress_at_ > options_.half_closed_limit) {
-    Fail(connection, Reason::kTimedOut, "nothing came in time after the end of what was sent");
-    return false;
-  }
-  return true;
-}
-
 void Session::Fail(Connection& connection, Reason reason, std::string text) {
   const Failure failure{reason, Hop::kUnknown, std::move(text)};
   CloseByUs(connection, &failure);
@@ -320,7 +186,7 @@ void Session::EndIdle() {
     for (const auto& [id, connection] : connections_)
       if (IsIdle(*connection)) idle_ids_.push_back(id);
   }
-  for (size_t left = kSweepSlice; left > 0 && !idle_ids_.empty(); --left) {
+  for (size_t left = kLookSlice; left > 0 && !idle_ids_.empty(); --left) {
     Connection* const connection = Find(idle_ids_.back());
     idle_ids_.pop_back();
     if (connection != nullptr && IsIdle(*connection))

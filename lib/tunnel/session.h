@@ -49,9 +49,7 @@ struct SessionOptions {
   // For peers without windows: bytes queued per connection before the shared stream is held back,
   // and how long it may be held, while others may wait, before that connection is reset for taking
   // nothing, or next to nothing: a busy reader may pause for seconds (at one second slow clients of
-  // Go agents were cut). A fifth of it, when two of one owner's went for that within a minute, for
-  // what it opens then; when four did, for all that it has; when six did, it opens none for a
-  // while.
+  // Go agents were cut). hold_ups.h: what becomes of owners to whom that happens often.
   uint64_t plain_queue_cap = 1024 * 1024;
   // The shared stream's own window, bytes, as its transport gave it: it grows on a long way, for as
   // long as nobody holds it back. 0: it stays as it is.
@@ -138,6 +136,8 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
  protected:
   // How many endpoints are told in one go, of ends that a message or a lost stream brings.
   static constexpr size_t kEndSlice = 8;
+  // How many connections one turn looks at.
+  static constexpr size_t kLookSlice = 32;
 
   // What connections and dials are told when the stream is lost.
   virtual Failure LostFailure(const absl::Status& status) const = 0;
@@ -149,10 +149,12 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   virtual absl::Status OnDialPacket(const wire::Packet& packet) = 0;
   // A connection has ended, by whichever side.
   virtual void OnConnectionEnded(Connection& connection) = 0;
-  // Whether others wait for a connection that holds the stream of a plain peer back: those that had
-  // anything to do with it lately.
-  enum class Others { kNone, kMayWait, kWait };
+  // Whether others wait for a connection that holds the stream of a plain peer back: there are
+  // none; they did nothing for a minute; there may be some that are not known; they do wait.
+  enum class Others { kNone, kIdle, kMayWait, kWait };
   virtual Others OthersThan(const Connection& holder) const;
+  // No end is left that a plain agent has still to be told of.
+  virtual void OnClosesSent() {}
   // Everything that was delivered to the connection's endpoint has left it, this long after the
   // first of it arrived.
   virtual void OnDelivered(Connection&, base::Duration) {}
@@ -168,8 +170,6 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   void DeliverEarly(Connection& connection, const std::string& early);
   // An id was used: from now on packets for it are late, not lies.
   void NoteId(int64_t id) { highest_id_ = std::max(highest_id_, id); }
-  // Whose connections held up all others of a plain peer lately.
-  const HoldUps& hold_ups() const { return hold_ups_; }
   // Ends the transport connection when too much waits for a peer that does not read.
   void SendPacket(const wire::Packet& packet);
   // A packet that asks for nothing any more costs the peer this, and its bytes. An error ends the
@@ -199,6 +199,8 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   // When the agent has had the time to write what it was sent.
   void SendCloseLater(const Connection& connection);
   void SendClosesDue();
+  // The agent knows of the end, or has used the id again.
+  void NeedsNoClose(int64_t id);
 
   // Sending (session_send.cc).
   void ProduceControl(net::MessageBatch& batch);
@@ -226,6 +228,8 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   void HoldIncomplete();
   // False: there is no memory for it.
   bool ChargeIncomplete();
+  // Whether the stream may be held back on its account; ends it when not.
+  bool MayHold(Connection& connection);
   // How much a connection of a plain peer may queue before the stream is held back, bytes.
   uint64_t PlainQueueCap(const Connection& connection) const;
   void Hold(Connection& connection, size_t bytes);
@@ -248,9 +252,13 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   void Sweep();
   // Its queue is one of those that memory has to be taken from.
   bool HasToGo(const Connection& connection) const;
-  // It keeps all others on the stream waiting, and has taken next to nothing since it was looked at
-  // last.
-  bool HoldsUpOthers(Connection& connection);
+  // It keeps all others on the stream waiting, and takes next to nothing. Otherwise what it takes
+  // is counted anew, every few seconds.
+  bool HoldsUpTooLong(Connection& connection);
+  // All that hold the stream back take too little, and this one least of what it holds back.
+  bool TakesLeast(const Connection& holder) const;
+  // It goes for holding up the others.
+  void EndHolder(Connection& connection, const std::string& text);
   // For how long it may take nothing then.
   base::Duration Patience(const Connection& connection) const;
   // Whether the sweep still has to look at it; ends it when its time is up.
@@ -295,8 +303,12 @@ class Session : public net::StreamHandler, private PacketDecoder::Sink {
   int64_t late_budget_;         // bytes that packets for ended ids may still cost
 
   // Of plain agents, which drop what they have not written yet when they are told to close: the ids
-  // of what is over, with the bytes that came for it since, and when they are told.
-  std::unordered_map<int64_t, size_t, base::SeededHash> unclosed_;
+  // of what is over, and when they are told.
+  struct Unclosed {
+    base::Time due;
+    size_t late = 0;  // bytes that came for it since
+  };
+  std::unordered_map<int64_t, Unclosed, base::SeededHash> unclosed_;
   std::multimap<base::Time, int64_t> closes_;
   std::unique_ptr<base::Timer> close_;
   std::deque<std::unique_ptr<Connection>> ending_;  // over, and their endpoints do not know it yet

@@ -10,11 +10,13 @@ namespace hawser::tunnel {
 namespace {
 
 // Konnectivity's agents drop what they have not written to the target when they are told to close.
-// So they have time for what they may have of it, bytes, at a megabyte a second, and for the way.
+// So they have time for what they may have of it, bytes, and for the way.
 constexpr uint64_t kMostUnwritten = 4'000'000;
+constexpr uint64_t kWrittenPerMillisecond = 1000;
 constexpr base::Duration kPlainCloseDelay = std::chrono::milliseconds(500);
 
 }  // namespace
+
 bool Session::EndSome(const absl::Status& status) {
   const Failure lost = LostFailure(status);
   for (size_t left = kEndSlice; left > 0 && connection_count() > 0; --left) {
@@ -116,17 +118,26 @@ void Session::SendClose(int64_t id, const Failure* failure) {
 
 void Session::SendCloseLater(const Connection& connection) {
   const uint64_t unwritten = std::min(connection.bytes_sent_, kMostUnwritten);
-  const base::Duration delay = kPlainCloseDelay + std::chrono::milliseconds(unwritten / 1000);
-  unclosed_.emplace(connection.id_, 0);
-  closes_.emplace(stream_->scheduler().Now() + delay, connection.id_);
+  const base::Time due = stream_->scheduler().Now() + kPlainCloseDelay +
+                         std::chrono::milliseconds(unwritten / kWrittenPerMillisecond);
+  unclosed_[connection.id_] = {.due = due};
+  closes_.emplace(due, connection.id_);
   SendClosesDue();
+}
+
+void Session::NeedsNoClose(int64_t id) {
+  if (unclosed_.erase(id) > 0 && unclosed_.empty()) OnClosesSent();
 }
 
 void Session::SendClosesDue() {
   const base::Time now = stream_->scheduler().Now();
   for (; !closes_.empty() && closes_.begin()->first <= now; closes_.erase(closes_.begin())) {
-    const int64_t id = closes_.begin()->second;
-    if (unclosed_.erase(id) > 0) SendClose(id, nullptr);
+    const auto [due, id] = *closes_.begin();
+    const auto unclosed = unclosed_.find(id);
+    // The agent may have used the id again.
+    if (unclosed == unclosed_.end() || unclosed->second.due != due) continue;
+    SendClose(id, nullptr);
+    NeedsNoClose(id);
   }
   if (!closes_.empty()) close_->Set(closes_.begin()->first - now, [this] { SendClosesDue(); });
 }

@@ -169,10 +169,12 @@ class PlainMemoryTest : public SessionTest {
     return held;
   }
 
-  // Closed after how many turns of 900 ms of a reader that takes so many bytes in each; 20 at most.
-  // Of one that takes `bytes` each 0.9 s, 20 at most.
-  int TurnsUntilClosed(size_t bytes, bool crowded = true) {
-    Start({});
+  // After how many turns of 900 ms a reader is closed that takes so many bytes in each; 20 at most.
+  // `window`: of the shared stream, of which 64 KiB are withheld.
+  int TurnsUntilClosed(size_t bytes, bool crowded = true, int64_t window = 0) {
+    SessionOptions options;
+    options.plain_window = window;
+    Start(options);
     auto slow = Open("slow:1");
     if (crowded) Open("other:1");
     slow->endpoint->stalled = true;
@@ -237,6 +239,30 @@ TEST_P(PlainMemoryTest, WhoTakesNextToNothingStaysWhileItIsAlone) {
   EXPECT_EQ(hub_->connection_count(), 1u) << "the slow one went, and the other one came";
 }
 
+// Who gave a dial up waits no more, though the answer may be away for long.
+TEST_P(PlainMemoryTest, ADialThatWasGivenUpDoesNotWait) {
+  Start({});
+  auto slow = Open("slow:1");
+  slow->endpoint->stalled = true;
+  Flood();
+  auto given_up = Dial("other:1");
+  hub_->CancelDial(given_up->id);
+  for (int i = 0; i < 20; ++i) {
+    scheduler_.Advance(milliseconds(900));
+    pair_.Run();
+  }
+  EXPECT_FALSE(slow->endpoint->closed);
+}
+
+// The others have the rest of the window.
+TEST_P(PlainMemoryTest, WhoHoldsBackLittleStays) {
+  EXPECT_EQ(TurnsUntilClosed(100, /*crowded=*/true, 1024 * 1024), 20);
+}
+
+TEST_P(PlainMemoryTest, WhoHoldsBackHalfOfTheWindowGoes) {
+  EXPECT_LE(TurnsUntilClosed(100, /*crowded=*/true, 128 * 1024), 8);
+}
+
 // Who was idle for a minute does not wait, until it has something to do.
 TEST_P(PlainMemoryTest, AnIdleOneDoesNotWait) {
   Start({});
@@ -252,6 +278,23 @@ TEST_P(PlainMemoryTest, AnIdleOneDoesNotWait) {
   other->endpoint->Send("a key");
   pair_.Run();
   scheduler_.Advance(seconds(1));
+  pair_.Run();
+  EXPECT_TRUE(slow->endpoint->closed);
+}
+
+// What it may hear of its peer stands behind what is held back.
+TEST_P(PlainMemoryTest, AnIdleOneWaitsNotForGood) {
+  Start({});
+  auto slow = Open("slow:1"), other = Open("other:1");
+  scheduler_.Advance(seconds(61));
+  slow->endpoint->stalled = true;
+  Flood();
+  for (int i = 0; i < 115; ++i) {
+    scheduler_.Advance(seconds(1));
+    pair_.Run();
+  }
+  EXPECT_FALSE(slow->endpoint->closed);
+  scheduler_.Advance(seconds(10));
   pair_.Run();
   EXPECT_TRUE(slow->endpoint->closed);
 }
@@ -299,16 +342,19 @@ TEST_P(PlainMemoryTest, WhoHeldUpOthersLatelyHasLessPatience) {
   Start(options);
   const auto other = Open("other:1");
   size_t opened = 1;
-  // How long one that takes nothing holds up the others.
-  const auto held = [&](const std::shared_ptr<MemoryBudget>& owner) {
-    other->endpoint->Send("a key");
+  const auto flood = [&](const std::shared_ptr<MemoryBudget>& owner) {
     const auto stalled = std::make_shared<FakeEndpoint>();
     stalled->stalled = true;
     hub_->StartDial({"stalled:1", "", seconds(10), "", owner}, stalled, [](const Failure*) {});
     pair_.Run();
-    pair_.set_withhold_limit(64 * 1024);
     target(opened++).Send(std::string(4'000'000, 's'));
     pair_.Run();
+    return stalled;
+  };
+  // How long one that takes nothing holds up the others.
+  const auto held = [&](const std::shared_ptr<MemoryBudget>& owner) {
+    other->endpoint->Send("a key");
+    const auto stalled = flood(owner);
     int turns = 0;
     for (; turns < 100 && !stalled->closed; ++turns) {
       scheduler_.Advance(milliseconds(100));
@@ -319,26 +365,13 @@ TEST_P(PlainMemoryTest, WhoHeldUpOthersLatelyHasLessPatience) {
   EXPECT_GE(held(greedy), seconds(5));
   EXPECT_GE(held(greedy), seconds(5)) << "once may be anybody";
   for (int i = 0; i < 4; ++i) EXPECT_LE(held(greedy), milliseconds(1500));
-  std::optional<Failure> refused;
-  const auto dial = [&](const std::shared_ptr<MemoryBudget>& owner) {
-    refused.reset();
-    hub_->StartDial({"stalled:1", "", seconds(10), "", owner}, std::make_shared<FakeEndpoint>(),
-                    [&](const Failure* failure) {
-                      if (failure != nullptr) refused = *failure;
-                      if (failure == nullptr) ++opened;
-                    });
-    pair_.Run();
-    scheduler_.Advance(milliseconds(1));
-    pair_.Run();
-  };
-  dial(greedy);
-  ASSERT_TRUE(refused.has_value());
-  EXPECT_EQ(refused->reason, Reason::kOverloaded);
-  dial(modest);
-  EXPECT_FALSE(refused.has_value());
-  scheduler_.Advance(seconds(10));
-  dial(greedy);
-  EXPECT_FALSE(refused.has_value()) << "after a while";
+  EXPECT_LE(held(greedy), milliseconds(400)) << "it does nothing else";
+  const auto first = flood(greedy), second = flood(greedy), third = flood(modest);
+  EXPECT_FALSE(first->closed);
+  EXPECT_TRUE(second->closed) << "one at a time";
+  EXPECT_FALSE(third->closed);
+  scheduler_.Advance(seconds(6));
+  pair_.Run();
   EXPECT_GE(held(modest), seconds(5)) << "another one's";
   scheduler_.Advance(seconds(61));
   EXPECT_GE(held(greedy), seconds(5)) << "long ago";
@@ -354,17 +387,45 @@ TEST_P(PlainMemoryTest, WhatThePeerTakesOfTheKernelCounts) {
   slow->endpoint->stalled = true;
   Flood();
   for (int i = 0; i < 20; ++i) {
-    slow->endpoint->connection->Progressed(3000);
+    slow->endpoint->connection->Progressed(40'000);
     scheduler_.Advance(milliseconds(900));
     pair_.Run();
     ASSERT_FALSE(slow->endpoint->closed) << i;
   }
 }
 
-// Ten of them on one slow link hold back a tenth each.
-TEST_P(PlainMemoryTest, WhoTakesWithinAMinuteWhatItHoldsBackStays) {
-  EXPECT_EQ(TurnsUntilClosed(3000), 20);
+// All others wait until it has taken what it holds back. Ten of them on one slow link hold back a
+// tenth each.
+TEST_P(PlainMemoryTest, WhoTakesWithinTenSecondsWhatItHoldsBackStays) {
+  EXPECT_EQ(TurnsUntilClosed(40'000), 20);
 }
+
+TEST_P(PlainMemoryTest, TheyAreJudgedTogetherAndOneGoesAtATime) {
+  Start({});
+  auto fast = Open("fast:1"), slow = Open("slow:1"), other = Open("other:1");
+  fast->endpoint->stalled = slow->endpoint->stalled = true;
+  target(0).Send(std::string(1'050'000, 'f'));
+  target(1).Send(std::string(1'050'000, 's'));
+  pair_.Run();
+  const auto turns = [&](size_t fast_bytes, size_t slow_bytes) {
+    for (int i = 0; i < 15; ++i) {
+      for (const auto& [reader, bytes] : {std::pair(fast, fast_bytes), std::pair(slow, slow_bytes)})
+        if (!reader->endpoint->closed) {
+          reader->endpoint->held -= bytes;
+          reader->endpoint->connection->Delivered(bytes);
+        }
+      other->endpoint->Send("a key");
+      scheduler_.Advance(milliseconds(900));
+      pair_.Run();
+      if (slow->endpoint->closed || fast->endpoint->closed) return;
+    }
+  };
+  turns(500, 100);
+  EXPECT_TRUE(slow->endpoint->closed);
+  EXPECT_FALSE(fast->endpoint->closed);
+}
+
+TEST_P(PlainMemoryTest, WhoTakesLongerForItGoes) { EXPECT_LE(TurnsUntilClosed(3'000), 8); }
 
 // A busy owner's prompt reader is late for nobody.
 TEST_P(PlainMemoryTest, TheStreamsWindowGrowsForAPromptReaderWhoseOwnerHasNothingToSpare) {

@@ -84,6 +84,7 @@ absl::Status Session::OnData(int64_t id, std::span<const uint8_t> bytes, bool st
     }
   } else if (options_.one_connection ||
              connection.queued_ + bytes.size() > PlainQueueCap(connection)) {
+    if (connection.withheld_ == 0 && !MayHold(connection)) return absl::OkStatus();
     Hold(connection, bytes.size());
   }
   HandOver(connection, bytes, stable);
@@ -226,9 +227,9 @@ absl::Status Session::OnLatePacket(int64_t id, size_t bytes) {
   if (unclosed == unclosed_.end()) return ChargeLate(bytes);
   // The agent does not know yet that nobody takes it.
   ++counters_.ignored_packets;
-  if ((unclosed->second += bytes + kLatePacketCost) > kMostAnswer) {
-    unclosed_.erase(unclosed);
+  if ((unclosed->second.late += bytes + kLatePacketCost) > kMostAnswer) {
     SendClose(id, nullptr);
+    NeedsNoClose(id);
   }
   return absl::OkStatus();
 }
@@ -340,7 +341,7 @@ absl::Status Session::OnClose(const wire::Packet& packet) {
   Connection* connection = Find(id);
   // Peers may close what never opened (a dial that failed); only its cost counts.
   if (connection == nullptr) {
-    unclosed_.erase(id);
+    NeedsNoClose(id);
     return ChargeLate(0);
   }
   // Plain peers have only the text to say that it was no orderly end.

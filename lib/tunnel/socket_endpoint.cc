@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "lib/net/dead_peer.h"
+#include "lib/net/stop_reading.h"
 #include "lib/tunnel/session.h"
 
 namespace hawser::tunnel {
@@ -71,10 +72,10 @@ Pulled SocketEndpoint::Pull(std::span<uint8_t> space) {
     case SocketSource::Read::kEnd:
       // What the peer said before it went is through; what was for it is not.
       if (!sink_->failed()) return {Pulled::kEnd};
+      WriteFailed();
       break;
-    case SocketSource::Read::kFailed: break;
+    case SocketSource::Read::kFailed: SocketFailed(); break;
   }
-  SocketFailed();
   return {Pulled::kDrained};
 }
 
@@ -105,7 +106,7 @@ void SocketEndpoint::OnWritten(size_t bytes) {
 void SocketEndpoint::OnWriteFailed() {
   if (connection_ == nullptr) return;
   if (source_->ended()) {
-    SocketFailed();
+    WriteFailed();
   } else {
     connection_->Ready();
   }
@@ -114,6 +115,8 @@ void SocketEndpoint::OnWriteFailed() {
 void SocketEndpoint::OnClosed(const Failure* failure) {
   connection_ = nullptr;
   if (sink_.has_value() && failure == nullptr) {
+    // Who waits to write would never hear of the end otherwise.
+    if (pair_) net::StopReading(socket_->fd());
     sink_->Finish(shared_from_this());
     return;
   }
@@ -138,7 +141,7 @@ void SocketEndpoint::Abort(const Failure& failure) {
 
 void SocketEndpoint::OnFinished(const absl::Status& status) {
   const Failure failure{Reason::kReset, local_, std::string(status.message())};
-  if (status.ok()) {
+  if (status.ok() || (pair_ && sink_->failed())) {
     Done(nullptr);
     socket_->Close();
   } else {
@@ -181,6 +184,14 @@ bool SocketEndpoint::IsPlain() const { return !connection_->session().features()
 void SocketEndpoint::SocketFailed() {
   if (connection_ == nullptr) return;
   connection_->Close(Failure{Reason::kReset, local_, WhyBroken(*socket_)});
+}
+
+void SocketEndpoint::WriteFailed() {
+  if (pair_ && connection_ != nullptr) {
+    connection_->Close();
+  } else {
+    SocketFailed();
+  }
 }
 
 void SocketEndpoint::Done(const Failure* failure) {

@@ -44,6 +44,10 @@ class SocketEndpoint final : public Endpoint,
   // How long the socket's peer may take nothing of what is left after an orderly end; 90 s by
   // default, less when memory is short.
   void SetPatience(base::Duration patience);
+  // The socket is one end of a pair, whose other end somebody in this process has. That may be
+  // closed before everything is read: what was written goes on its way, and the connection ends in
+  // order (by default it is reset). When the connection is over nothing can be written any more.
+  void SetPair() { pair_ = true; }
   // As DialWatch::Start().
   void OnHangUp(DialWatch::End end, base::Closure callback);
   // See DialWatch::ChargeTo(): until the connection's own memory is known.
@@ -95,6 +99,8 @@ class SocketEndpoint final : public Endpoint,
   bool IsPlain() const;
   void Probe();
   void SocketFailed();
+  // The socket takes no more, and what its peer wrote is through.
+  void WriteFailed();
   void Done(const Failure* failure);
 
   const Hop local_;
@@ -103,6 +109,7 @@ class SocketEndpoint final : public Endpoint,
   std::unique_ptr<net::Socket> socket_;
   std::optional<SocketSource> source_;
   std::optional<SocketSink> sink_;
+  bool pair_ = false;
   base::Time probe_at_{};  // of a socket whose peer may have left after its end
   base::Duration probe_pause_ = std::chrono::milliseconds(250);
   absl::AnyInvocable<void(const Failure*)> done_;
