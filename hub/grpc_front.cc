@@ -21,17 +21,6 @@ constexpr char kPath[] = "/ProxyService/Proxy";
 // for it: measured, rounded up.
 constexpr uint64_t kStreamBytes = 5 * 1024;
 
-// Whether a stream ended because its client broke the protocol.
-bool IsBreach(const absl::Status& status) {
-  switch (status.code()) {
-    case absl::StatusCode::kInvalidArgument:             // a packet
-    case absl::StatusCode::kInternal:                    // the framing of messages
-    case absl::StatusCode::kResourceExhausted:           // a message too long
-    case absl::StatusCode::kUnimplemented: return true;  // a compressed one
-    default: return false;
-  }
-}
-
 }  // namespace
 
 // A client's stream as the dialler: a relay joins it to the agent's session.
@@ -140,7 +129,7 @@ void FrontSession::OnClosed(const absl::Status& status) {
   *self_ = nullptr;
   shard_.clients.erase(this);
   if (!status.ok()) shard_.counters.CountStreamError("from_client", status);
-  if (IsBreach(status)) {
+  if (absl::IsInvalidArgument(status)) {  // it broke the protocol
     if (const auto line = failures_.Admit(shard_.loop().Now(), client_.identity))
       LOG(WARNING) << "grpc: stream of " << client_.identity
                    << " ended: " << std::string(status.message()) << *line;

@@ -177,15 +177,15 @@ INSTANTIATE_TEST_SUITE_P(
     Grpc, ViolationTest,
     ::testing::Values(
         Violation{"MessageOfFourGigabytes", Frame(kData, kNoFlags, 1, Prefix(0xffffffff)),
-                  absl::StatusCode::kResourceExhausted, "message of 4294967295 bytes"},
+                  absl::StatusCode::kInvalidArgument, "message of 4294967295 bytes"},
         Violation{"CompressedMessage", Frame(kData, kNoFlags, 1, Prefix(3, 1) + "abc"),
-                  absl::StatusCode::kUnimplemented, "compressed"},
+                  absl::StatusCode::kInvalidArgument, "compressed"},
         Violation{"UnknownFlag", Frame(kData, kNoFlags, 1, Prefix(3, 0x80) + "abc"),
-                  absl::StatusCode::kInternal, "flags"},
+                  absl::StatusCode::kInvalidArgument, "flags"},
         Violation{"EndWithinAPrefix", Frame(kData, kEndStream, 1, std::string(2, '\0')),
-                  absl::StatusCode::kInternal, "within a message"},
+                  absl::StatusCode::kInvalidArgument, "within a message"},
         Violation{"EndWithinAMessage", Frame(kData, kEndStream, 1, Prefix(10) + "abc"),
-                  absl::StatusCode::kInternal, "within a message"}),
+                  absl::StatusCode::kInvalidArgument, "within a message"}),
     [](const auto& instance) { return instance.param.name; });
 
 TEST(GarbageTest, IsNotHttp2) {

@@ -30,14 +30,14 @@ absl::Status Deframer::Feed(std::span<const uint8_t> bytes, Sink& sink) {
 }
 
 absl::Status Deframer::ParsePrefix(size_t& size) const {
-  if (prefix_[0] == 1) return absl::UnimplementedError("peer sent a compressed message");
-  if (prefix_[0] != 0) return absl::InternalError("peer sent a message with unknown flags");
+  if (prefix_[0] == 1) return absl::InvalidArgumentError("peer sent a compressed message");
+  if (prefix_[0] != 0) return absl::InvalidArgumentError("peer sent a message with unknown flags");
   const uint32_t announced = static_cast<uint32_t>(prefix_[1]) << 24 |
                              static_cast<uint32_t>(prefix_[2]) << 16 |
                              static_cast<uint32_t>(prefix_[3]) << 8 | prefix_[4];
   if (announced > max_message_) {
-    return absl::ResourceExhaustedError("peer announced a message of " + std::to_string(announced) +
-                                        " bytes, limit " + std::to_string(max_message_));
+    return absl::InvalidArgumentError("peer announced a message of " + std::to_string(announced) +
+                                      " bytes, limit " + std::to_string(max_message_));
   }
   size = announced;
   return absl::OkStatus();

@@ -23,9 +23,9 @@ class Deframer {
 
   explicit Deframer(uint32_t max_message) : max_message_(max_message) {}
 
-  // Takes the next bytes of the stream. Fails with the sink's error, with kUnimplemented for a
-  // compressed message, with kResourceExhausted for one longer than `max_message` bytes, with
-  // kInternal for other flags; the deframer must then not be fed again.
+  // Takes the next bytes of the stream. Fails with the sink's error, and with kInvalidArgument for
+  // a message that is compressed, has other flags, or is longer than `max_message` bytes; the
+  // deframer must then not be fed again.
   absl::Status Feed(std::span<const uint8_t> bytes, Sink& sink);
   // Whether the stream may end here.
   bool at_message_end() const { return prefix_size_ == 0 && left_ == 0; }

@@ -189,7 +189,7 @@ void Stream::OnEndOfData() {
 
 void Stream::EndOfRemote(const absl::Status& status) {
   if (status.ok() && !deframer_.at_message_end()) {
-    Abort(absl::InternalError("peer ended a stream within a message"));
+    Abort(absl::InvalidArgumentError("peer ended a stream within a message"));
     return;
   }
   handler_->OnRemoteEnd(status);
