@@ -266,6 +266,13 @@ TEST_F(PkiTest, DeniesInTheHubsConfiguration) {
   EXPECT_EQ(Pki({"deny", "--config", config, "--client", "a/b"}).code, 64);
   EXPECT_NE(Pki({"deny", "--config", folder_ / "none.yaml", "--cluster", "rome"}).code, 0);
   EXPECT_NE(Pki({"deny", "--config", config, folder_ / "none.crt"}).code, 0);
+  EXPECT_EQ(Pki({"deny", "--config", config, folder_ / "pki/ca/agents.crt"}).code, 64);
+  // A file that no hub would load, so that nobody would be denied.
+  for (const std::string bad : {"foo: 1\n", "limits: {nope: 3}\n", "grants: 5\n",
+                                "limits:\n  idle-timeout: long\n", "deny:\n  - serial: zz\n"}) {
+    std::ofstream(config) << bad;
+    EXPECT_EQ(Pki({"deny", "--config", config, "--cluster", "rome"}).code, 64) << bad;
+  }
 }
 
 TEST_F(PkiTest, NeedsInitFirst) {

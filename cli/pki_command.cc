@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <system_error>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -19,6 +20,8 @@
 #include "cli/denied_entry.h"
 #include "cli/pki_directory.h"
 #include "cli/table.h"
+#include "hub/config_file.h"
+#include "hub/limits.h"
 #include "lib/base/duration.h"
 #include "lib/base/read_file.h"
 #include "lib/base/status.h"
@@ -31,6 +34,8 @@ namespace hawser::cli {
 namespace {
 
 constexpr size_t kMaxConfig = 16 * 1024 * 1024;  // bytes, as hubs read it
+constexpr auto kLockPause = std::chrono::milliseconds(50);
+constexpr int kLockTries = 100;
 
 struct PkiOptions {
   std::string dir = "pki";
@@ -145,7 +150,11 @@ absl::StatusOr<std::shared_ptr<void>> LockFolderOf(const std::string& path) {
   const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return base::ErrnoStatus(errno, "open " + folder);
   std::shared_ptr<void> lock(nullptr, [fd](void*) { ::close(fd); });
-  if (::flock(fd, LOCK_EX) != 0) return base::ErrnoStatus(errno, "lock " + folder);
+  // Whoever may read the folder can hold the lock.
+  for (int tries = kLockTries; ::flock(fd, LOCK_EX | LOCK_NB) != 0; --tries) {
+    if (errno != EWOULDBLOCK || tries == 0) return base::ErrnoStatus(errno, "lock " + folder);
+    std::this_thread::sleep_for(kLockPause);
+  }
   return lock;
 }
 
@@ -165,6 +174,9 @@ absl::Status Deny(const PkiOptions& options) {
   }
   for (const std::string& name : options.files) {
     HAWSER_ASSIGN_OR_RETURN(const auto certificate, pki::Certificate::Load(name));
+    if (certificate.is_ca())
+      return absl::InvalidArgumentError(name +
+                                        ": an authority, whose certificates it does not deny");
     denied.emplace_back("fingerprint", certificate.fingerprint());
   }
   if (denied.empty())
@@ -176,14 +188,16 @@ absl::Status Deny(const PkiOptions& options) {
   // One after the other, where several are at it.
   HAWSER_ASSIGN_OR_RETURN(const auto turn, LockFolderOf(path));
   HAWSER_ASSIGN_OR_RETURN(std::string text, base::ReadFile(path, kMaxConfig));
+  // A hub that cannot load the file goes on with what it had, and would deny nobody.
+  HAWSER_ASSIGN_OR_RETURN(const hub::ConfigFile config, hub::ParseConfig(text, file));
+  HAWSER_RETURN_IF_ERROR(hub::ReadLimits(config.limits).status());
   for (const auto& [key, value] : denied) {
     HAWSER_ASSIGN_OR_RETURN(text, WithDenied(text, file, key, value));
   }
   struct stat before {};
   if (::stat(path.c_str(), &before) != 0) return base::ErrnoStatus(errno, "read " + file);
-  HAWSER_RETURN_IF_ERROR(pki::WritePemFile(path, text, before.st_mode & 07777));
-  if (::chown(path.c_str(), before.st_uid, before.st_gid) != 0)
-    return base::ErrnoStatus(errno, "give " + file + " back to its owner");
+  HAWSER_RETURN_IF_ERROR(pki::WritePemFile(path, text, before.st_mode & 07777,
+                                           pki::FileOwner{before.st_uid, before.st_gid}));
   for (const auto& [key, value] : denied)
     std::cout << "denied " << key << " " << value << " in " << file << "\n";
   return absl::OkStatus();

@@ -93,7 +93,8 @@ Hub::Hub(const Options& options)
       config_(options.config_file),
       watch_(loop_),
       sweep_(loop_),
-      drain_deadline_(loop_) {
+      drain_deadline_(loop_),
+      look_for_closes_(loop_) {
   for (size_t i = 0; i < options_.threads; ++i) shards_.push_back(std::make_unique<Shard>());
   for (size_t i = 0; i < (options_.threads < 4 ? 1 : 2); ++i)
     handshake_threads_.push_back(std::make_unique<net::LoopThread>());
@@ -460,7 +461,7 @@ void Hub::FinishInOrder() {
     });
   if (!closes_due) return Finish();
   // Agents that lose us drop what they have not written, too.
-  drain_deadline_.Set(kLookForCloses, [this] { FinishInOrder(); });
+  look_for_closes_.Set(kLookForCloses, [this] { FinishInOrder(); });
 }
 
 void Hub::Finish() {

@@ -136,6 +136,7 @@ class Hub {
   base::HeapTrim heap_;
   base::Timer sweep_;
   base::Timer drain_deadline_;
+  base::Timer look_for_closes_;
   std::atomic<bool> draining_{false};
 };
 

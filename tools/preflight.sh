@@ -29,8 +29,9 @@ stop() {
 
 setting() { cat "$root/proc/sys/$1" 2>/dev/null; }
 
-in_container="podman run --rm -it --privileged -v \"\$PWD\":/src -w /src debian:12 \\
-      sh -c 'apt-get update && apt-get install -y make && make $target'"
+in_container="podman run -it --name hawser --privileged -v \"\$PWD\":/src -w /src debian:12 bash
+      (or docker), and in it: apt-get update && apt-get install -y git make && make $target
+      What was built runs there only; another terminal: podman exec -it hawser bash"
 
 check_distribution() {
   local ID=unknown VERSION_ID='' PRETTY_NAME='an unknown system'

@@ -57,7 +57,7 @@ rm "$folder/bin/apt-get"
 this_is fedora 42 "Fedora Linux 42"
 expect 1 "this is Fedora Linux 42, which has no apt-get; the packages are those of Debian 12." \
   demo g++
-expect 1 "podman run --rm -it --privileged" demo g++
+expect 1 "podman run -it --name hawser --privileged" demo g++
 expect 0 "" demo # nothing is missing, wherever it came from
 fresh_machine
 this_is ubuntu 24.04 "Ubuntu 24.04 LTS"

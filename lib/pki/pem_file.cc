@@ -54,12 +54,17 @@ absl::StatusOr<std::string> ReadPemFile(const std::string& path) {
   }
 }
 
-absl::Status WritePemFile(const std::string& path, const std::string& pem, mode_t mode) {
+absl::Status WritePemFile(const std::string& path, const std::string& pem, mode_t mode,
+                          const std::optional<FileOwner>& owner) {
   std::string temporary = path + ".XXXXXX";
   const int fd = ::mkostemp(temporary.data(), O_CLOEXEC);
   if (fd < 0) return base::ErrnoStatus(errno, "write " + path);
-  absl::Status status =
-      ::fchmod(fd, mode) == 0 ? WriteAll(fd, pem) : base::ErrnoStatus(errno, "set the mode");
+  absl::Status status;
+  if (owner.has_value() && ::fchown(fd, owner->user, owner->group) != 0)
+    status = base::ErrnoStatus(errno, "set the owner");
+  // After the owner, which takes some modes away.
+  if (status.ok() && ::fchmod(fd, mode) != 0) status = base::ErrnoStatus(errno, "set the mode");
+  if (status.ok()) status = WriteAll(fd, pem);
   ::close(fd);
   if (status.ok() && ::rename(temporary.c_str(), path.c_str()) != 0)
     status = base::ErrnoStatus(errno, "rename");
