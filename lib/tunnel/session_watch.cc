@@ -144,7 +144,7 @@ bool Session::MayHold(Connection& connection) {
   const bool another = std::ranges::any_of(connections_, [&](const auto& entry) {
     return entry.second->memory_ == owner && entry.second->withheld_ > 0;
   });
-  if (another) EndHolder(connection, "another one of this client's holds up all others already");
+  if (another) EndHolder(connection, "another one of this client's, too, makes others wait");
   return !another;
 }
 
@@ -156,10 +156,7 @@ bool Session::StillWatched(Connection& connection) {
   if (idle_window && now - connection.drained_at_ > options_.idle_window_limit)
     SendDemand(connection, connection.credit_.GiveUpSurplus());
   if (HoldsUpTooLong(connection)) {
-    const auto patience =
-        std::chrono::duration_cast<std::chrono::milliseconds>(Patience(connection));
-    EndHolder(connection,
-              "next to nothing was read for " + std::to_string(patience.count()) + " ms");
+    EndHolder(connection, "too little was read while others waited");
     return false;
   }
   return connection.parked_ || (connection.local_end_ && !features_.fin) ||
